@@ -1,0 +1,283 @@
+"""The rules of the house that a program can check: a rule takes a module and yields what is wrong with it."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Where each module or package stands. A module imports its own floor or lower ones.
+FLOORS = {
+    0: "model messages money calendar calendar_table config exits",
+    1: "orders positions risk accounting reconcile market_guard strategies venue wire",
+    2: "execution state reports",
+    3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build credentials",
+    4: "supervisor executor worker inbox mailbox outbox tape",
+    5: "live backtest scenarios simulation",
+    6: "__main__ cli",
+}
+PURE_FLOOR_MAX = 2
+VENUE_MAY_IMPORT = ("trader.venue", *(f"trader.{name}" for name in FLOORS[0].split()))
+
+IMPURE_MODULES = frozenset(
+    "trio time os pathlib logging io socket subprocess threading secrets tempfile shutil sqlite3 sqlite_utils"
+    " httpx2 contextvars".split()
+)
+IMPURE_CALLS = frozenset("open print input hash id globals".split())
+# What these two hold that isn't chance.
+SEEDED = {"random": {"Random"}, "uuid": {"UUID", "uuid5", "NAMESPACE_URL"}}
+FORBIDDEN_MODULES = frozenset("asyncio pickle marshal shelve dill yaml multiprocessing".split())
+FORBIDDEN_CALLS = frozenset("eval exec compile __import__".split())
+
+# The venue's own books change in place: they are a simulated exchange's, and nothing of ours refers to them.
+VENUE_STRUCTS = "accounts.VenuePosition accounts.VenueAccount ledger.VenueState matching.Liquidity matching.Book"
+MUTABLE_STRUCTS = frozenset(f"trader.venue.{name}" for name in VENUE_STRUCTS.split())
+MONEY_WITHOUT_FLOAT = frozenset(
+    f"trader.{name}"
+    for name in "model money orders positions accounting risk reconcile execution state reports".split()
+)
+VIEWS = re.compile(
+    r"\b(FROM|JOIN)\s+(positions|orders|trades|account|equity_history)\b", re.IGNORECASE
+)
+VIEW_READERS = ("trader.cli", "trader.journal.views", "trader.journal.schema")
+JOURNAL_CHANGES = re.compile(
+    r"\bOR\s+REPLACE\b|\bREPLACE\s+INTO\b|\bUPDATE\s+journal\b|\bDELETE\s+FROM\s+journal\b",
+    re.IGNORECASE,
+)
+
+ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
+ORDER_PATH_LINES_MAX = 1_500
+TRADER_LINES_MAX = 15_000
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+
+PACKAGE_OF = {"sqlite_utils": "sqlite-utils", "trio_websocket": "trio-websocket"}
+# Paths that exist on one machine only; written so that this line isn't one.
+MACHINE_PATH = re.compile(r"(?<![\w./-])/(work|root|Users|home)/\w")
+
+
+class Module(NamedTuple):
+    name: str  # dotted
+    tree: ast.Module
+    lines: int
+
+    def nodes(self) -> Iterator[ast.AST]:
+        return ast.walk(self.tree)
+
+
+def read_module(path: Path) -> Module:
+    text = path.read_text(encoding="utf-8")
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    return Module(name, ast.parse(text), text.count("\n"))
+
+
+MODULES = [read_module(path) for path in sorted((ROOT / "trader").rglob("*.py"))]
+NAMES = frozenset(module.name for module in MODULES)
+
+
+def floor_of(name: str) -> int | None:
+    if name == "trader":
+        return 0
+    part = name.split(".")[1]
+    return next((floor for floor, names in FLOORS.items() if part in names.split()), None)
+
+
+def imports_of(module: Module) -> Iterator[str]:
+    """Every module that is imported, at the top or within a function; `from trader import risk` is trader.risk."""
+    for node in module.nodes():
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module.name}: relative import"
+            assert node.module is not None
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in NAMES else node.module
+
+
+def calls_of(module: Module) -> Iterator[tuple[str, ast.Call]]:
+    """Every call with the name it is called by: `open`, `datetime.now`."""
+    for node in module.nodes():
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def texts_of(module: Module) -> Iterator[str]:
+    """Every text but docstrings: those explain, and may name what is forbidden."""
+    explained = {id(node.value) for node in module.nodes() if isinstance(node, ast.Expr)}
+    for node in module.nodes():
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in explained
+        ):
+            yield node.value
+
+
+def imports_go_down(module: Module) -> Iterator[str]:
+    floor = floor_of(module.name)
+    if floor is None:
+        yield f"{module.name} has no floor: give it one in tests/house_rules.py"
+        return
+    for name in imports_of(module):
+        if name.split(".")[0] == "trader" and ((other := floor_of(name)) is None or other > floor):
+            yield f"{module.name} (floor {floor}) imports {name} (floor {other})"
+
+
+def the_venue_knows_only_words(module: Module) -> Iterator[str]:
+    if module.name.startswith("trader.venue"):
+        for name in imports_of(module):
+            if name.startswith("trader.") and not name.startswith(VENUE_MAY_IMPORT):
+                yield f"{module.name} imports {name}"
+
+
+def lower_floors_are_pure(module: Module) -> Iterator[str]:
+    floor = floor_of(module.name)
+    if floor is None or floor > PURE_FLOOR_MAX:
+        return
+    for name in imports_of(module):
+        if name.split(".")[0] in IMPURE_MODULES:
+            yield f"{module.name} imports {name}"
+    for node in module.nodes():
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
+            yield f"{module.name}:{node.lineno} is asynchronous"
+        elif isinstance(node, ast.ImportFrom) and node.module in SEEDED:
+            chance = {alias.name for alias in node.names} - SEEDED[node.module]
+            yield from (f"{module.name} imports {node.module}.{name}" for name in sorted(chance))
+    for called, call in calls_of(module):
+        if called in IMPURE_CALLS or re.search(
+            r"\b(now|utcnow|today)$|^random\.(?!Random$)|^uuid\.(?!UUID$|uuid5$)", called
+        ):
+            yield f"{module.name}:{call.lineno} calls {called}"
+
+
+def deciding_is_a_plain_function(module: Module) -> Iterator[str]:
+    if module.name == "trader.execution":
+        plain = {node.name for node in module.nodes() if isinstance(node, ast.FunctionDef)}
+        evolve = {
+            alias.name
+            for node in module.nodes()
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        if "decide" not in plain or "evolve" not in plain | evolve:
+            yield f"{module.name} has no plain decide and evolve"
+
+
+def values_are_frozen(module: Module) -> Iterator[str]:
+    structs = {"Struct", "msgspec.Struct"}
+    for node in module.nodes():
+        if isinstance(node, ast.ClassDef) and any(
+            ast.unparse(base) in structs for base in node.bases
+        ):
+            structs.add(node.name)
+            stated = {word.arg for word in node.keywords if ast.unparse(word.value) == "True"}
+            if f"{module.name}.{node.name}" in MUTABLE_STRUCTS:
+                stated.add("frozen")
+            for missing in sorted({"frozen", "kw_only"} - stated):
+                yield f"{module.name}.{node.name} isn't {missing}"
+
+
+def functions_fit_on_a_screen(module: Module) -> Iterator[str]:
+    for node in module.nodes():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            if (lines := node.end_lineno - node.lineno + 1) > FUNCTION_LINES_MAX:
+                yield f"{module.name}.{node.name} has {lines} lines"
+
+
+def files_are_short(module: Module) -> Iterator[str]:
+    if module.lines > FILE_LINES_MAX:
+        yield f"{module.name} has {module.lines} lines"
+
+
+def endpoints_are_async(module: Module) -> Iterator[str]:
+    """Starlette runs a plain `def` endpoint in a thread, which breaks virtual time."""
+    plain = {node.name for node in module.nodes() if isinstance(node, ast.FunctionDef)}
+    requests = (
+        "Request",
+        "WebSocket",
+        "starlette.requests.Request",
+        "starlette.websockets.WebSocket",
+    )
+    for called, call in calls_of(module):
+        if called.split(".")[-1] in ("Route", "WebSocketRoute", "add_route", "add_websocket_route"):
+            given = call.args[1:2] + [
+                word.value for word in call.keywords if word.arg == "endpoint"
+            ]
+            for endpoint in (ast.unparse(node).split(".")[-1] for node in given):
+                if endpoint in plain:
+                    yield f"{module.name}: endpoint {endpoint} isn't async"
+    for node in module.nodes():
+        if isinstance(node, ast.FunctionDef) and node.returns is not None and node.args.args:
+            first = node.args.args[-1].annotation
+            answers = ast.unparse(node.returns).endswith("Response")
+            if answers and first is not None and ast.unparse(first) in requests:
+                yield f"{module.name}: {node.name} answers a request and isn't async"
+
+
+def money_is_not_read_from_views(module: Module) -> Iterator[str]:
+    if not module.name.startswith(VIEW_READERS):
+        for text in texts_of(module):
+            if found := VIEWS.search(text):
+                yield f"{module.name} reads a view: {found[0]}"
+
+
+def the_journal_is_never_changed(module: Module) -> Iterator[str]:
+    for text in texts_of(module):
+        if found := JOURNAL_CHANGES.search(re.sub(r"--.*", "", text)):  # without SQL's comments
+            yield f"{module.name} holds {found[0]}"
+
+
+def nothing_runs_what_it_was_sent(module: Module) -> Iterator[str]:
+    for name in imports_of(module):
+        if name.split(".")[0] in FORBIDDEN_MODULES:
+            yield f"{module.name} imports {name}"
+    for called, call in calls_of(module):
+        shell = any(word.arg == "shell" for word in call.keywords)
+        if called in FORBIDDEN_CALLS or called == "os.system" or shell:
+            yield f"{module.name}:{call.lineno} calls {called}"
+
+
+def cash_is_never_clamped(module: Module) -> Iterator[str]:
+    """Cash that would be negative is a difference to be seen, not one to be hidden."""
+    for called, call in calls_of(module):
+        arguments = [ast.unparse(argument) for argument in call.args]
+        if (
+            called == "max"
+            and {"0", "ZERO", "Decimal(0)"} & set(arguments)
+            and "cash" in "".join(arguments).lower()
+        ):
+            yield f"{module.name}:{call.lineno} clamps cash"
+
+
+def money_is_never_float(module: Module) -> Iterator[str]:
+    if module.name in MONEY_WITHOUT_FLOAT:
+        for node in module.nodes():
+            if isinstance(node, ast.Name) and node.id == "float":
+                yield f"{module.name}:{node.lineno} says float"
+            elif isinstance(node, ast.Constant) and isinstance(node.value, float):
+                yield f"{module.name}:{node.lineno} holds the float {node.value}"
+
+
+def only_declared_packages_are_imported(module: Module) -> Iterator[str]:
+    for name in imports_of(module):
+        package = name.split(".")[0]
+        if package not in sys.stdlib_module_names and package not in {"trader", *declared()}:
+            yield f"{module.name} imports {package}, which isn't a run-time dependency"
+
+
+def declared() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {
+        re.split(r"[^\w.-]", dependency, maxsplit=1)[0] for dependency in project["dependencies"]
+    }
+    return {
+        imported
+        for imported in (*names, *PACKAGE_OF)
+        if PACKAGE_OF.get(imported, imported) in names
+    }

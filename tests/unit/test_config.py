@@ -1,0 +1,192 @@
+"""What trader.toml may say, and how each way of getting it wrong is answered."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trader.cli.new_config import TEMPLATE
+from trader.config import (
+    CONFIG_BYTES_MAX,
+    BrokerName,
+    Config,
+    ConfigError,
+    Fees,
+    Limits,
+    is_symbol,
+    limits_lines,
+    limits_missing,
+    parse_config,
+)
+from trader.exits import Exit
+from trader.model import Size
+from trader.money import plain
+
+
+def test_an_empty_text_is_the_defaults() -> None:
+    assert parse_config("") == Config()
+
+
+def test_the_template_writes_the_defaults_out() -> None:
+    assert parse_config(TEMPLATE) == Config()
+    assert limits_missing(TEMPLATE) == []
+
+
+def test_the_default_limits_are_the_published_ones() -> None:
+    assert msgspec.structs.asdict(Limits()) == {
+        "order_notional_max": Decimal(5000),
+        "position_notional_max": Decimal(12500),
+        "exposure_max": Decimal(1),
+        "entries_open_max": 20,
+        "entries_per_minute_max": 10,
+        "entries_per_symbol_per_day_max": 3,
+        "executions_repeated_max": 3,
+        "loss_day_max": Decimal("0.02"),
+        "drawdown_max": Decimal("0.06"),
+        "price_deviation_max": Decimal("0.03"),
+        "quote_age_max": 90,
+        "request_age_max": 60,
+        "adds_max": 0,
+    }
+    assert Limits().quote_age_ns_max == 90 * 10**9
+    assert Limits().request_age_ns_max == 60 * 10**9
+
+
+def test_every_section_is_read() -> None:
+    config = parse_config(
+        """
+        broker = "alpaca-paper"
+        account = "PA3XYZ"
+        symbols = ["SPY", "BRK.B"]
+        extended_hours = true
+        limits.loss_day_max = 0.013
+        fees = { sell_share_cap = 9 }
+        [strategies.open-close]
+        kind = "open-close"
+        params = { minutes = 5, share = 0.10, label = "x", late = false }
+        size = { equity = 0.05 }
+        """
+    )
+    assert config.broker is BrokerName.ALPACA_PAPER
+    assert config.account == "PA3XYZ"
+    assert config.symbols == ("SPY", "BRK.B")
+    assert config.extended_hours
+    assert config.limits == Limits(loss_day_max=Decimal("0.013"))
+    assert config.fees == Fees(sell_share_cap=Decimal(9))
+    ((name, strategy),) = config.strategies.items()
+    assert (name, strategy.kind) == ("open-close", "open-close")
+    assert strategy.params == {"minutes": 5, "share": Decimal("0.1"), "label": "x", "late": False}
+    assert strategy.size.size == Size(unit="equity", amount=Decimal("0.05"))
+
+
+def test_carriage_returns_and_tabs_are_no_mistake() -> None:
+    assert parse_config("[limits]\r\n\tadds_max = 2\r\n").limits.adds_max == 2
+
+
+@given(st.decimals(min_value="0.000000001", max_value=1, places=9))
+def test_a_float_is_read_digit_for_digit(fraction: Decimal) -> None:
+    read = parse_config(f"[limits]\nloss_day_max = {fraction:f}").limits.loss_day_max
+    assert str(read) == str(plain(fraction))
+
+
+WRONG = {
+    "max_posiion = 3": ":1: max_posiion: unknown key",
+    "[limits]\nquote_age = 3": ":2: limits.quote_age: unknown key, did you mean quote_age_max?",
+    "[fees]\nx = 3": ":2: fees.x: unknown key",
+    "[strategies.a]\nkind = 'a'\nsise = 3": ":3: strategies.a.sise: unknown key, did you mean size?",
+    "[strategies.a]\nparams = {}": ": strategies[...]: Object missing required field `kind`",
+    "[limits]\nadds_max = 1\nadds_max = 2\n\n": ":3: Cannot overwrite a value",
+    "[limits]\n[limits]": ":2: Cannot declare ('limits',) twice",
+    "[limits]\norder_notional_max = nan": ":2: limits.order_notional_max: not finite: NaN",
+    "[limits]\norder_notional_max = -inf": ":2: limits.order_notional_max: not finite: -Infinity",
+    "[limits]\norder_notional_max = 1e999": ":2: limits.order_notional_max: beyond",
+    "[limits]\norder_notional_max = 1e99999999999999999999": ":2: limits.order_notional_max: not finite",
+    "[limits]\norder_notional_max = 1e-99999": ":2: limits.order_notional_max: more than 9 decimals",
+    "[limits]\norder_notional_max = -5": ":2: limits.order_notional_max: must be above 0, not -5",
+    "[limits]\norder_notional_max = 0": ":2: limits.order_notional_max: must be above 0, not 0",
+    "[limits]\norder_notional_max = -0.0": ":2: limits.order_notional_max: must be above 0, not 0",
+    "[limits]\norder_notional_max = '1e9'": ":2: limits.order_notional_max: a number is wanted, without quotes",
+    "[limits]\norder_notional_max = 1e10": ":2: limits.order_notional_max: must be at most 1,000,000,000",
+    "[limits]\norder_notional_max = true": ":2: limits.order_notional_max: Expected `decimal`, got `bool`",
+    "[limits]\norder_notional_max = [5]": ":2: limits.order_notional_max: Expected `decimal`, got `array`",
+    "[limits]\norder_notional_max = 2026-01-26": ":2: limits.order_notional_max: Expected `decimal`, got `date`",
+    "[limits]\nloss_day_max = 2": ":2: limits.loss_day_max: must be at most 1, not 2",
+    "[limits]\nentries_open_max = 0": ":2: limits.entries_open_max: must be above 0, not 0",
+    "[limits]\nentries_open_max = 20.0": ":2: limits.entries_open_max: Expected `int`",
+    "[limits]\nentries_open_max = '20'": ":2: limits.entries_open_max: Expected `int`, got `str`",
+    "[limits]\nadds_max = -1": ":2: limits.adds_max: must be at least 0, not -1",
+    "limits.adds_max = -1": ":1: limits.adds_max: must be at least 0, not -1",
+    "[[limits]]\nadds_max = 1": ": limits: Expected `object`, got `array`",
+    "limits = 5": ":1: limits: Expected `object`, got `int`",
+    f"[limits]\nadds_max = {'9' * 5000}": ": a number of thousands of digits",
+    f"x = {'[' * 50_000}": ": nested too deeply",
+    "limits: {adds_max: 1}": ":1: Expected '='",
+    "\ufeffbroker = 'simulated'": ":1: begins with a byte-order mark",
+    "broker = 'simulator'": ":1: broker: Invalid enum value 'simulator'",
+    "extended_hours = 1": ":1: extended_hours: Expected `bool`, got `int`",
+    "shorting = true": ":1: shorting: unknown key",
+    "account = 'a\\nb'": ":1: account: letters, digits and dashes only",
+    "symbols = []": ":1: symbols: at least one symbol is wanted",
+    "symbols = ['JD', 'JD']": ":1: symbols: the same symbol twice",
+    'symbols = ["JD\\n"]': ":1: symbols: not a symbol: 'JD\\n'",
+    "symbols = [3]": ":1: symbols[0]: Expected `str`, got `int`",
+    "[strategies.'A b']\nkind = 'a'": ":1: strategies.A b: a name is",
+    "[strategies.a]\nkind = 'a'\nsize = {shares = 1, notional = 5}": ":3: strategies.a.size: exactly one of",
+    "[strategies.a]\nkind = 'a'\nsize = {}": ":3: strategies.a.size: exactly one of",
+    "[strategies.a]\nkind = 'a'\nsize = {shares = 0}": ":3: strategies.a.size.shares: must be above 0",
+    "[strategies.a]\nkind = 'a'\nparams = {fast = nan}": ":3: strategies.a.params.fast: not finite",
+    "[strategies.a]\nkind = 'a'\nparams = {fast = [1]}": ":3: strategies.a.params.fast: must be a number",
+}
+
+
+@pytest.mark.parametrize("text", WRONG, ids=lambda text: text[:60])
+def test_a_mistake_is_named_with_file_line_and_key(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, where="my.toml")
+    assert str(caught.value).startswith("my.toml" + WRONG[text])
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code is Exit.MISTAKE
+
+
+def test_a_text_that_is_too_long_is_refused_unread() -> None:
+    with pytest.raises(ConfigError, match="longer than"):
+        parse_config("#" * (CONFIG_BYTES_MAX + 1))
+
+
+@pytest.mark.parametrize("name", [*Limits.__struct_fields__, *Fees.__struct_fields__])
+def test_every_number_has_bounds(name: str) -> None:
+    table = "limits" if name in Limits.__struct_fields__ else "fees"
+    for number in ("-1", str(10**12)):
+        with pytest.raises(ConfigError, match="must be"):
+            parse_config(f"{table}.{name} = {number}")
+
+
+def test_the_limits_that_live_still_lacks_are_named() -> None:
+    assert limits_missing("") == list(Limits.__struct_fields__)
+    written = "".join(
+        f"{name} = 1\n" for name in Limits.__struct_fields__ if name != "drawdown_max"
+    )
+    assert limits_missing(f"[limits]\n{written}") == ["drawdown_max"]
+    assert limits_missing("limits = 3") == list(Limits.__struct_fields__)
+
+
+def test_the_summary_states_every_limit_in_plain_numbers() -> None:
+    text = ", ".join(limits_lines(Limits(order_notional_max=Decimal("1E+3"))))
+    assert "order_notional_max 1000" in text
+    assert all(name in text for name in Limits.__struct_fields__)
+
+
+@pytest.mark.parametrize("text", ["AAPL", "T", "BRK.B"])
+def test_a_symbol_is_capitals_with_perhaps_a_class(text: str) -> None:
+    assert is_symbol(text)
+
+
+NO_SYMBOLS = ["", " JD", "jd", "JD ", "JD\n", "JD\0", "A" * 1000, "😀", "\u0410APL", "\u202eJD"]
+NO_SYMBOLS += ["../../etc/passwd", "'; DROP TABLE trades;--", "BRK/B", "BRK.", ".B", "JD.B.C"]
+
+
+@pytest.mark.parametrize("text", NO_SYMBOLS)
+def test_nothing_else_is_a_symbol(text: str) -> None:
+    assert not is_symbol(text)

@@ -1,0 +1,118 @@
+"""The door: runs one verb and turns whatever comes out of it into an exit code and at most one line."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+
+import click
+
+from trader.cli import trade
+from trader.exits import Exit, PersonError
+from trader.money import use_exact_context
+
+LINE_MAX = 1_000  # characters of a message that came from outside
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code, raises nothing."""
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BaseException as error:  # the one place where every exception ends
+        code = _ending(error)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if not __debug__:
+        raise PythonOptimized(
+            "asserts are stripped", remedy="start Python without -O and PYTHONOPTIMIZE"
+        )
+    use_exact_context()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text that a terminal can't show
+    with trade.make_context("trade", list(arguments)) as context:
+        return trade.invoke(context) or Exit.WELL
+
+
+class PythonOptimized(PersonError):
+    """Invariants are asserts; a Python that strips them must not trade."""
+
+    exit_code = Exit.MISTAKE
+
+
+def _ending(error: BaseException) -> int:
+    """What the shell is told: of several exceptions in a group the worst one decides, a bug of ours before all."""
+    leaves = sorted(_leaves(error), key=_gravity)
+    match leaves[0]:
+        case click.exceptions.Exit(exit_code=code):
+            return code
+        case SystemExit(code=code):
+            return (
+                code
+                if isinstance(code, int)
+                else Exit.WELL
+                if code is None
+                else _say(str(code), Exit.MISTAKE)
+            )
+        case click.exceptions.NoArgsIsHelpError() as bare:
+            bare.show()
+            return Exit.MISTAKE
+        case click.UsageError() as usage:
+            command = usage.ctx.command_path if usage.ctx else "trade"
+            return _say(f"{usage.format_message()} (see: {command} --help)", Exit.MISTAKE)
+        case click.ClickException() as mistake:
+            return _say(mistake.format_message(), Exit.MISTAKE)
+        case PersonError() as person:
+            return _say(str(person), person.exit_code)
+        case KeyboardInterrupt() | click.Abort():
+            return _say("interrupted", Exit.INTERRUPTED)
+        case BrokenPipeError():
+            # Python flushes once more as it ends: into nothing, so that it has nothing to complain about.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return Exit.PIPE_CLOSED
+        case _:
+            traceback.print_exception(error)
+            return _say(
+                "this is a bug of the program, not of yours; the books are safe in the journal",
+                Exit.BUG,
+            )
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Trio's nurseries wrap what went wrong into groups; the exceptions themselves are the leaves."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _gravity(error: BaseException) -> int:
+    match error:
+        case PersonError(exit_code=Exit.FENCED):
+            return 1
+        case PersonError(exit_code=Exit.REFUSED):
+            return 2
+        case PersonError() | click.ClickException():
+            return 3
+        case SystemExit() | click.exceptions.Exit():
+            return 4
+        case KeyboardInterrupt() | click.Abort():
+            return 5
+        case BrokenPipeError():
+            return 6
+        case _:
+            return 0
+
+
+def _say(message: str, code: int) -> int:
+    """One line on standard error, with nothing in it that could pass for another line or steer a terminal."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message[:LINE_MAX])
+    print(f"trade: {line}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The command line: a table of verbs, each in a module of its own that is imported only when it is asked for."""
+
+import importlib
+from pathlib import Path
+
+import click
+
+# The verbs by group, in the order a person meets them. A verb is shown once its module stands beside this one.
+VERBS: dict[str, dict[str, str]] = {
+    "Run": {
+        "run": "Trade: a simulated day, recorded bars, or a broker's account.",
+        "broker": "Run the simulated broker alone, for any client.",
+        "new-config": "Write a commented trader.toml.",
+    },
+    "Look": {
+        "status": "Who runs, may it enter, what is open or in doubt.",
+        "positions": "What is held, at what cost.",
+        "orders": "The orders, their states and reasons.",
+        "trades": "The executions.",
+        "account": "Cash, equity, profit.",
+        "logs": "The log, filtered.",
+        "sql": "Ask the database, read-only.",
+        "version": "Which program this is.",
+    },
+    "Stop": {
+        "halt": "Stop entering, durably.",
+        "resume": "Allow entries again, with a reason.",
+    },
+}
+
+
+class Verbs(click.Group):
+    """A group that knows its commands by name and line, and imports a module only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb for group in VERBS.values() for verb in group if _module_file(verb).exists()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"trader.cli.{_module_file(cmd_name).stem}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shown = self.list_commands(ctx)
+        for group, verbs in VERBS.items():
+            if lines := [(verb, line) for verb, line in verbs.items() if verb in shown]:
+                with formatter.section(group):
+                    formatter.write_dl(lines)
+
+
+def _module_file(verb: str) -> Path:
+    return Path(__file__).with_name(verb.replace("-", "_") + ".py")
+
+
+@click.group(cls=Verbs)
+def trade() -> None:
+    """An automated stock trader: one decision becomes at most one order, and the books always agree."""

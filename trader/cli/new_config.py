@@ -1,0 +1,71 @@
+"""`trade new-config`: a trader.toml to begin with, in which everything is written out and explained."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from trader.cli.options import Common, common_options, file_path
+from trader.exits import Mistake
+
+TEMPLATE = """\
+# What the trader may do, and by which limits. Every key has its default written out: what you leave out stays
+# as it is here. An unknown key, a wrong type, or a limit that is zero or not finite stops the start.
+
+broker = "simulated"        # or "alpaca-paper", "alpaca-live"
+account = ""                # the broker's account number; live needs it
+symbols = ["AAPL", "JD", "TERN", "TRIP", "SNDK", "CYBR", "GS", "T"]
+extended_hours = false      # true: also before 09:30 and after 16:00 New York time
+
+[limits]                    # live needs every key of this table written out
+order_notional_max = 5_000              # dollars of one order
+position_notional_max = 12_500          # dollars in one symbol, orders in flight counted
+exposure_max = 1.0                      # of the account's equity, orders in flight counted
+entries_open_max = 20                   # symbols held or being bought at once
+entries_per_minute_max = 10             # exits, stops and cancels are not counted
+entries_per_symbol_per_day_max = 3
+executions_repeated_max = 3             # filled entries of one symbol in 10 minutes; halts
+loss_day_max = 0.02                     # of the equity that the session began with; halts
+drawdown_max = 0.06                     # of the highest equity; halts
+price_deviation_max = 0.03              # of an order's price from the quote
+quote_age_max = 90                      # seconds of market time
+request_age_max = 60                    # seconds of market time
+adds_max = 0                            # buys on top of an open position
+
+[fees]                      # accrued on sells: SEC on the notional, FINRA on each share
+sell_notional_rate = 0.0000278
+sell_share_rate = 0.000166
+sell_share_cap = 8.30
+
+[strategies.sma-crossover]  # any number of [strategies.NAME] tables
+kind = "sma-crossover"
+params = { fast = 10, slow = 30 }
+size = { notional = 2_000 } # or shares, equity (a fraction of it), target (the position to have)
+"""
+
+
+@click.command("new-config")
+@common_options
+def command(common: Common) -> None:
+    """Write a commented trader.toml (or the file named by --config); never over one that is there."""
+    path = common.config or file_path("trader.toml", "--config")
+    write_template(path)
+    if common.json:
+        click.echo(msgspec.json.encode({"written": str(path)}).decode())
+    else:
+        click.echo(f"written  {path}")
+
+
+def write_template(path: Path) -> None:
+    """Create the file; raises Mistake where there is one, or it can't be made."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise Mistake(
+            "is there already",
+            where=str(path),
+            remedy="move it away, or name another with --config",
+        ) from None
+    except OSError as error:
+        raise Mistake(str(error.strerror), where=str(path)) from None

@@ -1,0 +1,117 @@
+"""What every verb takes: where the database, the log and the configuration are, and how to answer."""
+
+import functools
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import click
+from msgspec import Struct
+
+from trader.config import CONFIG_BYTES_MAX, Config, ConfigError, parse_config
+from trader.exits import Mistake
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Common(Struct, frozen=True, kw_only=True):
+    """The options common to all verbs; the paths are absolute and are resolved only once, here."""
+
+    database: Path
+    log: Path
+    config: Path | None  # None: there is no trader.toml here, and none was asked for
+    json: bool
+
+
+def common_options(verb: Callable[Concatenate[Common, P], R]) -> Callable[P, R]:
+    """Give a verb --database --log --config --json, bundled as its first argument."""
+
+    @click.option(
+        "--database",
+        metavar="FILE",
+        default="trading_data.db",
+        show_default=True,
+        help="The books.",
+    )
+    @click.option(
+        "--log", metavar="FILE", help="The log.  [default: trader.log beside the database]"
+    )
+    @click.option(
+        "--config",
+        metavar="FILE",
+        help="The configuration.  [default: trader.toml, where there is one]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    @functools.wraps(verb)
+    def with_options(*args: P.args, **kwargs: P.kwargs) -> R:
+        common = _common(
+            kwargs.pop("database"),
+            kwargs.pop("log"),
+            kwargs.pop("config"),
+            bool(kwargs.pop("as_json")),
+        )
+        return verb(common, *args, **kwargs)
+
+    return with_options
+
+
+def _common(database: object, log: object, config: object, as_json: bool) -> Common:
+    database_path = file_path(str(database), "--database")
+    log_path = (
+        file_path(str(log), "--log") if log is not None else database_path.with_name("trader.log")
+    )
+    if log_path == database_path:
+        raise Mistake("the log and the database are the same file", where=str(log_path))
+    config_path = file_path(str(config), "--config") if config is not None else None
+    if config_path is None and Path("trader.toml").exists():
+        config_path = file_path("trader.toml", "--config")
+    return Common(database=database_path, log=log_path, config=config_path, json=as_json)
+
+
+def file_path(text: str, option: str) -> Path:
+    """An absolute path that names a plain file or nothing yet, in a folder that exists; raises Mistake."""
+    where = f"{option} {text}"
+    if not text or not text.isprintable():
+        raise Mistake("not a file name", where=where)
+    if text.startswith(("~", "file:", ":")):
+        raise Mistake(
+            "not a plain path", where=where, remedy="give a path without ~ and without a scheme"
+        )
+    path = Path(text)
+    if path.is_symlink():
+        raise Mistake("a symbolic link", where=where, remedy="give the path of the file itself")
+    path = path.absolute().parent.resolve() / path.name
+    if not path.parent.is_dir():
+        raise Mistake("there is no such folder", where=where, remedy=f"mkdir -p {path.parent}")
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        raise Mistake("not a plain file", where=where)
+    return path
+
+
+def read_config(common: Common) -> Config:
+    """The configuration of this start: the file's where there is one, else the defaults; raises ConfigError."""
+    return (
+        Config()
+        if common.config is None
+        else parse_config(config_text(common.config), where=str(common.config))
+    )
+
+
+def config_text(path: Path) -> str:
+    """The text of a configuration file; raises ConfigError where it is missing, too long, or not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(CONFIG_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(
+            str(error.strerror), where=str(path), remedy="bin/trade new-config writes one"
+        ) from None
+    if len(data) > CONFIG_BYTES_MAX:
+        raise ConfigError(f"longer than {CONFIG_BYTES_MAX:,} bytes", where=str(path))
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError("not UTF-8 text", where=f"{path}:{line}") from None

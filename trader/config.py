@@ -1,0 +1,321 @@
+"""What a person may set in trader.toml: typed, bounded, and refused with file, line and key where it is wrong.
+
+Parsing is strict because a typing mistake in a limit must never become the limit's default: a key that isn't
+known, a number in quotes, a limit that is zero or not finite stops the start. TOML's floats are read as Decimals,
+digit for digit.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct, field
+
+from trader.exits import Mistake
+from trader.model import SECOND_NS, Size, StrategyName, Symbol
+from trader.money import AmountError, bounded, canonical, plain
+
+CONFIG_BYTES_MAX = 100_000
+SYMBOLS_MAX = 1_000
+COUNT_MAX = 1_000_000  # of a limit that counts something
+SECONDS_MAX = 86_400
+DIGITS_MAX = 40  # before or after the point of a number that is read at all
+
+
+class ConfigError(Mistake):
+    """The configuration is wrong; `where` names the file and, where it is known, the line."""
+
+
+class BrokerName(StrEnum):
+    SIMULATED = "simulated"
+    ALPACA_PAPER = "alpaca-paper"
+    ALPACA_LIVE = "alpaca-live"
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The bounds that risk rules hold every request to. Money in dollars, fractions of 1, ages in market time."""
+
+    order_notional_max: Decimal = Decimal(5_000)
+    position_notional_max: Decimal = Decimal(12_500)
+    exposure_max: Decimal = Decimal(1)  # of equity, what is in flight counted
+    entries_open_max: int = 20
+    entries_per_minute_max: int = 10  # exits, stops and cancels are not counted
+    entries_per_symbol_per_day_max: int = 3
+    executions_repeated_max: int = 3  # filled entries of one symbol in 10 minutes
+    loss_day_max: Decimal = Decimal("0.02")  # of the equity that the session began with
+    drawdown_max: Decimal = Decimal("0.06")  # of the highest equity
+    price_deviation_max: Decimal = Decimal("0.03")  # of the quote
+    quote_age_max: int = 90  # seconds
+    request_age_max: int = 60  # seconds
+    adds_max: int = 0  # to a position that is open
+
+    @property
+    def quote_age_ns_max(self) -> int:
+        return self.quote_age_max * SECOND_NS
+
+    @property
+    def request_age_ns_max(self) -> int:
+        return self.request_age_max * SECOND_NS
+
+
+class Fees(Struct, frozen=True, kw_only=True):
+    """Regulatory fees on sells: the SEC's on the notional, FINRA's activity fee on each share, capped by order."""
+
+    sell_notional_rate: Decimal = Decimal("0.0000278")
+    sell_share_rate: Decimal = Decimal("0.000166")
+    sell_share_cap: Decimal = Decimal("8.3")
+
+
+class SizeConfig(Struct, frozen=True, kw_only=True):
+    """How much a strategy wants with each signal: exactly one of the four (see model.Size)."""
+
+    shares: Decimal | None = None
+    notional: Decimal | None = None
+    equity: Decimal | None = None
+    target: Decimal | None = None
+
+    @property
+    def size(self) -> Size:
+        ((unit, amount),) = self.given().items()
+        return Size(unit=unit, amount=amount)
+
+    def given(self) -> dict[str, Decimal]:
+        return {
+            unit: amount
+            for unit, amount in msgspec.structs.asdict(self).items()
+            if amount is not None
+        }
+
+
+class StrategyConfig(Struct, frozen=True, kw_only=True):
+    """One strategy to run. Its parameters are ints, Decimals, texts or booleans; their names are its own affair."""
+
+    kind: str
+    params: dict[str, object] = {}
+    size: SizeConfig = SizeConfig(notional=Decimal(2_000))
+
+
+def _default_strategies() -> dict[StrategyName, StrategyConfig]:
+    crossover = StrategyConfig(kind="sma-crossover", params={"fast": 10, "slow": 30})
+    return {StrategyName("sma-crossover"): crossover}
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """A whole trader.toml."""
+
+    broker: BrokerName = BrokerName.SIMULATED
+    account: str = ""  # the broker's account number; live needs it
+    symbols: tuple[Symbol, ...] = tuple(
+        map(Symbol, ("AAPL", "JD", "TERN", "TRIP", "SNDK", "CYBR", "GS", "T"))
+    )
+    extended_hours: bool = False
+    limits: Limits = Limits()
+    fees: Fees = Fees()
+    strategies: dict[StrategyName, StrategyConfig] = field(default_factory=_default_strategies)
+
+
+def parse_config(text: str, *, where: str = "trader.toml") -> Config:
+    """The configuration that a TOML text states; raises ConfigError. An empty text is the defaults."""
+    raw = _parse_toml(text, where)
+    try:
+        config = msgspec.convert(raw, Config)
+        _check_table(raw, Config, "")
+        _check_config(config)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        raise _located(_BadKey(path.strip(".`"), what), text, where) from None
+    except _BadKey as error:
+        raise _located(error, text, where) from None
+    return config
+
+
+def limits_missing(text: str, *, where: str = "trader.toml") -> list[str]:
+    """The keys of [limits] that a text doesn't write out; real money wants every one of them stated."""
+    limits = _parse_toml(text, where).get("limits")
+    written = limits if isinstance(limits, dict) else {}
+    return [name for name in Limits.__struct_fields__ if name not in written]
+
+
+def limits_lines(limits: Limits) -> list[str]:
+    """The limits as a person reads them at the start, a few to a line."""
+    stated = [
+        f"{name} {value if isinstance(value, int) else canonical(value)}"
+        for name, value in msgspec.structs.asdict(limits).items()
+    ]
+    return ["limits: " + ", ".join(stated[:5]), *(", ".join(stated[at : at + 4]) for at in (5, 9))]
+
+
+class _BadKey(Exception):
+    """A key path, and what is wrong with its value."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(path, what)
+        self.path = path
+        self.what = what
+
+
+def _parse_toml(text: str, where: str) -> dict[str, object]:
+    if len(text) > CONFIG_BYTES_MAX:
+        raise ConfigError(f"longer than {CONFIG_BYTES_MAX:,} bytes", where=where)
+    if text.startswith("\ufeff"):
+        raise ConfigError(
+            "begins with a byte-order mark", where=f"{where}:1", remedy="save it as plain UTF-8"
+        )
+    try:
+        return tomllib.loads(text, parse_float=_exact)
+    except RecursionError:
+        raise ConfigError("nested too deeply", where=where) from None
+    except tomllib.TOMLDecodeError as error:
+        what, _, place = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        raise ConfigError(what, where=f"{where}:{line[1]}" if line else where) from None
+    except ValueError:  # Python reads no integers of more than 4,300 digits.
+        raise ConfigError("a number of thousands of digits", where=where) from None
+
+
+def _exact(text: str) -> Decimal:
+    """A TOML float in plain form; one that no Decimal can hold is NaN, which _check_number refuses by its key."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return Decimal("NaN")
+    return plain(value) if value.is_finite() and abs(value.adjusted()) <= DIGITS_MAX else value
+
+
+# What a number may be: least (itself allowed or not) and most.
+_BOUNDS: Mapping[str, tuple[str, int]] = {
+    "order_notional_max": ("above", 10**9),
+    "position_notional_max": ("above", 10**9),
+    "exposure_max": ("above", 4),
+    "entries_open_max": ("above", COUNT_MAX),
+    "entries_per_minute_max": ("above", COUNT_MAX),
+    "entries_per_symbol_per_day_max": ("above", COUNT_MAX),
+    "executions_repeated_max": ("above", COUNT_MAX),
+    "loss_day_max": ("above", 1),
+    "drawdown_max": ("above", 1),
+    "price_deviation_max": ("above", 1),
+    "quote_age_max": ("above", SECONDS_MAX),
+    "request_age_max": ("above", SECONDS_MAX),
+    "adds_max": ("from", COUNT_MAX),
+    "sell_notional_rate": ("from", 1),
+    "sell_share_rate": ("from", 1),
+    "sell_share_cap": ("from", 10**6),
+    "shares": ("above", 10**9),
+    "notional": ("above", 10**9),
+    "equity": ("above", 4),
+    "target": ("from", 10**9),
+}
+
+_TABLES: Mapping[str, type[Struct]] = {"limits": Limits, "fees": Fees, "size": SizeConfig}
+
+
+def _check_table(raw: Mapping[str, object], kind: type[Struct], path: str) -> None:
+    """Keys and numbers of a table whose types msgspec has accepted; raises _BadKey."""
+    for key, value in raw.items():
+        here = f"{path}.{key}" if path else key
+        if key not in kind.__struct_fields__:
+            raise _BadKey(here, f"unknown key{_did_you_mean(key, kind.__struct_fields__)}")
+        for name, table, inner in _tables_in(key, value, here):
+            _check_table(table, inner, name)
+        if key == "params":
+            _check_params(value, here)
+        elif key in _BOUNDS:
+            _check_number(value, here, *_BOUNDS[key])
+
+
+def _tables_in(
+    key: str, value: object, path: str
+) -> Iterator[tuple[str, dict[str, object], type[Struct]]]:
+    if isinstance(value, dict):
+        if key in _TABLES:
+            yield path, value, _TABLES[key]
+        elif key == "strategies":
+            for name, table in value.items():
+                yield f"{path}.{name}", table, StrategyConfig
+
+
+def _did_you_mean(key: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def _check_number(value: object, path: str, least: str, most: int) -> None:
+    if isinstance(value, str):
+        raise _BadKey(path, "a number is wanted, without quotes")
+    assert isinstance(value, int | Decimal), "msgspec has accepted its type"
+    try:
+        number = bounded(Decimal(value))
+    except AmountError as error:
+        raise _BadKey(path, str(error)) from None
+    if number < 0 or (number == 0 and least == "above"):
+        raise _BadKey(
+            path, f"must be {'above' if least == 'above' else 'at least'} 0, not {number}"
+        )
+    if number > most:
+        raise _BadKey(path, f"must be at most {most:,}, not {number}")
+
+
+def _check_params(params: object, path: str) -> None:
+    assert isinstance(params, dict), "msgspec has accepted its type"
+    for name, value in params.items():
+        if not isinstance(value, int | Decimal | str):
+            raise _BadKey(f"{path}.{name}", "must be a number, a text or a boolean")
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise _BadKey(f"{path}.{name}", f"not finite: {value}")
+
+
+def _check_config(config: Config) -> None:
+    if not config.symbols:
+        raise _BadKey("symbols", "at least one symbol is wanted")
+    if len(config.symbols) > SYMBOLS_MAX:
+        raise _BadKey("symbols", f"at most {SYMBOLS_MAX:,} symbols")
+    for symbol in config.symbols:
+        if not is_symbol(symbol):
+            raise _BadKey("symbols", f"not a symbol: {symbol[:40]!r}")
+    if len(set(config.symbols)) < len(config.symbols):
+        raise _BadKey("symbols", "the same symbol twice")
+    if not re.fullmatch(r"[A-Za-z0-9-]{0,40}", config.account):
+        raise _BadKey("account", "letters, digits and dashes only, at most 40")
+    for name, strategy in config.strategies.items():
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", name):
+            raise _BadKey(
+                f"strategies.{name}", "a name is 1 to 32 small letters, digits and dashes"
+            )
+        if len(strategy.size.given()) != 1:
+            raise _BadKey(
+                f"strategies.{name}.size",
+                "exactly one of shares, notional, equity, target is wanted",
+            )
+
+
+def is_symbol(text: str) -> bool:
+    """Whether a text has the form of a symbol of a US exchange, such as AAPL or BRK.B."""
+    return re.fullmatch(r"[A-Z]{1,6}(\.[A-Z]{1,3})?", text) is not None
+
+
+def _located(error: _BadKey, text: str, where: str) -> ConfigError:
+    line = _line_of(error.path, text)
+    return ConfigError(
+        f"{error.path}: {error.what}" if error.path else error.what,
+        where=f"{where}:{line}" if line else where,
+    )
+
+
+def _line_of(path: str, text: str) -> int | None:
+    """The line that states a key path such as limits.adds_max, as far as plain [table] and key = lines show it."""
+    table, _, key = re.sub(r"\[\d*\]$|\[\.\.\.\]", "", path).rpartition(".")
+    within = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            within = header[1].replace('"', "").replace("'", "")
+            if within == path:
+                return number
+        elif stated := re.match(r"\s*([\w.\"'-]+?)\s*=", line):
+            full = f"{within}.{stated[1]}" if within else stated[1]
+            if full.replace('"', "").replace("'", "") in (f"{table}.{key}".strip("."), table):
+                return number
+    return None
