@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
     0: "model messages money calendar calendar_table config exits",
-    1: "orders positions risk accounting reconcile market_guard strategies venue wire",
+    1: "orders positions question risk accounting reconcile market_guard strategies venue wire",
     2: "execution state reports",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build credentials",
     4: "supervisor executor worker inbox mailbox outbox tape",
@@ -53,6 +53,7 @@ ORDER_PATH = frozenset("worker executor execution orders positions risk".split()
 ORDER_PATH_LINES_MAX = 1_500
 TRADER_LINES_MAX = 15_000
 FILE_LINES_MAX = 400
+LONG_FILES = {"trader.messages": 600}  # the closed unions of words: one list, read as one
 FUNCTION_LINES_MAX = 70
 
 PACKAGE_OF = {"sqlite_utils": "sqlite-utils", "trio_websocket": "trio-websocket"}
@@ -191,7 +192,7 @@ def functions_fit_on_a_screen(module: Module) -> Iterator[str]:
 
 
 def files_are_short(module: Module) -> Iterator[str]:
-    if module.lines > FILE_LINES_MAX:
+    if module.lines > LONG_FILES.get(module.name, FILE_LINES_MAX):
         yield f"{module.name} has {module.lines} lines"
 
 

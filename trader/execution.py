@@ -1,0 +1,379 @@
+"""`decide`: what follows from an input, given the state. With `evolve` it is the whole mind of the program.
+
+Both are pure and synchronous. There is no await between the check of the position map and the record of the intent,
+because there is no await here at all: the check, the reservation and the intent are one turn.
+"""
+
+import hashlib
+from decimal import Decimal
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from trader import reports, risk
+from trader.messages import (
+    Alarmed,
+    Boot,
+    BrakeTripped,
+    CancelOutcome,
+    CancelRequested,
+    Clock,
+    ClockMoved,
+    Command,
+    DenyReason,
+    DuplicateBlocked,
+    Event,
+    Gate,
+    GateMoved,
+    GateReport,
+    Halted,
+    Input,
+    LifeBegan,
+    LifeEnd,
+    LifeEnded,
+    LookupMissed,
+    Noted,
+    OrderReport,
+    OrderRequest,
+    RequestAccepted,
+    RequestDenied,
+    Resumed,
+    SendOutcome,
+    SendStarted,
+    SessionBegan,
+    Statement,
+    WorkerMoved,
+    WorkerReport,
+    encode,
+)
+from trader.model import (
+    ENTRY_PURPOSES,
+    MINUTE_NS,
+    ClientOrderId,
+    Order,
+    OrderState,
+    Side,
+)
+from trader.money import ONE, ZERO, plain, price_of, rounded_down, rounded_up, share
+from trader.positions import Position
+from trader.question import Denial, Question, Standing
+from trader.state import ALL_SYMBOLS, ExecutionState, evolve, evolve_entry, fold
+
+__all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold"]
+
+
+def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
+    """The events that follow from one input; none where nothing is new."""
+    match heard:
+        case OrderRequest():
+            return _on_request(state, heard)
+        case OrderReport():
+            return reports.on_report(state, heard)
+        case SendStarted():
+            return reports.on_send_started(state, heard)
+        case SendOutcome():
+            return reports.on_send_outcome(state, heard)
+        case CancelOutcome():
+            return reports.on_cancel_outcome(state, heard)
+        case LookupMissed():
+            return reports.on_lookup_missed(state, heard)
+        case Statement():
+            return reports.on_statement(state, heard)
+        case Clock():
+            return _on_clock(state, heard)
+        case GateReport():
+            return _on_gate(state, heard)
+        case WorkerReport():
+            return _on_worker(state, heard)
+        case Command():
+            return _on_command(state, heard)
+        case Boot():
+            return _on_boot(state, heard)
+        case LifeEnd():
+            return (LifeEnded(at_ns=heard.at_ns, exit_code=heard.exit_code),)
+        case _:
+            assert_never(heard)
+
+
+# ---------------------------------------------------------------------------------------------- requests
+
+
+def client_order_id(request: OrderRequest) -> ClientOrderId:
+    """The one id of a decision's order: FIX 11, at most 48 characters, a function of the decision alone."""
+    return ClientOrderId(
+        f"trd-{request.symbol}-{request.side.value[0]}-{request.decision_key[:24]}"
+    )
+
+
+def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ...]:
+    digest = _digest(request)
+    first_told = state.telling(request.request_id)
+    if first_told == digest:
+        return ()  # The same telling again has its answer already.
+    if first_told is not None:
+        conflict = Denial(reason=DenyReason.REQUEST_ID_CONFLICT, numbers={"first": first_told})
+        return (_denied(request, digest, None, conflict),)
+    unsound = _unsound(request)
+    if unsound is not None:
+        return (_denied(request, digest, None, unsound),)
+    question = _question(state, request)
+    blocked = risk.duplicate(question)
+    if blocked is not None:
+        blocking, blocked_by = blocked
+        return (
+            DuplicateBlocked(
+                request_id=request.request_id,
+                digest=digest,
+                decision_key=request.decision_key,
+                symbol=request.symbol,
+                side=request.side,
+                strategy=request.strategy,
+                purpose=request.purpose,
+                blocking=blocking,
+                blocked_by=blocked_by,
+            ),
+        )
+    if (denial := risk.first_denial(question)) is not None:
+        return (_denied(request, digest, question, denial),)
+    order = _intent(state, question)
+    return (RequestAccepted(request_id=request.request_id, digest=digest, order=order),)
+
+
+def _digest(request: OrderRequest) -> str:
+    """Of what was told; that it came late is not part of it."""
+    told = replace(request, late=False) if request.late else request
+    return hashlib.blake2b(encode(told), digest_size=8).hexdigest()
+
+
+def _unsound(request: OrderRequest) -> Denial | None:
+    """Numbers that no arithmetic may see."""
+    if not request.size.amount.is_finite() or abs(request.size.amount) > risk.AMOUNT_MAX:
+        return Denial(reason=DenyReason.QUANTITY, numbers={"size": str(request.size.amount)[:40]})
+    price = request.limit_price
+    if price is not None and not (price.is_finite() and ZERO < price <= risk.PRICE_MAX):
+        return Denial(reason=DenyReason.PRICE_TICK, numbers={"price": str(price)[:40]})
+    return None
+
+
+def _denied(
+    request: OrderRequest, digest: str, question: Question | None, denial: Denial
+) -> RequestDenied:
+    return RequestDenied(
+        request_id=request.request_id,
+        digest=digest,
+        decision_key=request.decision_key,
+        symbol=request.symbol,
+        side=request.side,
+        strategy=request.strategy,
+        purpose=request.purpose,
+        quantity=question.quantity if question is not None else ZERO,
+        limit_price=request.limit_price if question is not None else None,
+        reason=denial.reason,
+        numbers=denial.numbers,
+    )
+
+
+def _question(state: ExecutionState, request: OrderRequest) -> Question:
+    position = state.position(request.symbol)
+    reserve_price = _reserve_price(state, request)
+    entry = state.orders[position.entries[0]] if position.entries else None
+    exit_order = state.orders[position.exits[0]] if position.exits else None
+    return Question(
+        request=request,
+        quantity=_quantity(state, request, position, reserve_price),
+        reserve_price=reserve_price,
+        position=position,
+        live_entry=entry,
+        decision_known=client_order_id(request) in state.used,
+        standing=_standing(state, request),
+        limits=state.limits,
+        cash_free=state.books.cash_free,
+        equity=state.equity,
+        exposure=state.positions_value + state.books.reserved,
+        entries_open=state.entries_open,
+        entries_minute=sum(1 for one in state.entries_ns if one > state.at_ns - MINUTE_NS),
+        equity_session=state.equity_session,
+        equity_peak=state.equity_peak,
+        opposite_order=exit_order if risk.is_entry(request) else entry,
+    )
+
+
+def _reserve_price(state: ExecutionState, request: OrderRequest) -> Decimal:
+    """The limit, or for a market order the far side of the quote at the end of the collar."""
+    if request.limit_price is not None:
+        return request.limit_price
+    if request.quote is None:
+        return ZERO
+    far = request.quote.ask if request.side is Side.BUY else request.quote.bid
+    return rounded_up(price_of(far) * (ONE + state.limits.price_deviation_max))
+
+
+def _quantity(
+    state: ExecutionState, request: OrderRequest, position: Position, price: Decimal
+) -> Decimal:
+    """Shares wanted, rounded down to whole ones where dollars were stated; may be nothing, or not whole."""
+    amount = request.size.amount
+    match request.size.unit:
+        case "shares":
+            return amount
+        case "target" if risk.is_entry(request):
+            return plain(amount - position.quantity - position.quantity_pending_buy)
+        case "target":
+            return plain(position.quantity_sellable - amount)
+        case "notional" if price:
+            return rounded_down(share(amount, ONE, price), ONE)
+        case "equity" if price:
+            return rounded_down(share(amount * state.equity, ONE, price), ONE)
+        case _:
+            return ZERO
+
+
+def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
+    symbol = request.symbol
+    quarantined = state.quarantined.get(symbol) or state.quarantined.get(ALL_SYMBOLS) or ""
+    brakes = (
+        tuple(sorted(one for one, where in state.brakes if where in {symbol, ALL_SYMBOLS}))
+        if state.brakes
+        else ()
+    )
+    return Standing(
+        at_ns=state.at_ns,
+        phase=state.phase,
+        gates_closed=state.gates_closed,
+        is_tradable=symbol in state.symbols,
+        is_warming_up=bool(state.workers_cold.get(symbol)),
+        halted=state.halted,
+        quarantined=quarantined,
+        brakes=brakes,
+    )
+
+
+def _intent(state: ExecutionState, question: Question) -> Order:
+    request = question.request
+    return Order(
+        client_order_id=client_order_id(request),
+        decision_key=request.decision_key,
+        decision_id=state.sequence + 1,
+        request_id=request.request_id,
+        strategy=question.position.strategy or request.strategy,
+        symbol=request.symbol,
+        side=request.side,
+        purpose=request.purpose,
+        order_type=request.order_type,
+        time_in_force=request.time_in_force,
+        extended_hours=request.extended_hours,
+        quantity=plain(question.quantity),
+        limit_price=None if request.limit_price is None else plain(request.limit_price),
+        reserve_price=plain(question.reserve_price),
+        created_ns=state.at_ns,
+        reason=request.reason,
+        epoch=state.epoch,
+        build=state.build,
+        reserved=plain(question.cost) if request.side is Side.BUY else ZERO,
+        state_ns=state.at_ns,
+    )
+
+
+# ----------------------------------------------------------------------------------------- everything else
+
+
+def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
+    events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=clock.marks)]
+    moved = evolve(state, events[0])
+    if clock.session and clock.session != state.session:
+        events.append(SessionBegan(session=clock.session, equity=plain(moved.equity)))
+        moved = evolve(moved, events[-1])
+    for brake, numbers in risk.tripped_by_loss(
+        moved.equity, moved.equity_session, moved.equity_peak, moved.limits
+    ):
+        if (brake, ALL_SYMBOLS) not in moved.brakes:
+            events.append(BrakeTripped(brake=brake, symbol=None, numbers=numbers))
+    return tuple(events)
+
+
+def _on_gate(state: ExecutionState, report: GateReport) -> tuple[Event, ...]:
+    closed = dict(state.gates_closed)
+    events: list[Event] = []
+    if (report.gate not in closed) != report.is_open or (
+        not report.is_open and closed.get(report.gate) != report.reason
+    ):
+        events.append(GateMoved(gate=report.gate, is_open=report.is_open, reason=report.reason))
+    if report.gate is Gate.TRADING_STREAM and not report.is_open and Gate.RECONCILED not in closed:
+        # What the broker reports meanwhile is replayed by nobody: agree again first.
+        events.append(GateMoved(gate=Gate.RECONCILED, is_open=False, reason=report.reason))
+    return tuple(events)
+
+
+def _on_worker(state: ExecutionState, report: WorkerReport) -> tuple[Event, ...]:
+    is_cold = report.worker in state.workers_cold.get(report.symbol, ())
+    if report.ready is not is_cold and not report.reason:
+        return ()
+    return (
+        WorkerMoved(
+            worker=report.worker, symbol=report.symbol, ready=report.ready, reason=report.reason
+        ),
+    )
+
+
+def _on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
+    match command.verb:
+        case "halt":
+            return (Halted(who=command.who, reason=command.reason),)
+        case "resume":
+            return (Resumed(who=command.who, reason=command.reason),)
+        case "cancel" if command.subject == "entries":
+            live = sorted(
+                order.client_order_id
+                for order in state.orders.values()
+                if order.purpose in ENTRY_PURPOSES and _can_cancel(order)
+            )
+            return tuple(_cancel(state.orders[one], command.reason) for one in live)
+        case "cancel" if (order := state.orders.get(ClientOrderId(command.subject))) is not None:
+            return (_cancel(order, command.reason),) if _can_cancel(order) else ()
+        case _:
+            return (Noted(subject=command.verb, message=f"no such thing: {command.subject}"),)
+
+
+def _can_cancel(order: Order) -> bool:
+    return not order.cancel_requested and order.state in {
+        OrderState.PENDING_NEW,
+        OrderState.NEW,
+        OrderState.PARTIALLY_FILLED,
+    }
+
+
+def _cancel(order: Order, reason: str) -> CancelRequested:
+    return CancelRequested(
+        client_order_id=order.client_order_id, symbol=order.symbol, reason=reason
+    )
+
+
+def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
+    assert state.account in {"", boot.account}, "the door checks whose books these are"
+    assert boot.epoch > state.epoch, "an epoch is taken, never shared"
+    began = LifeBegan(
+        epoch=boot.epoch,
+        build=boot.build,
+        pid=boot.pid,
+        version=boot.version,
+        broker=boot.broker,
+        account=boot.account,
+        symbols=boot.symbols,
+        limits=boot.limits,
+        fees=boot.fees,
+        at_ns=boot.at_ns,
+    )
+    # An intent that was never answered may have reached the broker: in doubt, never sent again.
+    unanswered = sorted(
+        order.client_order_id
+        for order in state.orders.values()
+        if order.state in {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN}
+    )
+    events: list[Event] = [began]
+    for one in unanswered:
+        events.extend(
+            reports.doubted(state, state.orders[one], "the program ended before an answer")
+        )
+    if state.halted:
+        events.append(Alarmed(alarm="halted", symbol=None, message=f"still halted: {state.halted}"))
+    return tuple(events)

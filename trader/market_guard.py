@@ -1,0 +1,141 @@
+"""Is this tick fit to decide on? One Guard for each symbol, holding what it trusted last.
+
+A tick far from the last trusted price is held back: it is more often another symbol's price, a slip of the feed or a
+stub quote than the market. If the next CONFIRMATIONS_NEEDED ticks say the same, it was the market, and the last of
+them is the new trusted price; a tick near the old one in between starts the count over. The first tick of all is
+trusted when its own prices agree with each other, so feed history before live data.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+from trader.model import SECOND_NS, Bar, Quote, Symbol
+from trader.money import PRICE_TICKS_PER_DOLLAR
+
+CONFIRMATIONS_NEEDED = 3
+JUMP_PER_MILLE_MAX = 200
+AGE_NS_MAX = 90 * SECOND_NS
+AHEAD_NS_MAX = 10 * SECOND_NS  # the venue's clock may run that far ahead of ours
+PRICE_MAX = 10_000_000 * PRICE_TICKS_PER_DOLLAR
+SHARES_MAX = 10**12
+
+
+class Rejection(StrEnum):
+    """Why a tick is not fit to decide on; closed."""
+
+    WRONG_SYMBOL = "wrong_symbol"
+    NON_POSITIVE = "non_positive"  # a price of a bar, both sides of a quote, or a negative anything
+    OVERSIZED = "oversized"  # beyond any price or number of shares there is
+    CROSSED = "crossed"  # bid above ask; a locked quote (equal) is fit
+    INCONSISTENT = "inconsistent"  # open or close outside low to high, or no span
+    OUT_OF_ORDER = "out_of_order"  # before what came earlier, a repeated bar, or ahead of the clock
+    STALE = "stale"
+    FAR_FROM_LAST = "far_from_last"
+
+
+class Guard:
+    """Judges the ticks of one symbol and one bar span, in the order in which they come."""
+
+    def __init__(
+        self,
+        symbol: Symbol,
+        *,
+        jump_per_mille_max: int = JUMP_PER_MILLE_MAX,
+        age_ns_max: int = AGE_NS_MAX,
+        confirmations_needed: int = CONFIRMATIONS_NEEDED,
+    ) -> None:
+        self.symbol = symbol
+        self.rejections: Counter[Rejection] = Counter()
+        self.trusted: int | None = None  # price ticks
+        self._jump_per_mille_max = jump_per_mille_max
+        self._age_ns_max = age_ns_max
+        self._confirmations_needed = confirmations_needed
+        self._held_back: int | None = None  # the far price that waits for confirmation
+        self._confirmations = 0
+        self._bar_start_ns = -1
+        self._quote_at_ns = -1
+
+    def judge_bar(self, bar: Bar, now_ns: int, *, is_update: bool = False) -> Rejection | None:
+        """None: fit. An update repeats the start of a bar, to correct it. For history, now is the end of the bar."""
+        ends_ns = bar.start_ns + bar.span_ns
+        rejection = self._bar_defect(bar)
+        if rejection is None:
+            is_repeated = bar.start_ns <= self._bar_start_ns and not is_update
+            rejection = self._untimely(is_repeated, ends_ns, now_ns)
+        if rejection is None:
+            rejection = self._far(bar.close, (bar.open, bar.high, bar.low))
+        if rejection is None:
+            self._bar_start_ns = max(self._bar_start_ns, bar.start_ns)
+        return self._counted(rejection)
+
+    def judge_quote(self, quote: Quote, now_ns: int) -> Rejection | None:
+        """None: fit. A quote with one side (the other 0) may be fit; two quotes of one moment may both be."""
+        rejection = self._quote_defect(quote)
+        if rejection is None:
+            is_older = quote.at_ns < self._quote_at_ns
+            rejection = self._untimely(is_older, quote.at_ns, now_ns)
+        if rejection is None:
+            sides = [price for price in (quote.bid, quote.ask) if price]
+            rejection = self._far(sum(sides) // len(sides), sides)
+        if rejection is None:
+            self._quote_at_ns = quote.at_ns
+        return self._counted(rejection)
+
+    def _bar_defect(self, bar: Bar) -> Rejection | None:
+        if bar.symbol != self.symbol:
+            return Rejection.WRONG_SYMBOL
+        prices = (bar.open, bar.high, bar.low, bar.close)
+        if min(prices) <= 0 or bar.volume < 0:
+            return Rejection.NON_POSITIVE
+        if max(prices) > PRICE_MAX or bar.volume > SHARES_MAX:
+            return Rejection.OVERSIZED
+        if min(prices) < bar.low or max(prices) > bar.high or bar.span_ns <= 0:
+            return Rejection.INCONSISTENT
+        return None
+
+    def _quote_defect(self, quote: Quote) -> Rejection | None:
+        if quote.symbol != self.symbol:
+            return Rejection.WRONG_SYMBOL
+        bid, ask = quote.bid, quote.ask
+        if min(bid, ask, quote.bid_size, quote.ask_size) < 0 or bid == ask == 0:
+            return Rejection.NON_POSITIVE
+        if max(bid, ask) > PRICE_MAX or max(quote.bid_size, quote.ask_size) > SHARES_MAX:
+            return Rejection.OVERSIZED
+        if bid > ask > 0:
+            return Rejection.CROSSED
+        return None
+
+    def _untimely(self, is_late_in_line: bool, at_ns: int, now_ns: int) -> Rejection | None:
+        # A tick of the future is no better than one of the past, and would make all that follow look old.
+        if is_late_in_line or at_ns > now_ns + AHEAD_NS_MAX:
+            return Rejection.OUT_OF_ORDER
+        return Rejection.STALE if now_ns - at_ns > self._age_ns_max else None
+
+    def _far(self, price: int, others: Sequence[int]) -> Rejection | None:
+        agrees = self._are_near(others, price)
+        if agrees and (self.trusted is None or self._are_near((price, *others), self.trusted)):
+            self._trust(price)
+            return None
+        if not agrees:
+            self._held_back = None
+        elif self._held_back is not None and self._are_near((price,), self._held_back):
+            self._confirmations += 1
+            if self._confirmations >= self._confirmations_needed:
+                self._trust(price)
+                return None
+        else:
+            self._held_back, self._confirmations = price, 0
+        return Rejection.FAR_FROM_LAST
+
+    def _trust(self, price: int) -> None:
+        self.trusted, self._held_back, self._confirmations = price, None, 0
+
+    def _are_near(self, prices: Sequence[int], reference: int) -> bool:
+        allowed = reference * self._jump_per_mille_max
+        return all(abs(price - reference) * 1000 <= allowed for price in prices)
+
+    def _counted(self, rejection: Rejection | None) -> Rejection | None:
+        if rejection is not None:
+            self.rejections[rejection] += 1
+        return rejection

@@ -1,0 +1,569 @@
+"""What the executor hears (inputs), what it decides (events), and what it wants done (effects): three closed unions.
+
+An input with its events is one row of the journal. Whatever a rule reads arrives in an input, so that the journal
+alone explains every decision, and `evolve` over its events rebuilds the state without any rule.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from trader.config import Fees, Limits
+from trader.model import (
+    AccountId,
+    BrokerOrderId,
+    ClientOrderId,
+    DecisionKey,
+    Execution,
+    Order,
+    OrderState,
+    OrderType,
+    Phase,
+    Purpose,
+    Quote,
+    RequestId,
+    Side,
+    Size,
+    StrategyName,
+    Symbol,
+    TimeInForce,
+)
+from trader.money import ZERO
+
+
+class DenyReason(StrEnum):
+    """Why we do not do what a request asks. Closed: `docs/limits.md` and the log explain each by name."""
+
+    REQUEST_ID_CONFLICT = "request_id_conflict"
+    EXPIRED = "expired"
+    NOT_READY = "not_ready"
+    WARMING_UP = "warming_up"
+    MARKET_CLOSED = "market_closed"
+    HALTED = "halted"
+    STALE_CODE = "stale_code"
+    QUARANTINED = "quarantined"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    NOT_OWNER = "not_owner"
+    HANDS_OFF = "hands_off"
+    QUANTITY = "quantity"
+    PRICE_TICK = "price_tick"
+    PRICE_COLLAR = "price_collar"
+    NO_QUOTE = "no_quote"
+    STALE_QUOTE = "stale_quote"
+    ORDER_NOTIONAL = "order_notional"
+    POSITION_NOTIONAL = "position_notional"
+    EXPOSURE = "exposure"
+    ENTRIES_OPEN = "entries_open"
+    ENTRIES_PER_MINUTE = "entries_per_minute"
+    ENTRIES_PER_DAY = "entries_per_day"
+    REPEATED_EXECUTIONS = "repeated_executions"
+    LOSS_DAY = "loss_day"
+    DRAWDOWN = "drawdown"
+    BUYING_POWER = "buying_power"
+    WOULD_OVERSELL = "would_oversell"
+    SELF_TRADE = "self_trade"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
+
+
+class Gate(StrEnum):
+    """What must be true of the whole program before it enters a position; closed at the start of every life."""
+
+    RECONCILED = "reconciled"  # the broker's statement agreed with our books
+    TRADING_STREAM = "trading_stream"  # the broker's reports reach us
+    MARKET_DATA = "market_data"  # prices reach us
+    FRESH_CODE = "fresh_code"  # the running code is the code on disk
+    SHUTDOWN = "shutdown"  # we are not about to stop
+
+
+class Blocking(StrEnum):
+    """What a duplicate request ran into."""
+
+    DECISION = "decision"  # this very decision has its order already
+    LIVE_ORDER = "live_order"
+    UNKNOWN_ORDER = "unknown_order"
+    POSITION = "position"
+
+
+class Claim(StrEnum):
+    """What a broker can say about an order, in our words; each adapter maps all of its own words onto these."""
+
+    PENDING_NEW = "pending_new"
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    PENDING_CANCEL = "pending_cancel"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    CANCEL_REJECTED = "cancel_rejected"
+    FOREIGN_CHANGE = "foreign_change"  # a replacement or restatement that we never ask for
+
+
+class Brake(StrEnum):
+    """Limits that, once hit, stay hit until a person resumes."""
+
+    LOSS_DAY = "loss_day"
+    DRAWDOWN = "drawdown"
+    REPEATED_EXECUTIONS = "repeated_executions"
+
+
+# ------------------------------------------------------------------------------------------------- inputs
+
+
+class OrderRequest(Struct, frozen=True, kw_only=True, tag="request"):
+    """One telling of what a worker, an operator or a timer wants done.
+
+    `at_ns` is the market time of the event it was decided on; `quote` the prices it was decided on;
+    `late` is set by the executor's shell when the telling waited longer than its machine-time deadline.
+    """
+
+    request_id: RequestId
+    decision_key: DecisionKey
+    at_ns: int
+    symbol: Symbol
+    strategy: StrategyName
+    side: Side
+    purpose: Purpose
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.DAY
+    extended_hours: bool = False
+    size: Size
+    limit_price: Decimal | None
+    quote: Quote | None
+    reason: str
+    late: bool = False
+
+
+class OrderReport(Struct, frozen=True, kw_only=True, tag="order_report"):
+    """What the broker says of one order: a reply, a stream event, a query's answer or an activity."""
+
+    client_order_id: ClientOrderId
+    broker_order_id: BrokerOrderId | None
+    symbol: Symbol
+    side: Side
+    claim: Claim
+    quantity: Decimal | None  # of the order; None where the source does not tell (activities)
+    quantity_cumulative: Decimal  # executed so far, as far as this report knows
+    execution: Execution | None = None
+    at_ns: int
+    source: str  # 'reply', 'stream', 'query' or 'activity'
+    reason: str = ""
+
+
+class SendStarted(Struct, frozen=True, kw_only=True, tag="send_started"):
+    """The last checks passed and bytes are about to leave."""
+
+    client_order_id: ClientOrderId
+
+
+class SendOutcome(Struct, frozen=True, kw_only=True, tag="send_outcome"):
+    """How a send ended when it did not end with the broker's acknowledgement.
+
+    outcome: 'never_sent' (certain: no byte left), 'rejected' (the broker said no), 'unknown' (anything else).
+    """
+
+    client_order_id: ClientOrderId
+    outcome: str
+    reason: str
+
+
+class CancelOutcome(Struct, frozen=True, kw_only=True, tag="cancel_outcome"):
+    """How a cancel request went: 'accepted' (the broker will try), 'rejected', or 'unknown'."""
+
+    client_order_id: ClientOrderId
+    outcome: str
+    reason: str = ""
+
+
+class LookupMissed(Struct, frozen=True, kw_only=True, tag="lookup_missed"):
+    """The broker does not know the id, or not yet: never proof by itself."""
+
+    client_order_id: ClientOrderId
+    attempts: int
+
+
+class Statement(Struct, frozen=True, kw_only=True, tag="statement"):
+    """The broker's cash, holdings and open orders, fetched whole; the reports of its orders were heard before it.
+
+    cash is net of the fees the broker has accrued but not yet charged.
+    """
+
+    at_ns: int
+    account: AccountId
+    cash: Decimal
+    positions: dict[Symbol, Decimal]
+    open_orders: dict[ClientOrderId, Symbol]
+    attempts: int = 1  # the executor waits for a second look before it calls a difference one
+
+
+class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
+    """The market's time once a minute, with the marks (price ticks) of what is held."""
+
+    at_ns: int
+    session: str
+    phase: Phase
+    marks: dict[Symbol, int]
+
+
+class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
+    """A new life of the program: who it is, and by which limits and fees it lives."""
+
+    epoch: int
+    build: str
+    pid: int
+    version: str
+    broker: str
+    account: AccountId
+    symbols: tuple[Symbol, ...]
+    limits: Limits
+    fees: Fees
+    at_ns: int
+
+
+class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
+    """A condition of the whole program became true or false."""
+
+    gate: Gate
+    is_open: bool
+    reason: str
+
+
+class WorkerReport(Struct, frozen=True, kw_only=True, tag="worker"):
+    """A worker is warmed up, or failed (reason: its traceback); a symbol with a cold worker takes no entries."""
+
+    worker: str
+    symbol: Symbol
+    ready: bool
+    reason: str = ""
+
+
+class Command(Struct, frozen=True, kw_only=True, tag="command"):
+    """What a person wants: verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries')."""
+
+    command_id: str
+    verb: str
+    subject: str = ""
+    who: str
+    reason: str
+
+
+class LifeEnd(Struct, frozen=True, kw_only=True, tag="life_end"):
+    """This life ends in order, with the exit code that the process will have."""
+
+    at_ns: int
+    exit_code: int
+
+
+Input = (
+    OrderRequest
+    | OrderReport
+    | SendStarted
+    | SendOutcome
+    | CancelOutcome
+    | LookupMissed
+    | Statement
+    | Clock
+    | Boot
+    | GateReport
+    | WorkerReport
+    | Command
+    | LifeEnd
+)
+
+# ------------------------------------------------------------------------------------------------- events
+
+
+class RequestAccepted(Struct, frozen=True, kw_only=True, tag="request_accepted"):
+    """The request became the intent of one order, and its cash is reserved."""
+
+    request_id: RequestId
+    digest: str
+    order: Order
+
+
+class DuplicateBlocked(Struct, frozen=True, kw_only=True, tag="duplicate_blocked"):
+    """What the request wants exists already, or may exist."""
+
+    request_id: RequestId
+    digest: str
+    decision_key: DecisionKey
+    symbol: Symbol
+    side: Side
+    strategy: StrategyName
+    purpose: Purpose
+    blocking: Blocking
+    blocked_by: str  # the order, or the quantity held
+
+
+class RequestDenied(Struct, frozen=True, kw_only=True, tag="request_denied"):
+    """A rule said no; numbers are what it saw."""
+
+    request_id: RequestId
+    digest: str
+    decision_key: DecisionKey
+    symbol: Symbol
+    side: Side
+    strategy: StrategyName
+    purpose: Purpose
+    quantity: Decimal
+    limit_price: Decimal | None
+    reason: DenyReason
+    numbers: dict[str, str]
+
+
+class OrderChanged(Struct, frozen=True, kw_only=True, tag="order_changed"):
+    """An order's state, or what the broker claims of it, moved."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    state: OrderState
+    broker_order_id: BrokerOrderId | None
+    quantity_reported: Decimal
+    final_reported: OrderState | None
+    reason: str
+    at_ns: int
+
+
+class ExecutionBooked(Struct, frozen=True, kw_only=True, tag="execution_booked"):
+    """A fill, in the books: notional = quantity x price; realized is net of cost and fees.
+
+    cost is what it added to (buy) or removed from (sell) the position's total cost; released is how much of
+    the order's reserve it used up.
+    """
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    side: Side
+    strategy: StrategyName
+    execution: Execution
+    notional: Decimal
+    fees: Decimal
+    cost: Decimal
+    realized: Decimal
+    released: Decimal
+
+
+class CancelRequested(Struct, frozen=True, kw_only=True, tag="cancel_requested"):
+    """We want an order gone; it is until the broker proves it."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    reason: str
+
+
+class LookupWanted(Struct, frozen=True, kw_only=True, tag="lookup_wanted"):
+    """The broker must be asked about an order: it is in doubt, or more is claimed of it than is booked."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    attempts: int  # made before, without an answer that settled it
+    reason: str
+
+
+class ClockMoved(Struct, frozen=True, kw_only=True, tag="clock_moved"):
+    """Market time went on; marks replace those of the symbols named."""
+
+    at_ns: int
+    phase: Phase
+    marks: dict[Symbol, int]
+
+
+class SessionBegan(Struct, frozen=True, kw_only=True, tag="session_began"):
+    """A new trading day: the day's counters start over, at this equity."""
+
+    session: str
+    equity: Decimal
+
+
+class LifeBegan(Struct, frozen=True, kw_only=True, tag="life_began"):
+    """A new life: gates shut, workers cold, orders that were never answered are in doubt."""
+
+    epoch: int
+    build: str
+    pid: int
+    version: str
+    broker: str
+    account: AccountId
+    symbols: tuple[Symbol, ...]
+    limits: Limits
+    fees: Fees
+    at_ns: int
+
+
+class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
+    """The life ended in order; one without this row was killed."""
+
+    at_ns: int
+    exit_code: int
+
+
+class OpeningBooked(Struct, frozen=True, kw_only=True, tag="opening_booked"):
+    """The cash that the account held before our first order."""
+
+    cash: Decimal
+
+
+class StatementCompared(Struct, frozen=True, kw_only=True, tag="statement_compared"):
+    """The broker's statement was held against our books; where they differ, DifferenceFound says on what."""
+
+    agrees: bool
+    cash: Decimal
+    positions: int
+    open_orders: int
+
+
+class DifferenceFound(Struct, frozen=True, kw_only=True, tag="difference_found"):
+    """Our books and the broker's differ; subject: 'cash', 'position' or 'order'."""
+
+    subject: str
+    symbol: Symbol | None
+    ours: str
+    theirs: str
+
+
+class Quarantined(Struct, frozen=True, kw_only=True, tag="quarantined"):
+    """No entries in this symbol (None: in any) until a person has looked; raw is what was heard, cut to size."""
+
+    symbol: Symbol | None
+    reason: str
+    raw: str
+
+
+class Alarmed(Struct, frozen=True, kw_only=True, tag="alarmed"):
+    """Something that a person has to know."""
+
+    alarm: str
+    symbol: Symbol | None
+    message: str
+
+
+class BrakeTripped(Struct, frozen=True, kw_only=True, tag="brake_tripped"):
+    """A brake that only a person releases; symbol None: for all."""
+
+    brake: Brake
+    symbol: Symbol | None
+    numbers: dict[str, str]
+
+
+class GateMoved(Struct, frozen=True, kw_only=True, tag="gate_moved"):
+    """A condition for entries opened or closed."""
+
+    gate: Gate
+    is_open: bool
+    reason: str
+
+
+class WorkerMoved(Struct, frozen=True, kw_only=True, tag="worker_moved"):
+    """A worker became ready, or failed."""
+
+    worker: str
+    symbol: Symbol
+    ready: bool
+    reason: str
+
+
+class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
+    """No entries until somebody resumes; survives restarts."""
+
+    who: str
+    reason: str
+
+
+class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
+    """Entries are allowed again, and tripped brakes are released."""
+
+    who: str
+    reason: str
+
+
+class Noted(Struct, frozen=True, kw_only=True, tag="noted"):
+    """Heard and kept for the record; nothing changed."""
+
+    subject: str
+    message: str
+
+
+Event = (
+    RequestAccepted
+    | DuplicateBlocked
+    | RequestDenied
+    | OrderChanged
+    | ExecutionBooked
+    | CancelRequested
+    | LookupWanted
+    | ClockMoved
+    | SessionBegan
+    | LifeBegan
+    | LifeEnded
+    | OpeningBooked
+    | StatementCompared
+    | DifferenceFound
+    | Quarantined
+    | Alarmed
+    | BrakeTripped
+    | GateMoved
+    | WorkerMoved
+    | Halted
+    | Resumed
+    | Noted
+)
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One row of the journal: an input and what was decided on it."""
+
+    sequence: int
+    epoch: int
+    at_ns: int  # market time of the executor when it decided
+    session: str
+    input: Input
+    events: tuple[Event, ...]
+
+
+# ------------------------------------------------------------------------------------------------ effects
+
+
+class Submit(Struct, frozen=True, kw_only=True, tag="submit"):
+    """Send this order, once."""
+
+    order: Order
+
+
+class Cancel(Struct, frozen=True, kw_only=True, tag="cancel"):
+    """Ask the broker to cancel this order."""
+
+    order: Order
+
+
+class Lookup(Struct, frozen=True, kw_only=True, tag="lookup"):
+    """Ask the broker about this order and its executions, after a pause that grows with the attempts made."""
+
+    order: Order
+    attempts: int
+
+
+Effect = Submit | Cancel | Lookup
+
+# ------------------------------------------------------------------------------------------------- codecs
+
+# Sorted keys and declaration order: the same value always has the same bytes.
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_ENTRY_DECODER = msgspec.json.Decoder(Entry)
+RAW_CHARACTERS_MAX = 2_000
+
+
+def encode(value: Struct) -> bytes:
+    """The canonical bytes of a message; its Decimals are in plain form already (money.plain)."""
+    return _ENCODER.encode(value)
+
+
+def decode_entry(data: bytes) -> Entry:
+    """The entry that `encode` wrote; raises msgspec.DecodeError or ValidationError on anything else."""
+    return _ENTRY_DECODER.decode(data)
+
+
+def worst_cost(order: Order) -> Decimal:
+    """What is left of a buy at the worst price counted on, in dollars; nothing for a sell."""
+    return order.quantity_leaves * order.reserve_price if order.side is Side.BUY else ZERO

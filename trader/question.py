@@ -1,0 +1,68 @@
+"""The question that the rules of risk.py answer, and the shape of their objections."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from trader.config import Limits
+from trader.messages import Brake, DenyReason, Gate, OrderRequest
+from trader.model import Order, Phase
+from trader.money import canonical
+from trader.positions import Position
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What holds for the whole program or the symbol, apart from numbers."""
+
+    at_ns: int
+    phase: Phase
+    gates_closed: tuple[tuple[Gate, str], ...]
+    is_tradable: bool  # the symbol is one of ours
+    is_warming_up: bool
+    halted: str
+    quarantined: str
+    brakes: tuple[Brake, ...]  # tripped, for all or for this symbol
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """Everything that a rule may read about one request."""
+
+    request: OrderRequest
+    quantity: Decimal
+    reserve_price: Decimal
+    position: Position
+    live_entry: Order | None  # the first live entry order of the symbol
+    decision_known: bool
+    standing: Standing
+    limits: Limits
+    cash_free: Decimal
+    equity: Decimal
+    exposure: Decimal  # value of all positions and of what is reserved for buys
+    entries_open: int
+    entries_minute: int
+    equity_session: Decimal
+    equity_peak: Decimal
+    opposite_order: Order | None  # a live order of ours on the other side
+
+    @property
+    def cost(self) -> Decimal:
+        """Dollars at the worst price counted on."""
+        return self.quantity * self.reserve_price
+
+
+class Denial(Struct, frozen=True, kw_only=True):
+    """A rule's objection, with the numbers it saw."""
+
+    reason: DenyReason
+    numbers: dict[str, str]
+
+
+def deny(reason: DenyReason, **numbers: Decimal | int | str) -> Denial:
+    """An objection; numbers become canonical text."""
+    return Denial(
+        reason=reason,
+        numbers={
+            name: canonical(value) if isinstance(value, Decimal) else str(value)
+            for name, value in numbers.items()
+        },
+    )

@@ -1,0 +1,366 @@
+"""What the broker says, decided: reports of orders, outcomes of sends, and its statement against our books.
+
+A report is checked against the intent it claims to be about before anything is booked; what doesn't fit is
+quarantined with what was heard. Evidence moves an order, silence never does.
+"""
+
+from trader import accounting, orders, positions, risk
+from trader.messages import (
+    Alarmed,
+    Brake,
+    BrakeTripped,
+    CancelOutcome,
+    Claim,
+    DifferenceFound,
+    Event,
+    ExecutionBooked,
+    Gate,
+    GateMoved,
+    LookupMissed,
+    LookupWanted,
+    OpeningBooked,
+    OrderChanged,
+    OrderReport,
+    Quarantined,
+    SendOutcome,
+    SendStarted,
+    Statement,
+    StatementCompared,
+    encode,
+)
+from trader.model import ENTRY_PURPOSES, Execution, Order, OrderState, Symbol
+from trader.money import ZERO, plain
+from trader.orders import Notice, Trigger
+from trader.state import ALL_SYMBOLS, ExecutionState, evolve
+
+STATEMENT_ATTEMPTS_MAX = 3  # looks at a difference before it is called one
+RAW_CHARACTERS_MAX = 2_000
+
+
+# ------------------------------------------------------------------------------------------ order reports
+
+
+def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
+    """Book a new execution, then let the claim move the order."""
+    order = state.orders.get(report.client_order_id)
+    if order is None:
+        return _of_no_order(state, report)
+    misfit = _misfit(order, report)
+    if misfit:
+        return _quarantine(state, order.symbol, misfit, report)
+    events: list[Event] = []
+    notice = Notice.QUIET
+    now = order
+    if report.execution is not None and not orders.knows(order, report.execution):
+        event = _execution(state, order, report.execution)
+        events.append(event)
+        now = orders.booked(order, event.execution, event.fees, event.released)
+        now, notice = orders.after_execution(now)
+    if report.claim is Claim.FOREIGN_CHANGE:
+        events.extend(
+            _quarantine(state, order.symbol, f"changed by others: {report.reason}", report)
+        )
+    else:
+        now, heard = orders.after_claim(
+            now, report.claim, report.quantity_cumulative, report.broker_order_id
+        )
+        now, settled = orders.settled(now)
+        notice = max(notice, heard, settled, key=lambda one: one.value)
+    events.extend(_changes(state, order, now, report))
+    events.extend(_notices(order, report, notice))
+    events.extend(_brakes(state, order, events))
+    events.extend(_still_unexplained(order, now, report))
+    return tuple(events)
+
+
+def _misfit(order: Order, report: OrderReport) -> str:
+    """Why a report can't be about this order; empty when it can."""
+    if report.symbol != order.symbol or report.side is not order.side:
+        return f"report says {report.side.value} {report.symbol}"
+    if report.quantity is not None and report.quantity != order.quantity:
+        return f"report says quantity {report.quantity}, the order {order.quantity}"
+    if order.broker_order_id and report.broker_order_id not in {None, order.broker_order_id}:
+        return f"two orders at the broker under one id: {order.broker_order_id}, {report.broker_order_id}"
+    execution = report.execution
+    if execution is None:
+        return ""
+    if execution.quantity <= 0 or execution.price <= 0:
+        return f"execution of {execution.quantity} at {execution.price}"
+    if orders.contradicts(order, execution):
+        return f"execution {execution.execution_id} told twice, differently"
+    return ""
+
+
+def _execution(state: ExecutionState, order: Order, execution: Execution) -> ExecutionBooked:
+    notional = plain(execution.quantity * execution.price)
+    fees = accounting.fee_of(order.side, execution.quantity, notional, state.fees)
+    trade = positions.traded(
+        state.position(order.symbol), order.side, execution.quantity, notional, fees
+    )
+    return ExecutionBooked(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        strategy=order.strategy,
+        execution=execution,
+        notional=notional,
+        fees=fees,
+        cost=trade.cost,
+        realized=trade.realized,
+        released=orders.released_by(order, execution),
+    )
+
+
+def _changes(
+    state: ExecutionState, before: Order, now: Order, report: OrderReport
+) -> list[OrderChanged]:
+    """One event if anything but the booked amounts moved; a settled order answers the question about it."""
+    answered = before.lookup_open and report.source == "query"
+    if (
+        now.state is before.state
+        and now.broker_order_id == before.broker_order_id
+        and now.quantity_reported == before.quantity_reported
+        and now.final_reported is before.final_reported
+        and not answered
+    ):
+        return []
+    return [
+        OrderChanged(
+            client_order_id=now.client_order_id,
+            symbol=now.symbol,
+            state=now.state,
+            broker_order_id=now.broker_order_id,
+            quantity_reported=plain(now.quantity_reported),
+            final_reported=now.final_reported,
+            reason=_found(before, report),
+            at_ns=state.at_ns,
+        )
+    ]
+
+
+def _found(before: Order, report: OrderReport) -> str:
+    if before.state is OrderState.UNKNOWN and report.source != "activity":
+        return "found at the broker by its id" if not report.reason else report.reason
+    return report.reason
+
+
+def _notices(order: Order, report: OrderReport, notice: Notice) -> list[Event]:
+    if notice is Notice.QUIET:
+        return []
+    what = f"{order.client_order_id} was {order.state.value}, the broker says {report.claim.value}"
+    events: list[Event] = [Alarmed(alarm="order_surprise", symbol=order.symbol, message=what)]
+    if notice is Notice.HALT:
+        events.append(_quarantined(order.symbol, what, report))
+    return events
+
+
+def _brakes(state: ExecutionState, order: Order, events: list[Event]) -> list[Event]:
+    """Three filled entries of one symbol in ten minutes stop the symbol until a person resumes."""
+    if (
+        order.purpose not in ENTRY_PURPOSES
+        or (Brake.REPEATED_EXECUTIONS, order.symbol) in state.brakes
+    ):
+        return []
+    for event in events:
+        if isinstance(event, ExecutionBooked):
+            position = evolve(state, event).position(order.symbol)
+            filled = position.entries_filled_ns
+            if risk.tripped_by_fills(filled, event.execution.at_ns, state.limits):
+                numbers = {"entries_filled": str(len(filled))}
+                return [
+                    BrakeTripped(
+                        brake=Brake.REPEATED_EXECUTIONS, symbol=order.symbol, numbers=numbers
+                    )
+                ]
+    return []
+
+
+def _still_unexplained(before: Order, now: Order, report: OrderReport) -> list[Event]:
+    """Ask (again) while an order is in doubt or more is claimed of it than is booked."""
+    if report.source == "activity" or not (
+        now.state is OrderState.UNKNOWN or orders.is_unexplained(now)
+    ):
+        return []
+    if before.lookup_open and report.source != "query":
+        return []
+    return [_lookup(now, "the broker claims executions that have not reached us")]
+
+
+def _lookup(order: Order, reason: str) -> LookupWanted:
+    return LookupWanted(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        attempts=order.lookups,
+        reason=reason,
+    )
+
+
+def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
+    if report.client_order_id in state.used:
+        return ()  # One of ours that ended days ago; nothing new can be read off a statement.
+    return _quarantine(state, report.symbol, "an order that this program did not send", report)
+
+
+def _quarantine(
+    state: ExecutionState, symbol: Symbol, why: str, report: OrderReport
+) -> tuple[Event, ...]:
+    if state.quarantined.get(symbol) == why:
+        return ()
+    return (
+        _quarantined(symbol, why, report),
+        Alarmed(alarm="quarantined", symbol=symbol, message=f"{symbol}: {why}"),
+    )
+
+
+def _quarantined(symbol: Symbol, why: str, report: OrderReport) -> Quarantined:
+    raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
+    return Quarantined(symbol=symbol, reason=why, raw=raw)
+
+
+# ------------------------------------------------------------------------------------------------- sends
+
+
+def on_send_started(state: ExecutionState, started: SendStarted) -> tuple[Event, ...]:
+    """Bytes are about to leave."""
+    order = state.orders[started.client_order_id]
+    return _triggered(state, order, Trigger.SEND_STARTED, "")
+
+
+def on_send_outcome(state: ExecutionState, outcome: SendOutcome) -> tuple[Event, ...]:
+    """The send ended without an acknowledgement."""
+    order = state.orders[outcome.client_order_id]
+    match outcome.outcome:
+        case "never_sent":
+            return _triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
+        case "rejected":
+            return _triggered(state, order, Trigger.REJECTED, outcome.reason)
+        case _:
+            return doubted(state, order, outcome.reason)
+
+
+def doubted(state: ExecutionState, order: Order, reason: str) -> tuple[Event, ...]:
+    """Nobody knows whether the broker has it: it stays reserved and its symbol closed until there is evidence."""
+    moved = _triggered(state, order, Trigger.DOUBT, reason)
+    now, _ = orders.after(order, Trigger.DOUBT)
+    if now.state is not OrderState.UNKNOWN:
+        return moved
+    return (*moved, _lookup(order, reason))
+
+
+def on_cancel_outcome(state: ExecutionState, outcome: CancelOutcome) -> tuple[Event, ...]:
+    """The broker will try, says no, or did not answer; in the last two cases ask what became of the order."""
+    order = state.orders[outcome.client_order_id]
+    if outcome.outcome == "accepted":
+        return _triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
+    if not orders.is_live(order) or order.lookup_open:
+        return ()
+    return (_lookup(order, f"cancel {outcome.outcome}: {outcome.reason}"),)
+
+
+def on_lookup_missed(state: ExecutionState, missed: LookupMissed) -> tuple[Event, ...]:
+    """Not found is not proof of absence: ask again, later and later."""
+    order = state.orders.get(missed.client_order_id)
+    if order is None or not orders.is_live(order):
+        return ()
+    return (_lookup(order, "the broker does not know it, or not yet"),)
+
+
+def _triggered(
+    state: ExecutionState, order: Order, trigger: Trigger, reason: str
+) -> tuple[Event, ...]:
+    now, notice = orders.after(order, trigger)
+    if now.state is order.state and notice is Notice.QUIET:
+        return ()
+    events: list[Event] = []
+    if now.state is not order.state:
+        events.append(
+            OrderChanged(
+                client_order_id=now.client_order_id,
+                symbol=now.symbol,
+                state=now.state,
+                broker_order_id=now.broker_order_id,
+                quantity_reported=plain(now.quantity_reported),
+                final_reported=now.final_reported,
+                reason=reason,
+                at_ns=state.at_ns,
+            )
+        )
+    if notice is not Notice.QUIET:
+        what = f"{order.client_order_id} was {order.state.value}, now {trigger.value}: {reason}"
+        events.append(Alarmed(alarm="order_surprise", symbol=order.symbol, message=what))
+        if notice is Notice.HALT:
+            events.append(Quarantined(symbol=order.symbol, reason=what, raw=""))
+    return tuple(events)
+
+
+# --------------------------------------------------------------------------------------------- statement
+
+
+def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ...]:
+    """Agree with the broker, or say on what we differ. Nothing is overwritten."""
+    events: list[Event] = []
+    if not state.is_opened:
+        events.append(OpeningBooked(cash=plain(statement.cash)))
+        state = evolve(state, events[0])
+    events.extend(_lost_orders(state, statement))
+    differences = _differences(state, statement)
+    compared = StatementCompared(
+        agrees=not differences,
+        cash=plain(statement.cash),
+        positions=sum(1 for quantity in statement.positions.values() if quantity),
+        open_orders=len(statement.open_orders),
+    )
+    events.append(compared)
+    if not differences:
+        return (*events, *_opened(state))
+    if statement.attempts < STATEMENT_ATTEMPTS_MAX:
+        return tuple(events)  # A fill may have come between the questions: look again.
+    return (*events, *_called(state, differences), *_opened(state))
+
+
+def _differences(state: ExecutionState, statement: Statement) -> list[DifferenceFound]:
+    found: list[DifferenceFound] = []
+    if state.books.cash != statement.cash:
+        found.append(_difference("cash", None, state.books.cash, statement.cash))
+    for symbol in sorted({*state.positions.keys(), *statement.positions}):
+        ours = state.position(symbol).quantity
+        theirs = statement.positions.get(symbol, ZERO)
+        if ours != theirs:
+            found.append(_difference("position", symbol, ours, theirs))
+    return found
+
+
+def _difference(
+    subject: str, symbol: Symbol | None, ours: object, theirs: object
+) -> DifferenceFound:
+    return DifferenceFound(subject=subject, symbol=symbol, ours=str(ours), theirs=str(theirs))
+
+
+def _called(state: ExecutionState, differences: list[DifferenceFound]) -> list[Event]:
+    """A difference that stayed: rows with both values, and no entries where it is."""
+    events: list[Event] = list(differences)
+    for one in differences:
+        why = f"{one.subject}: ours {one.ours}, the broker's {one.theirs}"
+        if state.quarantined.get(one.symbol or ALL_SYMBOLS) != why:
+            events.append(Quarantined(symbol=one.symbol, reason=why, raw=""))
+            events.append(Alarmed(alarm="books_differ", symbol=one.symbol, message=why))
+    return events
+
+
+def _opened(state: ExecutionState) -> list[Event]:
+    if any(gate is Gate.RECONCILED for gate, _ in state.gates_closed):
+        return [GateMoved(gate=Gate.RECONCILED, is_open=True, reason="agreed with the broker")]
+    return []
+
+
+def _lost_orders(state: ExecutionState, statement: Statement) -> list[Event]:
+    """Orders that live with us but not in the statement: ask for each by its id."""
+    lost = sorted(
+        order.client_order_id
+        for order in state.orders.values()
+        if orders.is_live(order)
+        and order.client_order_id not in statement.open_orders
+        and order.state not in {OrderState.INTENT, OrderState.SENT}
+        and not order.lookup_open
+    )
+    return [_lookup(state.orders[one], "not among the broker's open orders") for one in lost]

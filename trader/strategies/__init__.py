@@ -1,0 +1,30 @@
+"""The strategies that come with the program, by name, and how one is made for a symbol."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from trader.model import Size, StrategyName
+from trader.strategies.base import Strategy, StrategyError
+from trader.strategies.open_close import OpenClose
+from trader.strategies.sma_crossover import SmaCrossover
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "open-close": OpenClose,
+    "sma-crossover": SmaCrossover,
+}
+
+
+def build(kind: str, name: StrategyName, parameters: Mapping[str, object], size: Size) -> Strategy:
+    """A fresh strategy for one symbol; values may be texts, as a command line has them.
+
+    StrategyError: the kind is unknown, a parameter is unknown, or its value is of the wrong type or out of range.
+    """
+    found = STRATEGIES.get(kind)
+    if found is None:
+        raise StrategyError(f"unknown strategy {kind!r}; there are: {', '.join(STRATEGIES)}")
+    try:
+        settings = msgspec.convert(dict(parameters), found.Parameters, strict=False)
+    except msgspec.ValidationError as error:
+        raise StrategyError(f"strategy {kind}: {error}") from None
+    return found(name, size, settings)

@@ -1,0 +1,113 @@
+"""What a strategy is: told bars, quotes and fills of one symbol, it answers at once with what it would like.
+
+A strategy never sends, sizes against the account, or prices an order: a Wish goes to its worker, which prices it and
+tells the executor, which may say no. So a strategy must not remember what it wished, only what it was told: the view
+it is given with each event has the position and the working orders as the executor published them last.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import ClassVar
+
+from msgspec import Struct
+
+from trader.model import Bar, OrderType, Purpose, Quote, Side, Size, StrategyName, Symbol
+from trader.money import ZERO
+
+
+class StrategyError(ValueError):
+    """A strategy that can't be made: unknown kind, unknown parameter, or a value that makes no sense."""
+
+
+class WorkingOrder(Struct, frozen=True, kw_only=True):
+    """An order that may still be executed, UNKNOWN ones included."""
+
+    side: Side
+    quantity_leaves: Decimal
+
+
+class SymbolView(Struct, frozen=True, kw_only=True):
+    """The executor's published state of one symbol.
+
+    strategy is whose position it is, None while flat; avg_cost is dollars a share, None while flat;
+    entries_open is False while no entry would be accepted (an order in doubt, warming up, halted).
+    """
+
+    symbol: Symbol
+    quantity: Decimal = ZERO
+    strategy: StrategyName | None = None
+    avg_cost: Decimal | None = None
+    working: tuple[WorkingOrder, ...] = ()
+    entries_open: bool = True
+
+    def is_idle(self) -> bool:
+        """Nothing held and nothing on its way."""
+        return not self.quantity and not self.working
+
+    def held_by(self, strategy: StrategyName) -> bool:
+        """There is a position, and it is this strategy's to reduce."""
+        return self.quantity > 0 and self.strategy == strategy
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """What a strategy would like done now.
+
+    size None is the whole position, for exits only. limit_offset is how far through the far side of the quote a
+    limit may go, as a fraction of it (None: the worker's default, 0.5 %). leg tells two wishes of one event apart.
+    reason is for people: one line, with the numbers that made it so.
+    """
+
+    side: Side
+    purpose: Purpose
+    size: Size | None
+    order_type: OrderType = OrderType.LIMIT
+    limit_offset: Decimal | None = None
+    leg: str = ""
+    reason: str
+
+
+class Fill(Struct, frozen=True, kw_only=True):
+    """An execution of one of the strategy's own orders; price in dollars."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    at_ns: int
+
+
+class NoParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a strategy that has nothing to set."""
+
+
+class Strategy(ABC):
+    """One strategy on one symbol. Handlers are synchronous and quick; they raise only when they are broken.
+
+    Parameters is the Struct that its settings are read into. bars_needed is how many bars of history it wants fed,
+    its wishes ignored, before it may trade. size is what an entry asks for.
+    """
+
+    Parameters: ClassVar[type[Struct]] = NoParameters
+    bars_needed: int = 0
+
+    def __init__(self, name: StrategyName, size: Size, parameters: Struct) -> None:
+        self.name = name
+        self.size = size
+
+    @abstractmethod
+    def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
+        """A bar has ended."""
+
+    def on_quote(self, quote: Quote, view: SymbolView) -> Iterable[Wish]:
+        """The best bid or ask changed; quotes are conflated, so some are never seen."""
+        return ()
+
+    def on_fill(self, fill: Fill, view: SymbolView) -> Iterable[Wish]:
+        """One of its own orders was executed; the view is the state after it."""
+        return ()
+
+
+def exit_all(reason: str) -> tuple[Wish]:
+    """The wish to be out of the position."""
+    return (Wish(side=Side.SELL, purpose=Purpose.EXIT, size=None, reason=reason),)
