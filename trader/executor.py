@@ -1,0 +1,193 @@
+"""The single order-executor task: it alone holds the position map, and only what it decides reaches the broker.
+
+A turn is decide, commit, act. Deciding has no await, so nothing can come between the check and the record; the commit
+is durable before anything is sent, and if it fails the old state stands and nothing is sent; acting never blocks.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import trio
+from msgspec.structs import replace
+
+from trader.execution import ExecutionState, decide, evolve
+from trader.inbox import Inbox
+from trader.messages import (
+    Cancel,
+    CancelRequested,
+    Effect,
+    Entry,
+    Event,
+    ExecutionBooked,
+    Input,
+    Lookup,
+    LookupWanted,
+    OrderRequest,
+    RequestAccepted,
+    Submit,
+)
+from trader.model import FINAL_STATES, OrderState, Symbol
+from trader.ports import Batch, Journal, JournalFailed, Pace
+from trader.state import ALL_SYMBOLS
+from trader.strategies.base import Fill, SymbolView, WorkingOrder
+
+COMMIT_RETRY_S = 0.5  # machine time between attempts while the disk refuses
+
+
+class Publisher(Protocol):
+    """Shows workers the new state of their symbol, and their fills. Never blocks."""
+
+    def publish(self, symbol: Symbol, view: SymbolView, fills: list[Fill]) -> None: ...
+
+
+class Executor:
+    """Drains the inbox, decides against the state, commits, acts."""
+
+    def __init__(
+        self,
+        state: ExecutionState,
+        *,
+        inbox: Inbox,
+        journal: Journal,
+        put: Callable[[Effect], None],
+        publisher: Publisher,
+        pace: Pace,
+        unjournaled: Callable[[Iterable[Input], str], None] = lambda requests, why: None,
+    ) -> None:
+        self._state = state
+        self._inbox = inbox
+        self._journal = journal
+        self._put = put
+        self._publisher = publisher
+        self._pace = pace
+        self._unjournaled = unjournaled
+        self._committed = trio.Event()
+
+    @property
+    def state(self) -> ExecutionState:
+        """A frozen value, as of the last commit: for those who wait for a condition, never to decide on."""
+        return self._state
+
+    async def run(self) -> None:
+        """Take turns for ever. What goes wrong here ends the program, not half of it."""
+        while True:
+            await self._inbox.wait()
+            async with self._pace.executor_turn():
+                await self._turn(self._inbox.drain())
+
+    async def wait_until(self, holds: Callable[[ExecutionState], bool]) -> None:
+        """Return when a committed state satisfies the condition."""
+        while not holds(self._state):
+            await self._committed.wait()
+
+    async def _turn(self, batch: list[Input]) -> None:
+        state, entries = decided(self._state, batch)
+        if not entries:
+            return
+        try:
+            with trio.CancelScope(shield=True):
+                await self._journal.commit(Batch(entries=tuple(entries), after=state))
+        except JournalFailed as failure:
+            await self._not_recorded(batch, str(failure))
+            return
+        self._state = state
+        self._act(entries)
+        self._committed.set()
+        self._committed = trio.Event()
+
+    async def _not_recorded(self, batch: list[Input], why: str) -> None:
+        """None of it happened. Reports and commands are decided again: nobody would tell them twice."""
+        requests = [one for one in batch if isinstance(one, OrderRequest)]
+        self._unjournaled(requests, why)
+        self._inbox.keep([one for one in batch if not isinstance(one, OrderRequest)])
+        await trio.sleep(COMMIT_RETRY_S)
+
+    def _act(self, entries: list[Entry]) -> None:
+        touched: dict[Symbol, list[Fill]] = {}
+        for entry in entries:
+            for event in entry.events:
+                effect = effect_of(event, self._state)
+                if effect is not None:
+                    self._put(effect)  # Never blocks: the lanes hold every order that can be live.
+                self._note(event, touched)
+        symbols = sorted(self._state.symbols) if ALL_SYMBOLS in touched else sorted(touched)
+        for symbol in symbols:
+            view = symbol_view(self._state, symbol)
+            self._publisher.publish(symbol, view, touched.get(symbol, []))
+
+    def _note(self, event: Event, touched: dict[Symbol, list[Fill]]) -> None:
+        symbol = getattr(event, "symbol", ALL_SYMBOLS)
+        if isinstance(event, RequestAccepted):
+            symbol = event.order.symbol
+        fills = touched.setdefault(symbol or ALL_SYMBOLS, [])
+        if isinstance(event, ExecutionBooked):
+            fills.append(
+                Fill(
+                    symbol=event.symbol,
+                    side=event.side,
+                    quantity=event.execution.quantity,
+                    price=event.execution.price,
+                    at_ns=event.execution.at_ns,
+                )
+            )
+
+
+def decided(state: ExecutionState, batch: list[Input]) -> tuple[ExecutionState, list[Entry]]:
+    """Decide the inputs one by one, each against the state that the one before it left. No await in here, ever."""
+    entries: list[Entry] = []
+    for heard in batch:
+        events = decide(state, heard)
+        if events:
+            for event in events:
+                state = evolve(state, event)
+            state = replace(state, sequence=state.sequence + 1)
+            entries.append(
+                Entry(
+                    sequence=state.sequence,
+                    epoch=state.epoch,
+                    at_ns=state.at_ns,
+                    session=state.session,
+                    input=heard,
+                    events=events,
+                )
+            )
+    return state, entries
+
+
+def effect_of(event: Event, state: ExecutionState) -> Effect | None:
+    """What the world must be asked to do because of an event."""
+    match event:
+        case RequestAccepted():
+            return Submit(order=event.order)
+        case CancelRequested():
+            return Cancel(order=state.orders[event.client_order_id])
+        case LookupWanted():
+            return Lookup(order=state.orders[event.client_order_id], attempts=event.attempts)
+        case _:
+            return None
+
+
+def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
+    """What workers may know of their symbol."""
+    position = state.position(symbol)
+    live = [state.orders[one] for one in (*position.entries, *position.exits)]
+    in_doubt = any(order.state is OrderState.UNKNOWN for order in live)
+    return SymbolView(
+        symbol=symbol,
+        quantity=position.quantity,
+        strategy=position.strategy,
+        avg_cost=position.avg_cost if position.quantity else None,
+        working=tuple(
+            WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
+            for order in live
+            if order.state not in FINAL_STATES
+        ),
+        entries_open=not (
+            in_doubt
+            or state.halted
+            or state.gates_closed
+            or state.workers_cold.get(symbol)
+            or symbol in state.quarantined
+            or ALL_SYMBOLS in state.quarantined
+        ),
+    )

@@ -1,0 +1,108 @@
+"""The one way to the executor: a bounded channel for everything that it hears, in the order in which it decides."""
+
+from collections import deque
+
+import trio
+from msgspec.structs import replace
+
+from trader.messages import (
+    Boot,
+    CancelOutcome,
+    Clock,
+    Command,
+    GateReport,
+    Input,
+    LifeEnd,
+    LookupMissed,
+    OrderReport,
+    OrderRequest,
+    SendOutcome,
+    SendStarted,
+    Statement,
+    WorkerReport,
+)
+
+INBOX_MAX = 4_096  # what may wait; tellers wait beyond it
+BATCH_MAX = 1_024  # what one turn takes
+REQUEST_WAIT_MAX_S = 10.0  # machine time in the channel after which a request is late
+
+
+class Inbox:
+    """Bounded; whoever tells something waits while it is full, and a request that waited too long says so."""
+
+    def __init__(self) -> None:
+        self._send, self._receive = trio.open_memory_channel[tuple[float, Input]](INBOX_MAX)
+        self._kept: deque[tuple[float, Input]] = deque()
+
+    async def tell(self, heard: Input) -> None:
+        """Hand over; waits while the inbox is full. The wait counts against a request's age."""
+        await self._send.send((trio.current_time(), heard))
+
+    def tell_nowait(self, heard: Input) -> None:
+        """Hand over at once; raises trio.WouldBlock when it is full."""
+        self._send.send_nowait((trio.current_time(), heard))
+
+    def keep(self, inputs: list[Input]) -> None:
+        """Give back what could not be recorded; it is taken first next time."""
+        now = trio.current_time()
+        self._kept.extendleft((now, heard) for heard in reversed(inputs))
+
+    def has_mail(self) -> bool:
+        """Something waits."""
+        return bool(self._kept) or self._receive.statistics().current_buffer_used > 0
+
+    async def wait(self) -> None:
+        """Return when something waits."""
+        if self.has_mail():
+            await trio.lowlevel.checkpoint()
+            return
+        self._kept.append(await self._receive.receive())
+
+    def drain(self) -> list[Input]:
+        """What waits, at most BATCH_MAX, in the order in which it is decided."""
+        batch: list[Input] = []
+        now = trio.current_time()
+        while len(batch) < BATCH_MAX and (letter := self._next()) is not None:
+            told_s, heard = letter
+            if isinstance(heard, OrderRequest) and now - told_s > REQUEST_WAIT_MAX_S:
+                heard = replace(heard, late=True)
+            batch.append(heard)
+        return in_order(batch)
+
+    def _next(self) -> tuple[float, Input] | None:
+        if self._kept:
+            return self._kept.popleft()
+        try:
+            return self._receive.receive_nowait()
+        except trio.WouldBlock:
+            return None
+
+
+def in_order(batch: list[Input]) -> list[Input]:
+    """Commands and fences, then reports, then the clock, then requests by (market time, symbol, request id).
+
+    Reports of one order are put in the order of its life, so that which of two sockets was read first does not show.
+    """
+    return sorted(batch, key=_rank)
+
+
+def _rank(heard: Input) -> tuple[int, int, str, int, str]:
+    match heard:
+        case Boot():
+            return (0, 0, "", 0, "")
+        case Command() | GateReport() | WorkerReport():
+            return (0, 1, "", 0, "")  # as they came: sorting is stable
+        case SendStarted():
+            return (1, 0, heard.client_order_id, 0, "")
+        case OrderReport():
+            return (1, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
+        case SendOutcome() | CancelOutcome() | LookupMissed():
+            return (1, 0, heard.client_order_id, 1, "~")
+        case Statement():
+            return (1, 1, "", 0, "")
+        case Clock():
+            return (2, heard.at_ns, "", 0, "")
+        case OrderRequest():
+            return (3, heard.at_ns, heard.symbol, 0, heard.request_id)
+        case LifeEnd():
+            return (4, 0, "", 0, "")

@@ -1,0 +1,143 @@
+"""Carries the executor's effects to the broker and the answers back to the inbox: lanes for orders, cancels, queries.
+
+The lanes never block the executor. Each holds a live order at most once, and the rules bound how many can be live:
+entries_open_max entries, and EXITS_LIVE_MAX exits of each symbol. Nothing here decides anything, and nothing here
+sends an order twice: a send without an answer becomes a SendOutcome 'unknown', and evidence is looked for.
+"""
+
+from collections.abc import Callable
+
+import trio
+
+from trader.inbox import Inbox
+from trader.messages import (
+    Cancel,
+    Effect,
+    Lookup,
+    LookupMissed,
+    SendOutcome,
+    SendStarted,
+    Submit,
+)
+from trader.model import Order
+from trader.ports import Broker, BrokerUnavailable, Pace
+from trader.risk import EXITS_LIVE_MAX
+
+INTENT_AGE_MAX_S = 10.0  # machine time from the commit to the bytes
+LOOKUP_PAUSE_FIRST_S = 0.25
+LOOKUP_PAUSE_MAX_S = 30.0
+
+LastCheck = Callable[[Order], str]
+
+
+class Outbox:
+    """`put` is the executor's side, `run` the broker's."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        inbox: Inbox,
+        pace: Pace,
+        symbols: int,
+        entries_open_max: int,
+        last_check: LastCheck = lambda order: "",
+        senders: int = 1,
+    ) -> None:
+        self._broker = broker
+        self._inbox = inbox
+        self._pace = pace
+        self._last_check = last_check
+        self._senders = senders
+        self._held = 0  # orders that a sender has in hand
+        capacity = entries_open_max + EXITS_LIVE_MAX * symbols
+        self._to_send, self._orders = trio.open_memory_channel[tuple[float, Order]](capacity)
+        self._to_cancel, self._cancels = trio.open_memory_channel[Order](capacity)
+        self._to_ask, self._queries = trio.open_memory_channel[Lookup](capacity)
+
+    def put(self, effect: Effect) -> None:
+        """Queue an effect; called by the executor, after the commit."""
+        match effect:
+            case Submit():
+                self._to_send.send_nowait((trio.current_time(), effect.order))
+            case Cancel():
+                self._pace.began(effect.order.client_order_id)
+                self._to_cancel.send_nowait(effect.order)
+            case Lookup():
+                self._pace.began(effect)
+                self._to_ask.send_nowait(effect)
+
+    def has_orders(self) -> bool:
+        """An order waits to be sent."""
+        return self._held > 0 or self._orders.statistics().current_buffer_used > 0
+
+    async def run(self) -> None:
+        """Carry, for ever."""
+        async with trio.open_nursery() as nursery:
+            for number in range(self._senders):
+                nursery.start_soon(self._send_orders, name=f"sender {number}")
+            nursery.start_soon(self._send_cancels, name="canceler")
+            nursery.start_soon(self._ask, nursery, name="inquirer")
+
+    async def _send_orders(self) -> None:
+        while True:
+            put_s, order = await self._orders.receive()
+            self._held += 1
+            try:
+                async with self._pace.sender_turn():
+                    await self._send(put_s, order)
+            finally:
+                self._held -= 1
+
+    async def _send(self, put_s: float, order: Order) -> None:
+        waited_s = trio.current_time() - put_s
+        refusal = self._last_check(order)
+        if waited_s > INTENT_AGE_MAX_S:
+            refusal = f"waited {waited_s:.0f} s to be sent"
+        if refusal:
+            await self._inbox.tell(
+                SendOutcome(
+                    client_order_id=order.client_order_id, outcome="never_sent", reason=refusal
+                )
+            )
+            return
+        await self._inbox.tell(SendStarted(client_order_id=order.client_order_id))
+        try:
+            answer = await self._broker.submit(order)
+        except trio.Cancelled:
+            unknown = SendOutcome(
+                client_order_id=order.client_order_id,
+                outcome="unknown",
+                reason="we stopped while it was being sent",
+            )
+            self._inbox.tell_nowait(unknown)
+            raise
+        await self._inbox.tell(answer)
+
+    async def _send_cancels(self) -> None:
+        async for order in self._cancels:
+            outcome = await self._broker.cancel(order)
+            await self._inbox.tell(outcome)
+            self._pace.ended(order.client_order_id)
+
+    async def _ask(self, nursery: trio.Nursery) -> None:
+        async for lookup in self._queries:
+            nursery.start_soon(self._look_up, lookup, name=f"lookup {lookup.order.client_order_id}")
+
+    async def _look_up(self, lookup: Lookup) -> None:
+        """Ask once, after a pause; a query that fails says nothing, and is asked again."""
+        attempts = lookup.attempts
+        while True:
+            await trio.sleep(min(LOOKUP_PAUSE_FIRST_S * 2 ** min(attempts, 10), LOOKUP_PAUSE_MAX_S))
+            attempts += 1
+            try:
+                answer = await self._broker.lookup(lookup.order, attempts)
+            except BrokerUnavailable:
+                continue
+            if isinstance(answer, LookupMissed):
+                await self._inbox.tell(answer)
+            else:
+                for report in answer:
+                    await self._inbox.tell(report)
+            self._pace.ended(lookup)
+            return

@@ -1,0 +1,279 @@
+"""The nursery: who runs, who outlives whom, who is started again.
+
+The executor and the lanes to the broker live longest; the streams feed them; the workers come last and go first. A
+worker that fails is logged with its traceback, warmed up and started again while its symbol takes no entries and the
+others go on. An executor that fails ends the program, not half of it: every task here is in one nursery with it.
+"""
+
+import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import trio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trader import calendar
+from trader.executor import Executor, symbol_view
+from trader.inbox import Inbox
+from trader.mailbox import Mailbox
+from trader.messages import (
+    Boot,
+    Clock,
+    Command,
+    Gate,
+    GateReport,
+    Input,
+    LifeEnd,
+    Statement,
+    WorkerReport,
+)
+from trader.model import ENTRY_PURPOSES, MINUTE_NS, ClientOrderId, OrderState, Phase, Symbol
+from trader.orders import is_live
+from trader.outbox import Outbox
+from trader.ports import Broker, BrokerUnavailable, Feed, Pace
+from trader.state import ExecutionState
+from trader.strategies.base import Strategy
+from trader.tape import Tape
+from trader.worker import Worker, run_worker
+
+WORKER_PAUSE_FIRST_S = 0.05
+WORKER_PAUSE_MAX_S = 30.0
+STATEMENT_PAUSE_S = 0.5
+STATEMENT_SPAN_NS = (
+    24 * 60 * MINUTE_NS
+)  # how far back orders are asked for when none of ours is older
+SHUTDOWN_S = 1.0  # machine time for cancels to be proven
+
+
+class WorkerPlan(Struct, frozen=True, kw_only=True):
+    """One task to keep alive; `make` gives a fresh strategy for each incarnation."""
+
+    name: str
+    symbol: Symbol
+    make: Callable[[], Strategy]
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a run hands to the supervisor."""
+
+    boot: Boot
+    broker: Broker
+    feed: Feed
+    pace: Pace
+    inbox: Inbox
+    outbox: Outbox
+    executor: Executor
+    tape: Tape
+    workers: tuple[WorkerPlan, ...]
+    extended_hours: bool = False
+    calendar_always: bool = False
+
+
+class Supervisor:
+    """Starts the program's tasks in the order in which they need each other."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._statement_wanted = trio.Event()
+        self._minute = -1
+        self.restarts: Counter[str] = Counter()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run for ever; `started` means: agreed with the broker, workers warm, entries open if the books agree."""
+        parts = self._parts
+        async with trio.open_nursery() as core:
+            core.start_soon(parts.executor.run, name="executor")
+            core.start_soon(parts.outbox.run, name="outbox")
+            await parts.inbox.tell(parts.boot)
+            core.start_soon(self._reconcile, name="reconcile")
+            await core.start(parts.broker.follow, self._hear, name="trading stream")
+            await core.start(parts.feed.run, parts.tape.deliver, self._hear, name="market data")
+            for plan in parts.workers:
+                await parts.inbox.tell(
+                    WorkerReport(worker=plan.name, symbol=plan.symbol, ready=False)
+                )
+            for plan in parts.workers:
+                core.start_soon(self._keep, plan, name=f"worker {plan.name}")
+            await parts.executor.wait_until(_is_ready)
+            task_status.started()
+
+    async def tick(self, at_ns: int) -> None:
+        """Tell the executor what time it is, once a market minute, with the marks of what is held."""
+        if at_ns // MINUTE_NS == self._minute:
+            return
+        self._minute = at_ns // MINUTE_NS
+        state = self._parts.executor.state
+        held = sorted(symbol for symbol, one in state.positions.items() if one.quantity)
+        session = calendar.session_of(at_ns)
+        await self._parts.inbox.tell(
+            Clock(
+                at_ns=at_ns,
+                session=session.date if session is not None else state.session,
+                phase=Phase.REGULAR if self._parts.calendar_always else calendar.phase(at_ns),
+                marks=self._parts.tape.marks(held),
+            )
+        )
+
+    async def keep_time(self, sleep_until_ns: Callable[[int], Awaitable[None]]) -> None:
+        """Tick by the running clock, for ever; the settled pace ticks by itself."""
+        while True:
+            now = self._parts.pace.market_ns()
+            await self.tick(now)
+            await sleep_until_ns((now // MINUTE_NS + 1) * MINUTE_NS)
+
+    async def compare(self) -> None:
+        """Hold the books against the broker's once more; returns when the executor has decided on it."""
+        parts = self._parts
+        await parts.inbox.tell(
+            GateReport(gate=Gate.RECONCILED, is_open=False, reason="comparing once more")
+        )
+        await parts.executor.wait_until(_is_unreconciled)
+        self._statement_wanted.set()
+        await parts.executor.wait_until(lambda state: not _is_unreconciled(state))
+
+    async def shut_down(
+        self, exit_code: Callable[[list[ClientOrderId]], int]
+    ) -> tuple[int, list[ClientOrderId]]:
+        """Close the gate, cancel working entries, leave exits; what is unproved after a second decides the code."""
+        parts = self._parts
+        await parts.inbox.tell(
+            GateReport(gate=Gate.SHUTDOWN, is_open=False, reason="shutting down")
+        )
+        await parts.inbox.tell(
+            Command(
+                command_id="shutdown",
+                verb="cancel",
+                subject="entries",
+                who="supervisor",
+                reason="shutting down",
+            )
+        )
+        with trio.move_on_after(SHUTDOWN_S):
+            await parts.executor.wait_until(
+                lambda state: Gate.SHUTDOWN in dict(state.gates_closed) and not _unproved(state)
+            )
+        unproved = _unproved(parts.executor.state)
+        code = exit_code(unproved)
+        last = parts.executor.state.sequence
+        await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
+        with trio.move_on_after(SHUTDOWN_S):
+            await parts.executor.wait_until(lambda state: state.sequence > last)
+        return code, unproved
+
+    # ------------------------------------------------------------------------------------------ broker
+
+    async def _hear(self, heard: Input) -> None:
+        await self._parts.inbox.tell(heard)
+        if isinstance(heard, GateReport) and heard.gate is Gate.TRADING_STREAM and heard.is_open:
+            self._statement_wanted.set()
+
+    async def _reconcile(self) -> None:
+        """Each time the stream is up again: ask for everything, until the executor agrees or calls a difference."""
+        while True:
+            await self._statement_wanted.wait()
+            self._statement_wanted = trio.Event()
+            self._parts.pace.began(self)
+            attempts = 0
+            while not self._statement_wanted.is_set():
+                attempts += 1
+                heard = await self._statement()
+                told = self._parts.executor.state.statements
+                for one in heard:
+                    if isinstance(one, Statement):
+                        one = replace(one, attempts=attempts)
+                    await self._parts.inbox.tell(one)
+                self._parts.pace.ended(self)
+                await self._parts.executor.wait_until(lambda state: state.statements > told)  # noqa: B023
+                if not _is_unreconciled(self._parts.executor.state):
+                    break
+                self._parts.pace.began(self)
+                await trio.sleep(STATEMENT_PAUSE_S)
+            self._parts.pace.ended(self)
+
+    async def _statement(self) -> list[Input]:
+        """The broker's word, however long it takes: a failed query is not an empty account."""
+        pause_s = STATEMENT_PAUSE_S
+        while True:
+            try:
+                return await self._parts.broker.statement(self._since_ns())
+            except BrokerUnavailable:
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
+
+    def _since_ns(self) -> int:
+        state = self._parts.executor.state
+        live = [order.created_ns for order in state.orders.values() if is_live(order)]
+        return min([*live, self._parts.pace.market_ns() - STATEMENT_SPAN_NS])
+
+    # ----------------------------------------------------------------------------------------- workers
+
+    async def _keep(self, plan: WorkerPlan) -> None:
+        """Keep one worker alive: warm it up, let it run, and if it fails start over, later each time."""
+        parts = self._parts
+        pause_s = WORKER_PAUSE_FIRST_S
+        while True:
+            started_s = trio.current_time()
+            mailbox = Mailbox(parts.pace, symbol_view(parts.executor.state, plan.symbol))
+            parts.pace.began(plan)
+            parts.tape.attach(plan.symbol, mailbox)
+            try:
+                worker = await self._warm_up(plan, mailbox)
+                parts.pace.ended(plan)
+                await run_worker(worker, mailbox, parts.inbox)
+            except Exception:
+                parts.pace.began(plan)
+                self.restarts[plan.name] += 1
+                await parts.inbox.tell(
+                    WorkerReport(
+                        worker=plan.name,
+                        symbol=plan.symbol,
+                        ready=False,
+                        reason=traceback.format_exc(),
+                    )
+                )
+            finally:
+                parts.tape.detach(plan.symbol, mailbox)
+            if trio.current_time() - started_s > WORKER_PAUSE_MAX_S:
+                pause_s = WORKER_PAUSE_FIRST_S  # It ran well for a while; this is another trouble.
+            await trio.sleep(pause_s)
+            pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
+
+    async def _warm_up(self, plan: WorkerPlan, mailbox: Mailbox) -> Worker:
+        parts = self._parts
+        strategy = plan.make()
+        worker = Worker(
+            name=plan.name,
+            incarnation=f"{parts.boot.epoch}.{self.restarts[plan.name]}",
+            account=parts.boot.account,
+            symbol=plan.symbol,
+            strategy=strategy,
+            extended_hours=parts.extended_hours,
+        )
+        if strategy.bars_needed:
+            history = await parts.feed.history(
+                plan.symbol, parts.pace.market_ns(), strategy.bars_needed
+            )
+            worker.warm_up(history, mailbox.view)
+        await parts.inbox.tell(WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True))
+        return worker
+
+
+def _is_unreconciled(state: ExecutionState) -> bool:
+    return any(gate is Gate.RECONCILED for gate, _ in state.gates_closed)
+
+
+def _is_ready(state: ExecutionState) -> bool:
+    return not state.gates_closed and not any(state.workers_cold.values())
+
+
+def _unproved(state: ExecutionState) -> list[ClientOrderId]:
+    """Live entries, and anything in doubt: exits that rest at the broker are meant to stay."""
+    return sorted(
+        order.client_order_id
+        for order in state.orders.values()
+        if is_live(order)
+        and (
+            order.purpose in ENTRY_PURPOSES or order.state in {OrderState.UNKNOWN, OrderState.SENT}
+        )
+    )

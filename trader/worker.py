@@ -1,0 +1,122 @@
+"""One task per symbol and strategy: it sees bars, quotes and fills, and tells the executor what it would like.
+
+It never waits for an answer and never sends an order. What became of its wishes it sees like everybody else: in
+the published state of its symbol.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from decimal import Decimal
+
+from trader import risk
+from trader.inbox import Inbox
+from trader.mailbox import Letter, Mailbox
+from trader.messages import OrderRequest
+from trader.model import (
+    AccountId,
+    Bar,
+    DecisionKey,
+    OrderType,
+    Quote,
+    RequestId,
+    Size,
+    Symbol,
+)
+from trader.money import ZERO
+from trader.strategies.base import Fill, Strategy, SymbolView, Wish
+
+PRICE_THROUGH = Decimal("0.005")  # how far through the far side a marketable limit goes
+POSITION_WHOLE = Size(unit="target", amount=ZERO)
+
+
+class Worker:
+    """One strategy on one symbol: synchronous handlers, so that a replay can call them without a task."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        incarnation: str,
+        account: AccountId,
+        symbol: Symbol,
+        strategy: Strategy,
+        extended_hours: bool = False,
+    ) -> None:
+        self.name = name
+        self.symbol = symbol
+        self.strategy = strategy
+        self._incarnation = incarnation
+        self._account = account
+        self._extended_hours = extended_hours
+        self._tellings = 0
+        self._quote: Quote | None = None
+        self._bar_seen_ns = -1
+
+    def warm_up(self, history: Iterable[Bar], view: SymbolView) -> None:
+        """Feed history; what the strategy would have liked then is not told to anybody."""
+        for bar in history:
+            if bar.start_ns > self._bar_seen_ns:
+                self._bar_seen_ns = bar.start_ns
+                list(self.strategy.on_bar(bar, view))
+
+    def on_letter(self, letter: Letter, view: SymbolView) -> list[OrderRequest]:
+        """What the strategy wants done about it, as requests."""
+        match letter:
+            case Bar():
+                if letter.start_ns <= self._bar_seen_ns:
+                    return []  # Told by history already, or again after a reconnect.
+                self._bar_seen_ns = letter.start_ns
+                event = f"bar|{letter.symbol}|{letter.span_ns}|{letter.start_ns}"
+                wishes = self.strategy.on_bar(letter, view)
+                at_ns = letter.start_ns + letter.span_ns
+            case Quote():
+                self._quote = letter
+                event = f"quote|{letter.symbol}|{letter.at_ns}"
+                wishes, at_ns = self.strategy.on_quote(letter, view), letter.at_ns
+            case Fill():
+                event = f"fill|{letter.symbol}|{letter.at_ns}|{letter.quantity}"
+                wishes, at_ns = self.strategy.on_fill(letter, view), letter.at_ns
+        return [self._request(wish, event, at_ns) for wish in wishes]
+
+    def _request(self, wish: Wish, event: str, at_ns: int) -> OrderRequest:
+        self._tellings += 1
+        decision = "|".join(
+            (
+                self._account,
+                self.strategy.name,
+                self.symbol,
+                wish.side.value,
+                wish.purpose.value,
+                wish.leg,
+                event,
+            )
+        )
+        return OrderRequest(
+            request_id=RequestId(f"{self.name}/{self._incarnation}/{self._tellings:08d}"),
+            decision_key=DecisionKey(hashlib.sha256(decision.encode()).hexdigest()),
+            at_ns=at_ns,
+            symbol=self.symbol,
+            strategy=self.strategy.name,
+            side=wish.side,
+            purpose=wish.purpose,
+            order_type=wish.order_type,
+            extended_hours=self._extended_hours,
+            size=wish.size or POSITION_WHOLE,
+            limit_price=self._limit_price(wish),
+            quote=self._quote,
+            reason=wish.reason,
+        )
+
+    def _limit_price(self, wish: Wish) -> Decimal | None:
+        if wish.order_type is OrderType.MARKET or self._quote is None:
+            return None
+        through = PRICE_THROUGH if wish.limit_offset is None else wish.limit_offset
+        return risk.limit_price(wish.side, self._quote.bid, self._quote.ask, through)
+
+
+async def run_worker(worker: Worker, mailbox: Mailbox, inbox: Inbox) -> None:
+    """Read letters for ever; raises what the strategy raises, for the supervisor to see."""
+    while True:
+        for letter in await mailbox.take():
+            for request in worker.on_letter(letter, mailbox.view):
+                await inbox.tell(request)
