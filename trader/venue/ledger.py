@@ -1,0 +1,179 @@
+"""The venue's record: every order ever accepted, executions, fees, accounts, and the events told of them.
+
+Two doors lead to an order's state, `change` and `fill`; both go through `_put`, so that what the order holds of its
+account always follows. Terminal states absorb.
+"""
+
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trader.model import Side, Symbol
+from trader.money import ZERO
+from trader.venue.accounts import VenueAccount
+from trader.venue.words import (
+    EventKind,
+    Fee,
+    OrderEvent,
+    OrderStatus,
+    VenueExecution,
+    VenueOrder,
+)
+
+
+class VenueState(Struct, kw_only=True):
+    """All that must survive a restart. Books of quotes need not: the next instant brings new ones."""
+
+    now_ns: int = 0
+    accounts: dict[str, VenueAccount] = {}
+    orders: dict[str, VenueOrder] = {}
+    executions: list[VenueExecution] = []
+    fees: list[Fee] = []
+
+
+class Ledger:
+    """`random` gives identifiers only: nothing that happens depends on it."""
+
+    def __init__(self, state: VenueState, random: Random) -> None:
+        self.state = state
+        self._random = random
+        self._open: dict[Symbol, dict[str, None]] = {}
+        self._client_order_ids: dict[tuple[str, str], str] = {}
+        self._told: list[OrderEvent] = []
+        for order in state.orders.values():
+            self._index(order)
+
+    # --- reading
+
+    def account(self, account_id: str) -> VenueAccount:
+        return self.state.accounts[account_id]
+
+    def order_by_client_id(self, account_id: str, client_order_id: str) -> VenueOrder | None:
+        order_id = self._client_order_ids.get((account_id, client_order_id))
+        return self.state.orders[order_id] if order_id is not None else None
+
+    def open_orders(self, symbol: Symbol | None = None) -> list[VenueOrder]:
+        """In order of acceptance, of all accounts."""
+        ids = (
+            [order_id for open_ids in self._open.values() for order_id in open_ids]
+            if symbol is None
+            else self._open.get(symbol, {})
+        )
+        return sorted((self.state.orders[one] for one in ids), key=lambda order: order.number)
+
+    # --- writing
+
+    def add(self, order: VenueOrder, kind: EventKind) -> None:
+        self._put(order)
+        self._tell(kind, order)
+
+    def change(
+        self,
+        order_id: str,
+        kind: EventKind,
+        *,
+        status: OrderStatus,
+        canceled_ns: int | None = None,
+        cancel_requested_ns: int | None = None,
+        expired_ns: int | None = None,
+    ) -> None:
+        before = self.state.orders[order_id]
+        after = replace(
+            before,
+            status=status,
+            updated_ns=self.state.now_ns,
+            canceled_ns=canceled_ns,
+            cancel_requested_ns=cancel_requested_ns or before.cancel_requested_ns,
+            expired_ns=expired_ns,
+        )
+        self._put(after)
+        self._tell(kind, after)
+
+    def fill(self, order_id: str, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
+        """One execution, in the order, the account and the record."""
+        order = self.state.orders[order_id]
+        account = self.account(order.account_id)
+        signed = quantity if order.side is Side.BUY else -quantity
+        cumulative = order.quantity_filled + quantity
+        execution = VenueExecution(
+            execution_id=self.identifier(),
+            order_id=order_id,
+            account_id=order.account_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=quantity,
+            price=price,
+            quantity_cumulative=cumulative,
+            quantity_leaves=order.quantity - cumulative,
+            position_quantity=account.quantity(order.symbol) + signed,
+            fee=fee,
+            at_ns=self.state.now_ns,
+        )
+        assert execution.quantity_leaves >= ZERO, "nobody gets more than was ordered"
+        after = _after_execution(order, execution)
+        self._put(after)
+        account.book(execution)
+        self.state.executions.append(execution)
+        kind = EventKind.PARTIAL_FILL if execution.quantity_leaves else EventKind.FILL
+        self._tell(kind, after, execution)
+
+    def charge_fees(self, account: VenueAccount, session_date: str) -> None:
+        """What the account has accrued leaves its cash in one amount."""
+        amount = account.charge_fees()
+        if amount:
+            fee = Fee(
+                fee_id=self.identifier(),
+                account_id=account.account_id,
+                date=session_date,
+                amount=amount,
+                at_ns=self.state.now_ns,
+            )
+            self.state.fees.append(fee)
+
+    def take_told(self) -> list[OrderEvent]:
+        told, self._told = self._told, []
+        return told
+
+    def identifier(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def _put(self, order: VenueOrder) -> None:
+        account = self.account(order.account_id)
+        before = self.state.orders.get(order.order_id)
+        if before is not None:
+            assert before.is_open, "terminal states absorb"
+            account.release(before)
+        account.hold(order)
+        self.state.orders[order.order_id] = order
+        self._index(order)
+
+    def _index(self, order: VenueOrder) -> None:
+        self._client_order_ids[order.account_id, order.client_order_id] = order.order_id
+        if order.is_open:
+            self._open.setdefault(order.symbol, {})[order.order_id] = None
+        else:
+            self._open.get(order.symbol, {}).pop(order.order_id, None)
+
+    def _tell(
+        self, kind: EventKind, order: VenueOrder, execution: VenueExecution | None = None
+    ) -> None:
+        event = OrderEvent(kind=kind, order=order, at_ns=self.state.now_ns, execution=execution)
+        self._told.append(event)
+
+
+def _after_execution(order: VenueOrder, execution: VenueExecution) -> VenueOrder:
+    filled = not execution.quantity_leaves
+    status = OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED
+    if order.status is OrderStatus.PENDING_CANCEL and not filled:
+        status = OrderStatus.PENDING_CANCEL
+    return replace(
+        order,
+        status=status,
+        quantity_filled=execution.quantity_cumulative,
+        notional_filled=order.notional_filled + execution.quantity * execution.price,
+        filled_ns=execution.at_ns if filled else None,
+        updated_ns=execution.at_ns,
+    )
