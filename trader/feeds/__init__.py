@@ -1,0 +1,1 @@
+"""Markets to trade on: recorded files, and a synthetic one."""

@@ -1,0 +1,237 @@
+"""A market out of recorded files: one-minute or one-second bars and, where there are any, quotes.
+
+Nothing is served before it could be known. A bar appears when it ends. Quotes whose stamps are all on whole minutes
+are the last ones of the minute that *begins* there, so they appear a minute after their stamp; other quotes appear at
+their stamp. Where a symbol has no quotes in a session, each of its bars brings one around its close (`quote_around`).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from trader.calendar import iso, session_of, session_on
+from trader.feeds.csv_rows import BarRow, CsvFile, MarketDataError, QuoteRow
+from trader.feeds.market import Instant
+from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
+
+__all__ = ["MarketDataError", "RecordedMarket", "quote_around"]
+
+CENT_TICKS = 100
+QUOTE_WIDTH_PART = (
+    10_000  # a made quote is 1/10,000 of the price (1 basis point) wide, a cent at least
+)
+GAPS_TELLING = 10  # so many gaps between bars tell a span above a minute
+LONG_SPANS_NS = tuple(minutes * MINUTE_NS for minutes in (60, 30, 15, 5))
+
+
+class RecordedMarket:
+    """Bars and quotes of some files, read whole and checked when it is made.
+
+    paths: files, or folders of them. A folder that has no CSV files itself may have `minute` (or `second`) and
+    `quote` folders. symbols: which to take; all that are there by default. Raises MarketDataError.
+    """
+
+    def __init__(self, paths: Sequence[Path], symbols: Collection[Symbol] | None = None) -> None:
+        self._bars: dict[Symbol, list[Bar]] = {}
+        self._quotes: dict[Symbol, list[Quote]] = {}
+        for file in (CsvFile(path) for given in paths for path in _files(given)):
+            if symbols is not None and file.symbol not in symbols:
+                continue
+            if file.is_quotes:
+                self._quotes.setdefault(file.symbol, []).extend(_quotes(file))
+            else:
+                self._bars.setdefault(file.symbol, []).extend(_bars(file))
+        whole = paths[0] if paths else Path()
+        for symbol in self._bars.keys() if symbols is None else symbols:
+            if symbol not in self._bars:
+                raise MarketDataError(whole, 0, f"there are no bars of {symbol}")
+        if not self._bars:
+            raise MarketDataError(whole, 0, "there are quotes, but no bars")
+        self.symbols = tuple(sorted(self._bars))
+        for symbol in self.symbols:
+            self._put_in_order(symbol, whole)
+        self._ends = {
+            symbol: [_end_ns(bar) for bar in self._bars[symbol]] for symbol in self.symbols
+        }
+        self._session_dates = self._dates(whole)
+
+    def session_dates(self) -> list[str]:
+        return list(self._session_dates)
+
+    def instants(self, session_date: str) -> Iterator[Instant]:
+        bounds = self._bounds(session_date)
+        bars: dict[int, list[Bar]] = {}
+        quotes: dict[int, list[Quote]] = {}
+        for symbol in self.symbols:
+            recorded = self._session_quotes(symbol, bounds)
+            for quote in recorded:
+                quotes.setdefault(quote.at_ns, []).append(quote)
+            for bar in self._session_bars(symbol, bounds):
+                at_ns = _end_ns(bar)
+                bars.setdefault(at_ns, []).append(bar)
+                if not recorded:
+                    quotes.setdefault(at_ns, []).append(quote_around(bar, at_ns))
+        for at_ns in sorted(bars.keys() | quotes.keys()):
+            yield Instant(
+                at_ns=at_ns, bars=tuple(bars.get(at_ns, ())), quotes=tuple(quotes.get(at_ns, ()))
+            )
+
+    def history(self, symbol: Symbol, before_ns: int, count: int) -> list[Bar]:
+        if symbol not in self._bars or count <= 0:
+            return []
+        end = bisect_right(self._ends[symbol], before_ns)
+        return self._bars[symbol][max(0, end - count) : end]
+
+    def symbols_without_quotes(self, session_date: str) -> tuple[Symbol, ...]:
+        """Those whose quotes in the session are made around their bars, for the start to say so."""
+        bounds = self._bounds(session_date)
+        return tuple(symbol for symbol in self.symbols if not self._session_quotes(symbol, bounds))
+
+    def _bounds(self, session_date: str) -> tuple[int, int]:
+        session = session_on(session_date) if session_date in self._session_dates else None
+        if session is None:
+            raise ValueError(f"no session of {session_date} was recorded")
+        return session.pre_open_ns, session.post_close_ns
+
+    def _session_bars(self, symbol: Symbol, bounds: tuple[int, int]) -> list[Bar]:
+        ends = self._ends[symbol]
+        return self._bars[symbol][bisect_right(ends, bounds[0]) : bisect_right(ends, bounds[1])]
+
+    def _session_quotes(self, symbol: Symbol, bounds: tuple[int, int]) -> list[Quote]:
+        quotes = self._quotes.get(symbol, [])
+        first = bisect_left(quotes, bounds[0], key=lambda quote: quote.at_ns)
+        return quotes[first : bisect_right(quotes, bounds[1], key=lambda quote: quote.at_ns)]
+
+    def _put_in_order(self, symbol: Symbol, whole: Path) -> None:
+        """Files of one symbol may follow each other, not overlap."""
+        bars = self._bars[symbol]
+        bars.sort(key=lambda bar: bar.start_ns)
+        for earlier, later in pairwise(bars):
+            if later.start_ns < _end_ns(earlier):
+                what = (
+                    f"two bars of {symbol} at {iso(later.start_ns)}, in two files or of two spans"
+                )
+                raise MarketDataError(whole, 0, what)
+        self._quotes.get(symbol, []).sort(key=lambda quote: quote.at_ns)
+
+    def _dates(self, whole: Path) -> list[str]:
+        found: set[str] = set()
+        known_until_ns = -1
+        for at_ns in sorted({at_ns for ends in self._ends.values() for at_ns in ends}):
+            if at_ns <= known_until_ns:
+                continue
+            try:
+                session = session_of(at_ns)
+            except ValueError as error:
+                raise MarketDataError(whole, 0, str(error)) from None
+            if session is not None and at_ns > session.pre_open_ns:
+                found.add(session.date)
+                known_until_ns = session.post_close_ns
+        if not found:
+            raise MarketDataError(whole, 0, "no bar lies in a session of the exchange")
+        return sorted(found)
+
+
+def quote_around(bar: Bar, at_ns: int) -> Quote:
+    """A quote that a bar makes plausible: bid <= close <= ask, on whole cents.
+
+    It is one basis point of the close wide, a cent at least, rounded up to a cent; each size is a tenth of the bar's
+    volume in round lots of 100, one lot at least. A share below a cent has no bid.
+    """
+    width = max(CENT_TICKS, -(-bar.close // QUOTE_WIDTH_PART))
+    width = -(-width // CENT_TICKS) * CENT_TICKS
+    # Rounded to the nearest cent the bid is off by half a cent at most, which no half width is below.
+    bid = max(0, (bar.close - width // 2 + CENT_TICKS // 2 - 1) // CENT_TICKS * CENT_TICKS)
+    size = max(100, bar.volume // 1_000 * 100)
+    return Quote(
+        symbol=bar.symbol,
+        at_ns=at_ns,
+        bid=bid,
+        bid_size=size if bid else 0,
+        ask=bid + width,
+        ask_size=size,
+    )
+
+
+def _end_ns(bar: Bar) -> int:
+    return bar.start_ns + bar.span_ns
+
+
+def _files(given: Path) -> list[Path]:
+    """The CSV files that a path stands for, by name."""
+    if not given.exists():
+        raise MarketDataError(given, 0, "there is no such file or folder")
+    if given.is_file():
+        return [given]
+    if not given.is_dir():
+        raise MarketDataError(given, 0, "neither a file nor a folder")
+    found = _csv_files(given)
+    if not found:
+        bars = next(
+            (given / name for name in ("minute", "second") if (given / name).is_dir()), None
+        )
+        found = [] if bars is None else _csv_files(bars) + _csv_files(given / "quote")
+    if not found:
+        raise MarketDataError(given, 0, "there are no .csv or .csv.gz files in the folder")
+    return found
+
+
+def _csv_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.name.endswith((".csv", ".csv.gz")))
+
+
+def _bars(file: CsvFile) -> Iterator[Bar]:
+    rows = list(file.bars())
+    span_ns = _span_ns(file, rows)
+    for start_ns, opened, high, low, close, volume in rows:
+        yield Bar(
+            symbol=file.symbol,
+            start_ns=start_ns,
+            span_ns=span_ns,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+        )
+
+
+def _span_ns(file: CsvFile, rows: Sequence[BarRow]) -> int:
+    """How long a bar lasts: a folder named for it says so, else the gaps between bars and where they start do."""
+    folder = file.path.resolve().parent.name
+    named = {"second": SECOND_NS, "minute": MINUTE_NS}.get(folder)
+    starts = [row[0] for row in rows]
+    if any(start_ns % SECOND_NS for start_ns in starts):
+        raise MarketDataError(
+            file.path, 0, "a bar starts within a second: minutes or seconds, please"
+        )
+    on_minutes = not any(start_ns % MINUTE_NS for start_ns in starts)
+    if named == MINUTE_NS and not on_minutes:
+        raise MarketDataError(file.path, 0, "a bar in a folder named minute starts within a minute")
+    if named is not None:
+        return named
+    if not on_minutes:
+        return SECOND_NS
+    if len(rows) > GAPS_TELLING:
+        for span_ns in LONG_SPANS_NS:
+            if not any(start_ns % span_ns for start_ns in starts):
+                return span_ns
+    return MINUTE_NS
+
+
+def _quotes(file: CsvFile) -> Iterable[Quote]:
+    rows: list[QuoteRow] = list(file.quotes())
+    is_minutes = not any(row[0] % MINUTE_NS for row in rows)
+    known_after_ns = MINUTE_NS if is_minutes else 0
+    return [
+        Quote(
+            symbol=file.symbol,
+            at_ns=stamp_ns + known_after_ns,
+            bid=bid,
+            bid_size=bid_size,
+            ask=ask,
+            ask_size=ask_size,
+        )
+        for stamp_ns, bid, bid_size, ask, ask_size in rows
+    ]
