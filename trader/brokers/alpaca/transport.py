@@ -1,0 +1,170 @@
+"""HTTP, behind a seam that a simulation can take over: one request out, one reply or one of two failures back.
+
+It goes through an httpx2 transport without its client: no redirects, cookies, proxies or environment, nothing that
+repeats a request. What that raises is translated once: NeverSent is certain, NoReply is everything else.
+"""
+
+from urllib.parse import urlsplit
+
+import httpx2
+import trio
+from msgspec import Struct
+
+from trader.credentials import Credentials
+from trader.wire.unreadable import shown
+
+# Client and server both close idle connections; a POST on one that the server is just closing ends as unknown.
+# So ours give up long before any server's do.
+KEEPALIVE_SECONDS_MAX = 2.0
+CONNECTIONS_MAX = 20
+REPLY_BYTES_MAX = 16 * 2**20
+CLOSE_SECONDS_MAX = 2.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class NeverSent(Exception):
+    """No byte of the request left this machine, for certain."""
+
+
+class NoReply(Exception):
+    """The request may or may not have arrived: no reply, half a reply, or one beyond all bounds."""
+
+
+class HttpReply(Struct, frozen=True, kw_only=True):
+    """A whole reply; request_id is the broker's name for the exchange."""
+
+    status: int
+    body: bytes
+    request_id: str
+
+
+class HttpDeadlines(Struct, frozen=True, kw_only=True):
+    """Seconds for each step of a request, and for all of it: a reply that drips keeps every step short."""
+
+    connect: float = 5.0
+    write: float = 5.0
+    read: float = 10.0
+    pool: float = 5.0
+    whole: float = 15.0
+
+    def extension(self) -> dict[str, float]:
+        """As the transport wants to be told."""
+        return {
+            "connect": self.connect,
+            "write": self.write,
+            "read": self.read,
+            "pool": self.pool,
+        }
+
+
+class HttpLink:
+    """Requests to one host, with the keys that are meant for it and for no other."""
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        deadlines: HttpDeadlines | None = None,
+    ) -> None:
+        """Raises ValueError for an address that the keys may not be sent to."""
+        self._base_url = checked_address(base_url, "http")
+        self._headers = {
+            "APCA-API-KEY-ID": credentials.key,
+            "APCA-API-SECRET-KEY": credentials.secret(),
+            # A compressed reply could be a bomb, and ours are small.
+            "Accept-Encoding": "identity",
+            "Accept": "application/json",
+        }
+        self._transport = transport or open_transport()
+        self._deadlines = deadlines or HttpDeadlines()
+
+    async def exchange(self, method: str, target: str, body: bytes | None = None) -> HttpReply:
+        """Send once and read the whole reply. Raises NeverSent or NoReply."""
+        headers = self._headers
+        if body is not None:
+            headers = headers | {"Content-Type": "application/json"}
+        request = httpx2.Request(
+            method,
+            self._base_url + target,
+            headers=headers,
+            content=body,
+            extensions={"timeout": self._deadlines.extension()},
+        )
+        seconds = self._deadlines.whole
+        with trio.move_on_after(60):
+            return await self._exchange(request)
+        raise NoReply(f"no whole reply within {seconds:g} s")
+
+    async def _exchange(self, request: httpx2.Request) -> HttpReply:
+        try:
+            response = await self._transport.handle_async_request(request)
+            try:
+                body = await _whole_body(response)
+            finally:
+                await response.aclose()
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise NeverSent(failure_words(error)) from None
+        except httpx2.TransportError as error:
+            raise NoReply(failure_words(error)) from None
+        return HttpReply(
+            status=response.status_code,
+            body=body,
+            request_id=shown(response.headers.get("X-Request-ID", ""), 64),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections, also while being cancelled."""
+        with trio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
+            await self._transport.aclose()
+
+
+def open_transport() -> httpx2.AsyncBaseTransport:
+    """Real sockets; certificates are checked against the system's authorities."""
+    return httpx2.AsyncHTTPTransport(
+        verify=True,
+        trust_env=False,
+        retries=0,
+        limits=httpx2.Limits(
+            max_connections=CONNECTIONS_MAX, keepalive_expiry=KEEPALIVE_SECONDS_MAX
+        ),
+    )
+
+
+async def _whole_body(response: httpx2.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    assert isinstance(response.stream, httpx2.AsyncByteStream), "an asynchronous transport's"
+    async for part in response.stream:
+        size += len(part)
+        if size <= REPLY_BYTES_MAX:
+            parts.append(part)
+        else:
+            # Not left by raising: that would abandon the library's own generators, half-way. On a closed
+            # connection they come to their end by themselves.
+            await response.aclose()
+    if size > REPLY_BYTES_MAX:
+        raise NoReply(f"a reply of more than {REPLY_BYTES_MAX} bytes")
+    return b"".join(parts)
+
+
+def failure_words(error: BaseException) -> str:
+    """The failure and the first of its causes that has something to say: often that is the operating system's."""
+    name = type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None and not str(cause):
+        cause = cause.__cause__ or cause.__context__
+    return f"{name}: {shown(str(cause))}" if cause is not None else name
+
+
+def checked_address(url: str, scheme: str) -> str:
+    """The address without a slash at its end; ValueError unless keys may go there: in the clear only to ourselves."""
+    parts = urlsplit(url)
+    if parts.scheme not in {scheme, f"{scheme}s"} or not parts.hostname:
+        raise ValueError(f"not an address beginning with {scheme}:// or {scheme}s://: {shown(url)}")
+    if parts.username or parts.path.rstrip("/") or parts.query or parts.fragment:
+        raise ValueError(f"more than a host in {shown(url)}")
+    if parts.scheme == scheme and parts.hostname not in _LOOPBACK:
+        raise ValueError(f"{shown(url)} is not encrypted: keys are not sent there")
+    return url.rstrip("/")

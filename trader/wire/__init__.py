@@ -1,0 +1,1 @@
+"""A broker's bytes to our messages and back, without any input or output of its own."""

@@ -1,0 +1,87 @@
+"""Alpaca's account, positions, orders and fills as one statement, and what must hold before it is one."""
+
+from decimal import Decimal
+
+from trader.messages import Input, Statement
+from trader.model import AccountId, Symbol
+from trader.money import ZERO, amount, plain
+from trader.wire.alpaca import (
+    AccountMessage,
+    FillMessage,
+    OrderMessage,
+    PositionMessage,
+    fill_report,
+    order_report,
+    quantity_of,
+    time_of,
+)
+from trader.wire.alpaca_claims import FINAL_CLAIMS
+from trader.wire.unreadable import reading, shown
+
+
+def account_trouble(account: AccountMessage) -> str | None:
+    """Why this account can't be traded by us, in words for a person; None when it can."""
+    if account.status != "ACTIVE":
+        return f"the account is {shown(account.status)}, not ACTIVE: see the broker's web site"
+    if account.trading_blocked or account.account_blocked:
+        return "the broker has blocked trading on the account: see its web site"
+    if account.trade_suspended_by_user:
+        return (
+            "trading is suspended in the account's own settings: lift it on the broker's web site"
+        )
+    if account.currency != "USD":
+        return f"the account is kept in {shown(account.currency)}; only USD accounts are supported"
+    return None
+
+
+def statement_inputs(
+    *,
+    account: AccountId,
+    at_ns: int,
+    funds: AccountMessage,
+    positions: list[PositionMessage],
+    orders: list[OrderMessage],
+    fills: list[FillMessage],
+) -> list[Input]:
+    """Executions, then what the orders claim, then the Statement. Every fill's order must be among the orders."""
+    names = {order.id: order.client_order_id for order in orders}
+    executions = [fill_report(fill, names[fill.order_id]) for fill in fills]
+    reports = [order_report(order, "query") for order in orders]
+    with reading("account"):
+        cash = plain(amount(funds.cash) - quantity_of(funds.accrued_fees or "0"))
+    statement = Statement(
+        at_ns=at_ns,
+        account=account,
+        cash=cash,
+        positions=holdings(positions),
+        open_orders={
+            report.client_order_id: report.symbol
+            for report, order in zip(reports, orders, strict=True)
+            if report.claim not in FINAL_CLAIMS and order.status != "replaced"
+        },
+    )
+    return [*executions, *reports, statement]
+
+
+def holdings(positions: list[PositionMessage]) -> dict[Symbol, Decimal]:
+    """Quantity by symbol, negative for a short position, whatever sign the broker writes."""
+    held: dict[Symbol, Decimal] = {}
+    with reading("position"):
+        for position in positions:
+            quantity = abs(amount(position.qty))
+            held[Symbol(position.symbol)] = quantity if position.side == "long" else -quantity
+    return held
+
+
+def fills_lag(orders: list[OrderMessage], fills: list[FillMessage], since_ns: int) -> str | None:
+    """An order, submitted since, that claims more or less than its fills add up to; None when all agree."""
+    with reading("fill"):
+        filled: dict[str, Decimal] = {}
+        for fill in fills:
+            before = filled.get(fill.order_id, ZERO)
+            filled[fill.order_id] = max(before, quantity_of(fill.cum_qty))
+        for order in orders:
+            claimed = quantity_of(order.filled_qty)
+            if time_of(order.submitted_at) >= since_ns and filled.get(order.id, ZERO) != claimed:
+                return order.client_order_id
+    return None
