@@ -1,0 +1,130 @@
+"""The simulated broker as a Starlette application: one port for REST and both streams."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import msgspec
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from trader.simulator.broker import SimulatedBroker
+from trader.simulator.faults import FaultVerb, Occasion
+from trader.simulator.market_rest import MarketRest
+from trader.simulator.replies import BadRequest, json_reply, refusal_reply
+from trader.simulator.requests import MALFORMED, refused
+from trader.simulator.trading_rest import TradingRest
+
+BODY_BYTES_MAX = 1 << 20
+Endpoint = Callable[[Request, str], Awaitable[Response]]
+
+
+class BodyHint(Struct, frozen=True, kw_only=True):
+    """What fault rules look at in a body."""
+
+    symbol: str = ""
+    client_order_id: str = ""
+
+
+def build_application(broker: SimulatedBroker) -> Starlette:
+    guard = partial(_guarded, broker)
+    endpoints = [*TradingRest(broker).endpoints(), *MarketRest(broker).endpoints()]
+    return Starlette(
+        routes=[
+            *(Route(path, guard(endpoint), methods=[verb]) for verb, path, endpoint in endpoints),
+            *broker.streams.routes(),
+        ],
+        exception_handlers={HTTPException: _http_failure},
+    )
+
+
+def _guarded(
+    broker: SimulatedBroker, endpoint: Endpoint
+) -> Callable[[Request], Awaitable[Response]]:
+    """What every request goes through: the keys, the rate limit, the clock, scripted faults; then the endpoint."""
+
+    async def answer(request: Request) -> Response:
+        account_id = broker.authorize(*_shown_keys(request))
+        if account_id is None:
+            return json_reply({"message": "unauthorized."}, status=401)
+        broker.catch_up()
+        if not broker.rate_limit.admit(broker.now_ns):
+            return _labelled(broker, json_reply({"message": "too many requests."}, status=429))
+        if not await _has_body(request):
+            return json_reply({"message": "request body too large"}, status=413)
+        return _labelled(broker, await _answer_or_fail(broker, endpoint, request, account_id))
+
+    return answer
+
+
+async def _answer_or_fail(
+    broker: SimulatedBroker, endpoint: Endpoint, request: Request, account_id: str
+) -> Response:
+    verb = broker.faults.verb_for(await _occasion(request, broker.now_ns))
+    if verb is FaultVerb.DROP_BEFORE_ACCEPT:
+        broker.connections.cut(request)
+        return Response(status_code=503)
+    try:
+        response = await endpoint(request, account_id)
+    except BadRequest as bad:
+        response = refusal_reply(bad.refusal)
+    if verb is FaultVerb.DROP_AFTER_ACCEPT:
+        broker.connections.cut(request)
+    if verb is FaultVerb.ACCEPT_THEN_504:
+        return Response("upstream request timeout", status_code=504, media_type="text/plain")
+    return response
+
+
+def _shown_keys(request: Request) -> tuple[str, str]:
+    """Alpaca's own headers, or HTTP Basic."""
+    key = request.headers.get("APCA-API-KEY-ID")
+    if key is not None:
+        return key, request.headers.get("APCA-API-SECRET-KEY", "")
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        key, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return key, secret
+
+
+async def _has_body(request: Request) -> bool:
+    """Read the body, and keep it with the request; False: it is longer than anybody's order."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+        return False
+    return len(await request.body()) <= BODY_BYTES_MAX
+
+
+async def _occasion(request: Request, now_ns: int) -> Occasion:
+    try:
+        hint = msgspec.json.decode(await request.body() or b"{}", type=BodyHint)
+    except MALFORMED:
+        hint = BodyHint()
+    return Occasion(
+        method=request.method,
+        path=request.url.path,
+        at_ns=now_ns,
+        symbol=hint.symbol,
+        client_order_id=hint.client_order_id,
+    )
+
+
+def _labelled(broker: SimulatedBroker, response: Response) -> Response:
+    broker.requests += 1
+    response.headers["X-Request-ID"] = f"{broker.requests:032x}"
+    response.headers.update(broker.rate_limit.headers())
+    return response
+
+
+async def _http_failure(request: Request, failure: Exception) -> Response:
+    """No such path, or not with this verb."""
+    assert isinstance(failure, HTTPException), "registered for it alone"
+    return refusal_reply(refused(failure.detail.lower(), status=failure.status_code, code=40410000))

@@ -1,0 +1,70 @@
+"""Serves the simulated broker on 127.0.0.1: Hypercorn's HTTP and WebSocket protocol over Trio's sockets.
+
+The listening is ours rather than Hypercorn's `serve`, because a broker that fails on purpose must be able to cut one
+connection, and because the end of the program must not wait for a client that has stopped reading.
+"""
+
+import logging
+from collections.abc import Callable
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState, LifespanState
+from hypercorn.utils import wrap_app
+from starlette.types import ASGIApp
+
+from trader.simulator.connections import Connections
+
+HOST = "127.0.0.1"
+KEEP_ALIVE_SECONDS = (
+    75.0  # longer than any client's, so that it is the client who closes an idle connection
+)
+
+
+async def serve(
+    application: ASGIApp,
+    connections: Connections,
+    port: int = 0,
+    announce: Callable[[str], None] = lambda address: None,
+    *,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve for ever; the address, 'http://127.0.0.1:41233', is announced before any connection is accepted.
+
+    When it is cancelled every connection is cut. OSError: the port is taken.
+    """
+    config = _config()
+    context = WorkerContext(None)
+    app = wrap_app(application, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # Starlette's types of the same thing
+    (listener,) = await trio.open_tcp_listeners(port, host=HOST)
+    address = f"http://{HOST}:{listener.socket.getsockname()[1]}"
+
+    announce(address)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        peer = stream.socket.getpeername()[:2]
+        connections.opened(peer, stream.socket.close)
+        try:
+            state = ConnectionState(LifespanState())
+            await TCPServer(app, config, context, state, stream)  # type: ignore[arg-type]  # it takes plain streams too
+        finally:
+            connections.closed(peer)
+
+    async with trio.open_nursery() as handlers:
+        try:
+            task_status.started(address)
+            await trio.serve_listeners(handle, [listener], handler_nursery=handlers)
+        finally:
+            # Hypercorn shields what it sends: a client that has stopped reading would hold us for ever.
+            connections.cut_all()
+
+
+def _config() -> Config:
+    config = Config()
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.keep_alive_max_requests = 1_000_000_000
+    config.errorlog = logging.getLogger("trader.simulator.server")
+    config.include_server_header = False
+    return config

@@ -1,0 +1,158 @@
+"""The simulated broker's own file: orders, executions, fees and accounts, saved before a reply leaves.
+
+One transaction for each thing that happened; no fsync (WAL, synchronous=NORMAL): what was acknowledged survives the
+death of the process, which is what a trader's own crash looks like to a broker, though not a loss of power.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from trader.exits import StartRefused
+from trader.venue import Fee, VenueAccount, VenueExecution, VenueOrder, VenueState
+
+T = TypeVar("T")
+APPLICATION_ID = 0x54424B31  # "TBK1"
+SCHEMA = """
+CREATE TABLE broker (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE accounts (account_id TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (
+    number INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL,
+    quantity TEXT NOT NULL,
+    status TEXT NOT NULL,
+    "order" TEXT NOT NULL
+);
+CREATE TABLE executions (number INTEGER PRIMARY KEY, execution TEXT NOT NULL);
+CREATE TABLE fees (number INTEGER PRIMARY KEY, fee TEXT NOT NULL);
+"""
+
+SAVE_ORDER = """
+INSERT INTO orders VALUES (?,?,?,?,?,?,?)
+ON CONFLICT (number) DO UPDATE SET status = excluded.status, "order" = excluded."order"
+"""
+SAVE_ACCOUNT = """
+INSERT INTO accounts VALUES (?,?) ON CONFLICT (account_id) DO UPDATE SET account = excluded.account
+"""
+SAVE_VALUE = (
+    "INSERT INTO broker VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+
+
+class SessionMark(Struct, frozen=True, kw_only=True):
+    """How far the broker has come: the last session begun, and whether it ended."""
+
+    date: str = ""
+    ended: bool = True
+
+
+class BrokerStore:
+    """Tables that only grow, but for the state of an order and of an account. Path None: nothing is kept."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._connection = sqlite3.connect(
+            ":memory:" if path is None else str(path), isolation_level=None
+        )
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise StartRefused(
+                f"not the simulated broker's file: {error}", where=str(path)
+            ) from None
+        self._saved_executions = self._count("executions")
+        self._saved_fees = self._count("fees")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def load(self) -> tuple[VenueState, SessionMark]:
+        state = VenueState(
+            accounts={
+                one.account_id: one
+                for one in self._all(VenueAccount, "account", "accounts", "account_id")
+            },
+            orders={one.order_id: one for one in self._all(VenueOrder, '"order"', "orders")},
+            executions=self._all(VenueExecution, "execution", "executions"),
+            fees=self._all(Fee, "fee", "fees"),
+        )
+        state.now_ns = int(self._value("now_ns") or 0)
+        mark = self._value("session")
+        return state, msgspec.json.decode(mark, type=SessionMark) if mark else SessionMark()
+
+    def save(self, state: VenueState, changed: Iterable[VenueOrder], mark: SessionMark) -> None:
+        """Everything new in `state`, all of it or nothing; `changed` are the orders that are new or changed."""
+        execute, many = self._connection.execute, self._connection.executemany
+        execute("BEGIN IMMEDIATE")
+        try:
+            many(SAVE_ORDER, map(_order_row, changed))
+            many(
+                "INSERT INTO executions (execution) VALUES (?)",
+                ((_text(one),) for one in state.executions[self._saved_executions :]),
+            )
+            many(
+                "INSERT INTO fees (fee) VALUES (?)",
+                ((_text(one),) for one in state.fees[self._saved_fees :]),
+            )
+            many(
+                SAVE_ACCOUNT,
+                ((one.account_id, _text(one)) for one in state.accounts.values()),
+            )
+            many(
+                SAVE_VALUE,
+                [("now_ns", str(state.now_ns)), ("session", _text(mark))],
+            )
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        self._saved_executions, self._saved_fees = len(state.executions), len(state.fees)
+
+    def _open(self) -> None:
+        execute = self._connection.execute
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = NORMAL")
+        (application_id,) = execute("PRAGMA application_id").fetchone()
+        (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not tables and not application_id:
+            self._connection.executescript(
+                f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION_ID};COMMIT;"
+            )
+        elif application_id != APPLICATION_ID:
+            raise sqlite3.DatabaseError("it belongs to another application")
+
+    def _count(self, table: str) -> int:
+        (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        assert isinstance(count, int), "count(*) counts"
+        return count
+
+    def _value(self, key: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM broker WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _all(self, kind: type[T], column: str, table: str, key: str = "number") -> list[T]:
+        rows = self._connection.execute(f"SELECT {column} FROM {table} ORDER BY {key}")
+        return [msgspec.json.decode(text, type=kind) for (text,) in rows]
+
+
+def _order_row(order: VenueOrder) -> tuple[int, str, str, str, str, str, str]:
+    return (
+        order.number,
+        order.client_order_id,
+        order.symbol,
+        order.side,
+        str(order.quantity),
+        order.status,
+        _text(order),
+    )
+
+
+def _text(value: Struct) -> str:
+    return msgspec.json.encode(value).decode()
