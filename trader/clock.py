@@ -9,7 +9,6 @@ What is under way is a set of tokens. If it doesn't settle within SETTLE_HOLD_MA
 tokens there are excused and the market goes on: a stuck query may cost repeatability, never the trading day.
 """
 
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,17 +21,15 @@ SETTLE_HOLD_MAX_S = 5.0
 
 
 class FreePace:
-    """Market time runs with the machine's, `speed` times as fast, from a moment that both agreed on."""
+    """Market time runs by itself, `speed` market seconds a machine second, and everybody moves when they like."""
 
-    def __init__(self, market_ns: int, speed: float = 1.0) -> None:
-        self._anchor_ns = market_ns
-        self._anchor_s = trio.current_time()
+    def __init__(self, market_ns: Callable[[], int], speed: float = 1.0) -> None:
+        self.market_ns = market_ns
         self._speed = speed
 
-    def market_ns(self) -> int:
-        """The market's time now."""
-        elapsed_s = trio.current_time() - self._anchor_s
-        return self._anchor_ns + int(elapsed_s * self._speed * SECOND_NS)
+    async def sleep_until(self, at_ns: int) -> None:
+        """Until about that market time."""
+        await trio.sleep(max(0.0, (at_ns - self.market_ns()) / SECOND_NS / self._speed))
 
     def began(self, token: object) -> None:
         """Nothing waits."""
@@ -51,9 +48,14 @@ class FreePace:
         yield
 
 
-def wall_pace() -> FreePace:
-    """Market time is UTC, for a broker whose clock is real."""
-    return FreePace(time.time_ns())
+def running(from_ns: int, speed: float = 1.0) -> Callable[[], int]:
+    """A market clock that runs with the machine's monotonic one from now on, whatever happens to the wall's."""
+    began_s = trio.current_time()
+
+    def market_ns() -> int:
+        return from_ns + int((trio.current_time() - began_s) * speed * SECOND_NS)
+
+    return market_ns
 
 
 class _Desk:

@@ -95,7 +95,7 @@ class Supervisor:
                 )
             for plan in parts.workers:
                 core.start_soon(self._keep, plan, name=f"worker {plan.name}")
-            await parts.executor.wait_until(_is_ready)
+            await parts.executor.wait_until(self._is_ready)
             task_status.started()
 
     async def tick(self, at_ns: int) -> None:
@@ -160,6 +160,12 @@ class Supervisor:
         with trio.move_on_after(SHUTDOWN_S):
             await parts.executor.wait_until(lambda state: state.sequence > last)
         return code, unproved
+
+    def _is_ready(self, state: ExecutionState) -> bool:
+        """Agreed with the broker, every gate open, every worker warm: in this life."""
+        is_ours = state.epoch == self._parts.boot.epoch and state.statements > 0
+        are_warm = all(state.workers_cold.get(one.symbol) == () for one in self._parts.workers)
+        return is_ours and are_warm and not state.gates_closed
 
     # ------------------------------------------------------------------------------------------ broker
 
@@ -261,10 +267,6 @@ class Supervisor:
 
 def _is_unreconciled(state: ExecutionState) -> bool:
     return any(gate is Gate.RECONCILED for gate, _ in state.gates_closed)
-
-
-def _is_ready(state: ExecutionState) -> bool:
-    return not state.gates_closed and not any(state.workers_cold.values())
 
 
 def _unproved(state: ExecutionState) -> list[ClientOrderId]:

@@ -1,0 +1,238 @@
+"""One batch as the statements of one transaction, and what the journal remembers between batches to write them.
+
+The tables don't depend on how the same inputs were cut into batches. Two things would make them: an order that
+the state after the batch has forgotten already (a new session drops old ones), which is looked up by folding the
+batch entry by entry; and sums between two entries, which the Ledger carries.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from trader.accounting import Posting, postings_of, release_postings
+from trader.journal import tables
+from trader.journal.chain import chained
+from trader.journal.ledger import Ledger
+from trader.journal.tables import Place, Row
+from trader.messages import (
+    BrakeTripped,
+    ClockMoved,
+    DuplicateBlocked,
+    Entry,
+    Event,
+    ExecutionBooked,
+    LifeBegan,
+    LifeEnded,
+    OpeningBooked,
+    OrderChanged,
+    Quarantined,
+    RequestAccepted,
+    RequestDenied,
+    Resumed,
+    WorkerMoved,
+    encode,
+)
+from trader.model import FINAL_STATES, ClientOrderId, Order, Symbol
+from trader.ports import Batch
+from trader.state import ExecutionState, evolve
+
+
+class Draft(NamedTuple):
+    """A batch ready to be written: statements in the order that the triggers need, and what follows once it is."""
+
+    statements: list[tuple[str, list[Row]]]
+    head: int
+    head_hash: str
+    ledger: Ledger
+    after: ExecutionState
+
+
+class OrderTrace:
+    """What a batch did to one order, as far as the state after it does not tell."""
+
+    __slots__ = ("before", "ended", "is_back", "is_new", "session")
+
+    def __init__(self) -> None:
+        self.is_new = False
+        self.session = ""
+        self.before: int | None = None  # the symbol's entry order before this one
+        self.ended: int | None = None  # the entry that brought it to its end
+        self.is_back = False  # it left a final state
+
+    def moved(self, sequence: int, event: OrderChanged) -> None:
+        """Follow its ends."""
+        if event.state not in FINAL_STATES:
+            self.ended, self.is_back = None, True
+        elif self.ended is None:
+            self.ended = sequence
+
+
+class Drafting:
+    """The rows of one batch, gathered entry by entry."""
+
+    def __init__(self, ledger: Ledger, head_hash: str) -> None:
+        self.ledger = ledger
+        self.head_hash = head_hash
+        self.lives: list[Row] = []
+        self.ends: list[Row] = []
+        self.entries: list[Row] = []
+        self.decisions: list[Row] = []
+        self.executions: list[Row] = []
+        self.postings: list[Row] = []
+        self.equity: list[Row] = []
+        self.notices: list[Row] = []
+        self.orders: dict[ClientOrderId, OrderTrace] = {}
+        self.symbols: set[Symbol] = set()
+        self.all_symbols = False
+
+    def add(self, entry: Entry) -> None:
+        """One entry: itself, and a row for everything that happened in it."""
+        data = encode(entry)
+        when = tables.when_of(entry)
+        self.head_hash = chained(self.head_hash, data)
+        self.entries.append(tables.entry_row(entry, when, data, self.head_hash))
+        postings: list[Posting] = []
+        for line, event in enumerate(entry.events):
+            postings += self._happened(Place(entry.sequence, line, when), entry, event)
+        for line, posting in enumerate(postings):
+            amount = tables.exact(posting.amount)
+            self.postings.append(
+                (entry.sequence, line, posting.account, posting.instrument, amount)
+            )
+
+    def _happened(self, place: Place, entry: Entry, event: Event) -> Iterable[Posting]:
+        match event:
+            case RequestAccepted(order=order):
+                self.decisions.append(tables.decision_row(place, event))
+                trace = self._order(order.client_order_id, order.symbol)
+                trace.is_new, trace.session = True, entry.session
+                trace.before = self.ledger.accept(order)
+                return postings_of(event)
+            case DuplicateBlocked() | RequestDenied():
+                self.decisions.append(tables.decision_row(place, event))
+            case OrderChanged():
+                trace = self.orders.setdefault(event.client_order_id, OrderTrace())
+                trace.moved(place.sequence, event)
+                if self.ledger.doubt(event) or event.state in FINAL_STATES:
+                    self.symbols.add(event.symbol)
+                if event.state in FINAL_STATES:
+                    return release_postings(self.ledger.release(event.client_order_id))
+            case ExecutionBooked():
+                self._order(event.client_order_id, event.symbol)
+                self.ledger.book(event)
+                self.executions.append(tables.execution_row(place, event, self.ledger.account))
+                self.equity.append(tables.equity_row(place, self.ledger))
+                return postings_of(event)
+            case ClockMoved():
+                self.ledger.mark(event)
+                self.symbols.update(event.marks)
+                if self.ledger.opening:  # Before, nobody knows what the account holds.
+                    self.equity.append(tables.equity_row(place, self.ledger))
+            case OpeningBooked():
+                self.ledger.open(event.cash)
+                return postings_of(event)
+            case _:
+                self._rare(place, entry.epoch, event)
+        return ()
+
+    def _rare(self, place: Place, epoch: int, event: Event) -> None:
+        match event:
+            case LifeBegan():
+                self.lives.append(tables.life_row(place, event))
+                self.ledger.account = event.account
+                self.all_symbols = True
+            case LifeEnded():
+                self.ends.append((tables.iso(event.at_ns), event.exit_code, epoch))
+            case Resumed():
+                self.all_symbols = True
+            case WorkerMoved():
+                self.symbols.add(event.symbol)
+            case Quarantined() | BrakeTripped() if event.symbol is not None:
+                self.symbols.add(event.symbol)
+            case _:
+                pass
+        notice = tables.notice_row(place, event)
+        if notice is not None:
+            self.notices.append(notice)
+
+    def _order(self, name: ClientOrderId, symbol: Symbol) -> OrderTrace:
+        self.symbols.add(symbol)
+        return self.orders.setdefault(name, OrderTrace())
+
+
+class Projection:
+    """Where the journal stands: head, chain, ledger, and the state after the last batch of this process."""
+
+    def __init__(
+        self,
+        *,
+        head: int,
+        head_hash: str,
+        ledger: Ledger,
+        past: Callable[[], ExecutionState],
+    ) -> None:
+        self.head = head
+        self.head_hash = head_hash
+        self._ledger = ledger
+        self._past = past  # the state at the head, when it has to be folded
+
+    def draft(self, batch: Batch) -> Draft:
+        """The batch as statements; nothing of it is remembered until `adopt`."""
+        drafting = Drafting(self._ledger.copy(), self.head_hash)
+        for sequence, entry in enumerate(batch.entries, self.head + 1):
+            assert entry.sequence == sequence, "entries follow the head without a gap"
+            drafting.add(entry)
+        state, ledger = batch.after, drafting.ledger
+        assert ledger.cash == state.books.cash, "the journal's cash and the executor's agree"
+        assert ledger.value == state.positions_value, "and so do their holdings"
+        new, moved = self._order_rows(batch, drafting)
+        last = batch.entries[-1]
+        statements = [
+            (tables.INSERT_LIFE, drafting.lives),  # before the entries: a trigger compares epochs
+            (tables.INSERT_ENTRY, drafting.entries),
+            (tables.INSERT_DECISION, drafting.decisions),
+            (tables.INSERT_ORDER, new),
+            (tables.UPDATE_ORDER, moved),
+            (tables.INSERT_EXECUTION, drafting.executions),
+            (tables.INSERT_POSTING, drafting.postings),
+            (tables.INSERT_EQUITY, drafting.equity),
+            (tables.INSERT_NOTICE, drafting.notices),
+            (tables.UPSERT_POSITION, list(_position_rows(state, drafting))),
+            (tables.UPSERT_ACCOUNT, [tables.account_row(last.sequence, drafting.head_hash, state)]),
+            (tables.END_LIFE, drafting.ends),
+        ]
+        return Draft(statements, last.sequence, drafting.head_hash, ledger, state)
+
+    def adopt(self, draft: Draft) -> None:
+        """The draft is durable."""
+        self.head, self.head_hash, self._ledger = draft.head, draft.head_hash, draft.ledger
+        self._past = lambda: draft.after
+
+    def _order_rows(self, batch: Batch, drafting: Drafting) -> tuple[list[Row], list[Row]]:
+        known: Mapping[ClientOrderId, Order] = batch.after.orders
+        if any(name not in known for name in drafting.orders):
+            known = dict(self._orders_met(batch, drafting.orders))
+        new, moved = [], []
+        for name, trace in drafting.orders.items():
+            order = known[name]
+            if trace.is_new:
+                new.append(tables.order_row(order, trace.session, trace.ended, trace.before))
+            else:
+                moved.append(tables.order_update(order, trace.ended, trace.is_back))
+        return new, moved
+
+    def _orders_met(
+        self, batch: Batch, names: Collection[ClientOrderId]
+    ) -> Iterator[tuple[ClientOrderId, Order]]:
+        """These orders as each event of the batch left them, so that the last of each is how it ended up."""
+        state = self._past()
+        for event in (event for entry in batch.entries for event in entry.events):
+            state = evolve(state, event)
+            yield from ((name, state.orders[name]) for name in names if name in state.orders)
+
+
+def _position_rows(state: ExecutionState, drafting: Drafting) -> Iterator[Row]:
+    symbols = drafting.symbols
+    if drafting.all_symbols:
+        symbols = symbols | state.symbols | set(state.positions)
+    for symbol in sorted(symbols):
+        yield tables.position_row(state, state.position(symbol))

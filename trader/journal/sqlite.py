@@ -1,0 +1,304 @@
+"""The durable journal: one SQLite file, one writer, one transaction for each batch of the executor.
+
+The writing connection is used by one thread at a time: a worker thread in production, so that a sick disk stops the
+executor but not the feed; inline in simulation, because threads break virtual time. Readers have a connection of
+their own that can't write. What fails is told apart: JournalFailed means that certainly nothing was written and the
+next commit may go well; JournalBroken that nobody can know, and this life must end.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import trio
+
+from trader.journal.chain import GENESIS, checked, decoded
+from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
+from trader.journal.ledger import restored
+from trader.journal.lock import ProcessLock
+from trader.journal.place import check_file, check_place
+from trader.journal.projection import Draft, Projection
+from trader.journal.schema import ENTRY_VERSION, FENCED, migrate
+from trader.messages import Entry
+from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.state import ExecutionState, fold
+
+BUSY_MS_MAX = 5_000  # how long a commit waits for somebody who holds the file's lock
+
+
+class SqliteJournal:
+    """Opened by `open_journal`; holds the process lock until `close`."""
+
+    def __init__(self, path: Path, lock: ProcessLock, *, inline: bool, busy_ms: int) -> None:
+        self.path = path
+        self._lock = lock
+        self._inline = inline
+        self._broken = ""
+        self._limiter = trio.CapacityLimiter(
+            1
+        )  # the reader's connection serves one reader at a time
+        self._writer = _writing_connection(path, busy_ms)
+        try:
+            self._identity = _identity(path)
+            self._reader = reading_connection(path)
+            head, head_hash = self._head_on_disk()
+            self._projection = Projection(
+                head=head,
+                head_hash=head_hash,
+                ledger=restored(self._writer),
+                past=lambda: fold(ExecutionState(), self.entries()),
+            )
+        except BaseException:
+            self._writer.close()
+            raise
+
+    @property
+    def head(self) -> int:
+        """Sequence number of the last committed entry, 0 when there is none."""
+        return self._projection.head
+
+    @property
+    def head_hash(self) -> str:
+        """The hash of that entry: it stands for the whole journal up to it."""
+        return self._projection.head_hash
+
+    def begin_life(self) -> int:
+        """The epoch of a new life; it begins, and every older one ends, when its LifeBegan is committed."""
+        row = self._writer.execute("SELECT ifnull(max(epoch), 0) + 1 FROM life_rows").fetchone()
+        assert isinstance(row[0], int)
+        return row[0]
+
+    def still_ours(self) -> bool:
+        """The lock is held and the files on disk are those that were opened: nothing was removed or replaced."""
+        return self._lock.still_ours() and _identity(self.path) == self._identity
+
+    async def commit(self, batch: Batch) -> None:
+        """All of the batch in one durable transaction; raises JournalFailed, JournalFenced or JournalBroken."""
+        if not batch.entries:
+            return
+        draft = self._projection.draft(batch)
+        with trio.CancelScope(shield=True):
+            if self._inline:
+                await trio.lowlevel.checkpoint()
+                self._write(draft)
+            else:
+                await trio.to_thread.run_sync(self._write, draft)
+        self._projection.adopt(draft)
+
+    def write(self, batch: Batch) -> None:
+        """The same for a program without tasks."""
+        if batch.entries:
+            draft = self._projection.draft(batch)
+            self._write(draft)
+            self._projection.adopt(draft)
+
+    async def read(self, after: int, limit: int) -> list[Entry]:
+        """Committed entries with a sequence number above `after`, oldest first."""
+        if self._inline:
+            await trio.lowlevel.checkpoint()
+            return self._read(after, limit)
+        return await trio.to_thread.run_sync(self._read, after, limit, limiter=self._limiter)
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """All committed entries, in order; raises JournalDamaged at the first that is not what was written."""
+        yield from entries_of(self._reader, after, where=str(self.path))
+
+    def close(self) -> None:
+        """Close both connections and let go of the lock."""
+        self._reader.close()
+        self._writer.close()
+        self._lock.close()
+
+    def _read(self, after: int, limit: int) -> list[Entry]:
+        rows = self._reader.execute(
+            "SELECT sequence, entry FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?",
+            (after, limit),
+        )
+        return [decoded(sequence, data.encode()) for sequence, data in rows.fetchall()]
+
+    def _head_on_disk(self) -> tuple[int, str]:
+        """The last entry; raises JournalDamaged unless the account's row was written with it."""
+        found = "SELECT sequence, hash FROM {} ORDER BY sequence DESC LIMIT 1"
+        head = self._writer.execute(found.format("journal")).fetchone() or (0, GENESIS)
+        account = self._writer.execute(found.format("account_row")).fetchone() or (0, GENESIS)
+        if head != account:
+            raise JournalDamaged(
+                f"the journal ends here, the tables at {account[0]}", head[0], str(self.path)
+            )
+        return head
+
+    # ------------------------------------------------------------------------------------------ writing
+
+    def _write(self, draft: Draft) -> None:
+        if self._broken:
+            raise JournalBroken(self._broken)
+        self._check_ours()
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for statement, rows in draft.statements:
+                if rows:
+                    self._writer.executemany(statement, rows)
+        except sqlite3.Error as error:
+            self._roll_back(error)
+            raise self._failure(error) from error
+        try:
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            # Certain are two cases: SQLite kept the transaction open, or no room was left for the commit's record.
+            # After anything else (a failed fsync) the record may be on the disk or not.
+            is_certain = (
+                self._writer.in_transaction or error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            )
+            self._roll_back(error)
+            if is_certain:
+                raise self._failure(error) from error
+            raise self._break(f"COMMIT failed: {error}") from error
+        self._check_ours()
+
+    def _check_ours(self) -> None:
+        if not self.still_ours():
+            raise self._break(f"{self.path} or its lock file was removed or replaced")
+
+    def _roll_back(self, cause: sqlite3.Error) -> None:
+        """Leave no open transaction; SQLite has rolled back by itself where it had to."""
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise self._break(f"{cause}, and ROLLBACK failed: {error}") from error
+
+    def _failure(self, error: sqlite3.Error) -> JournalFailed | JournalFenced:
+        text = str(error)
+        if text.startswith(FENCED) or text.endswith("life_rows.epoch"):
+            self._broken = text
+            return JournalFenced("another life has begun on this journal", where=str(self.path))
+        return JournalFailed(f"{self.path}: {text}")
+
+    def _break(self, why: str) -> JournalBroken:
+        self._broken = why
+        return JournalBroken(why)
+
+
+def open_journal(
+    path: Path, *, create: bool, since: str, inline: bool = False, busy_ms: int = BUSY_MS_MAX
+) -> SqliteJournal:
+    """The journal at an absolute path, locked for this process; `since` tells others when that was.
+
+    `create` allows a new file where there is none. Raises JournalUnusable, JournalHeld or JournalDamaged.
+    """
+    check_place(path)
+    if path.exists():
+        check_file(path)
+    lock = ProcessLock(path, since)
+    try:
+        if not path.exists():
+            _create(path, create=create)
+        return SqliteJournal(path, lock, inline=inline, busy_ms=busy_ms)
+    except sqlite3.Error as error:
+        lock.close()
+        raise JournalUnusable(
+            path, f"SQLite says: {error}", "restore a backup, or give another --database"
+        ) from error
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _create(path: Path, *, create: bool) -> None:
+    """Build the new database under another name: there is a whole one at `path`, or none, at every instant."""
+    if not create:
+        raise JournalUnusable(path, "there is no database", "bin/trade run makes one")
+    leftovers = [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
+    for leftover in leftovers:
+        if leftover.exists():
+            raise JournalUnusable(
+                leftover, "left over without its database", "restore a backup, or remove it"
+            )
+    draft = path.with_name(path.name + ".new")
+    for stale in (
+        draft,
+        draft.with_name(draft.name + "-wal"),
+        draft.with_name(draft.name + "-shm"),
+    ):
+        stale.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    _writing_connection(draft, 0).close()
+    os.rename(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _writing_connection(path: Path, busy_ms: int) -> sqlite3.Connection:
+    """A connection that makes every commit durable, its schema up to date; raises JournalUnusable or sqlite3.Error."""
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        wanted = [
+            ("journal_mode", "WAL", "wal"),
+            ("synchronous", "FULL", 2),
+            ("foreign_keys", "ON", 1),
+        ]
+        # macOS: fsync alone does not reach the platter. Elsewhere these do nothing.
+        wanted += [("fullfsync", "ON", 1), ("checkpoint_fullfsync", "ON", 1)]
+        for name, value, answer in wanted:
+            connection.execute(f"PRAGMA {name} = {value}")
+            got = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            if got != answer:
+                raise JournalUnusable(
+                    path, f"SQLite won't set {name} = {value} (it says {got})", "use a local disk"
+                )
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def reading_connection(path: Path) -> sqlite3.Connection:
+    """A connection that can't change anything, whatever it is asked; raises sqlite3.OperationalError without a file."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False, isolation_level=None
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS_MAX}")
+    return connection
+
+
+def entries_of(reader: sqlite3.Connection, after: int = 0, where: str = "") -> Iterator[Entry]:
+    """The entries of any connection to a journal, their chain of hashes checked from row `after` on."""
+    previous = GENESIS
+    if after:
+        row = reader.execute("SELECT hash FROM journal WHERE sequence = ?", (after,)).fetchone()
+        if row is None:
+            raise JournalDamaged("there is no such row", after, where)
+        previous = row[0]
+    rows = reader.execute(
+        "SELECT sequence, version, entry, hash FROM journal WHERE sequence > ? ORDER BY sequence",
+        (after,),
+    )
+    yield from checked(_of_known_version(rows, where), after, previous, where)
+
+
+def _of_known_version(
+    rows: Iterator[tuple[int, int, str, str]], where: str
+) -> Iterator[tuple[int, bytes, str]]:
+    for sequence, version, data, entry_hash in rows:
+        if version != ENTRY_VERSION:
+            raise JournalDamaged(f"an entry of the unknown version {version}", sequence, where)
+        yield sequence, data.encode(), entry_hash
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file this is; (0, 0) when it is gone."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (found.st_ino, found.st_dev)

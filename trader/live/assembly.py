@@ -1,0 +1,119 @@
+"""Puts the parts of a run together: executor, lanes, tape and worker plans, over whichever journal, broker and feed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from trader import __version__
+from trader.config import Config
+from trader.executor import Executor
+from trader.exits import Mistake
+from trader.inbox import Inbox
+from trader.market_guard import Rejection
+from trader.messages import Boot, Input
+from trader.model import AccountId, Bar, Order, Quote, Symbol
+from trader.outbox import Outbox
+from trader.ports import Broker, Feed, Journal, Pace
+from trader.state import ExecutionState
+from trader.strategies import build
+from trader.strategies.base import StrategyError
+from trader.supervisor import Parts, WorkerPlan
+from trader.tape import Tape
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Whose life this is."""
+
+    epoch: int
+    build: str
+    pid: int
+    broker: str
+    account: AccountId
+
+
+class Listeners(Struct, frozen=True, kw_only=True):
+    """Who hears of what is not in the journal: unfit ticks, and requests that could not be recorded."""
+
+    rejected_tick: Callable[[Bar | Quote, Rejection], None] = lambda tick, why: None
+    unjournaled: Callable[[Iterable[Input], str], None] = lambda requests, why: None
+
+
+def assembled(
+    config: Config,
+    identity: Identity,
+    state: ExecutionState,
+    *,
+    journal: Journal,
+    broker: Broker,
+    feed: Feed,
+    pace: Pace,
+    workers: Sequence[WorkerPlan],
+    last_check: Callable[[Order], str],
+    listeners: Listeners,
+) -> Parts:
+    """The parts, wired; nothing runs yet."""
+    inbox = Inbox()
+    outbox = Outbox(
+        broker=broker,
+        inbox=inbox,
+        pace=pace,
+        symbols=len(config.symbols),
+        entries_open_max=config.limits.entries_open_max,
+        last_check=last_check,
+    )
+    tape = Tape(config.symbols, pace.market_ns, listeners.rejected_tick)
+    executor = Executor(
+        state,
+        inbox=inbox,
+        journal=journal,
+        put=outbox.put,
+        publisher=tape,
+        pace=pace,
+        unjournaled=listeners.unjournaled,
+    )
+    boot = Boot(
+        epoch=identity.epoch,
+        build=identity.build,
+        pid=identity.pid,
+        version=__version__,
+        broker=identity.broker,
+        account=identity.account,
+        symbols=tuple(sorted(config.symbols)),
+        limits=config.limits,
+        fees=config.fees,
+        at_ns=pace.market_ns(),
+    )
+    return Parts(
+        boot=boot,
+        broker=broker,
+        feed=feed,
+        pace=pace,
+        inbox=inbox,
+        outbox=outbox,
+        executor=executor,
+        tape=tape,
+        workers=tuple(workers),
+        extended_hours=config.extended_hours,
+    )
+
+
+def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
+    """One worker for each symbol and configured strategy; raises Mistake where a strategy can't be made."""
+    plans: list[WorkerPlan] = []
+    for name, wanted in config.strategies.items():
+        try:
+            build(wanted.kind, name, wanted.params, wanted.size.size)
+        except StrategyError as error:
+            raise Mistake(str(error), where=str(where or "")) from None
+        for symbol in sorted(config.symbols):
+            plans.append(
+                WorkerPlan(
+                    name=f"{symbol}/{name}",
+                    symbol=Symbol(symbol),
+                    make=lambda name=name, wanted=wanted: build(  # type: ignore[misc]
+                        wanted.kind, name, wanted.params, wanted.size.size
+                    ),
+                )
+            )
+    return plans

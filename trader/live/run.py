@@ -1,0 +1,160 @@
+"""One run: from an open journal and a broker that answers to the last row of this life.
+
+Who outlives whom: the embedded broker, then the streams and the executor, then the workers; the reader of the journal
+stays until the last row is told. Shutting down, the gate closes first.
+"""
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import trio
+from msgspec import Struct
+
+from trader.clock import FreePace
+from trader.exits import Exit, StartRefused
+from trader.live.embedded import Embedded
+from trader.model import ClientOrderId
+from trader.ports import BrokerRefused, BrokerUnavailable
+from trader.scenarios.play import Play, Stage
+from trader.state import ExecutionState
+from trader.supervisor import Parts, Supervisor
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How the run ended: the exit code, the last state, and what nobody could prove in time."""
+
+    code: Exit
+    state: ExecutionState
+    unproved: tuple[ClientOrderId, ...]
+
+
+Ready = Callable[[ExecutionState], None]
+
+
+async def run_embedded(
+    parts: Parts, embedded: Embedded, play: Play, *, ready: Ready, stopped: trio.Event
+) -> Ending:
+    """Trade the embedded broker's sessions at a settled pace, until they are over or somebody stops us."""
+    supervisor = Supervisor(parts)
+    pace = embedded.pace
+
+    async def on_instant(at_ns: int) -> None:
+        await supervisor.tick(at_ns)
+        if embedded.session is not None:
+            stage = Stage(
+                session=embedded.session,
+                inbox=parts.inbox,
+                tape=parts.tape,
+                state=parts.executor.state,
+            )
+            await play.on_instant(stage, at_ns)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(
+            lambda: pace.conduct(
+                embedded.advance,
+                on_instant=on_instant,
+                wants_executor=parts.inbox.has_mail,
+                wants_sender=parts.outbox.has_orders,
+            ),
+            name="conductor",
+        )
+        await _started(nursery, supervisor)
+        await supervisor.tick(pace.market_ns())
+        ready(parts.executor.state)
+        pace.begin()
+        await _first(stopped.wait, pace.session_over.wait)
+        pace.pause()
+        ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
+        nursery.cancel_scope.cancel()
+    return ending
+
+
+async def run_clocked(
+    parts: Parts,
+    pace: FreePace,
+    *,
+    ready: Ready,
+    stopped: trio.Event,
+    market: Callable[[], Awaitable[object]] = trio.sleep_forever,
+) -> Ending:
+    """Trade by a running clock until somebody stops us, or `market` returns."""
+    supervisor = Supervisor(parts)
+    async with trio.open_nursery() as nursery:
+        await _started(nursery, supervisor)
+        ready(parts.executor.state)
+        nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
+        await _first(stopped.wait, market)
+        ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
+        nursery.cancel_scope.cancel()
+    return ending
+
+
+async def _started(nursery: trio.Nursery, supervisor: Supervisor) -> None:
+    try:
+        await nursery.start(supervisor.run, name="supervisor")
+    except* BrokerRefused as refused:
+        raise StartRefused(_words(refused), where="broker") from None
+    except* BrokerUnavailable as unavailable:
+        raise StartRefused(_words(unavailable), where="broker") from None
+
+
+def _words(group: BaseExceptionGroup[BaseException]) -> str:
+    one: BaseException = group
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    return str(one)
+
+
+async def _ended(parts: Parts, supervisor: Supervisor, *, interrupted: bool) -> Ending:
+    """Close the gate, cancel entries, and hold the books against the broker's once more."""
+
+    def code_for(unproved: list[ClientOrderId]) -> int:
+        state = parts.executor.state
+        if unproved or state.quarantined:
+            return Exit.DIFFERENCES
+        return Exit.HALTED if state.halted or state.brakes else Exit.WELL
+
+    if not interrupted:
+        await supervisor.compare()
+    code, unproved = await supervisor.shut_down(code_for)
+    return Ending(code=Exit(code), state=parts.executor.state, unproved=tuple(unproved))
+
+
+async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
+    async with trio.open_nursery() as nursery:
+
+        async def one(wait: Callable[[], Awaitable[object]]) -> None:
+            await wait()
+            nursery.cancel_scope.cancel()
+
+        for wait in waits:
+            nursery.start_soon(one, wait)
+
+
+class Stop:
+    """Set by SIGTERM or Ctrl-C; `by` says which."""
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+        self.by = ""
+
+
+@asynccontextmanager
+async def stop_signals() -> AsyncIterator[Stop]:
+    """A clean stop on SIGTERM and SIGINT, for as long as the block runs."""
+    stop = Stop()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def listen() -> None:
+                async for number in signals:
+                    stop.by = signal.Signals(number).name
+                    stop.event.set()
+
+            nursery.start_soon(listen, name="signals")
+            try:
+                yield stop
+            finally:
+                nursery.cancel_scope.cancel()
