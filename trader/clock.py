@@ -161,6 +161,7 @@ class SettledPace:
     def pause(self) -> None:
         """The market stands still; turns go on."""
         self._due = None
+        self._wake()
 
     async def conduct(
         self,
@@ -200,10 +201,13 @@ class SettledPace:
         return True
 
     async def _give(self, desk: _Desk) -> None:
-        while not desk.is_waiting:
+        """Call who waits at the desk. Nobody there yet: look again after a change, for a send that hangs must not
+        keep the executor from its turns."""
+        if desk.is_waiting:
+            self._tokens.add(desk)
+            desk.call()
+        else:
             await self._wait_change()
-        self._tokens.add(desk)
-        desk.call()
 
     async def _settled(self) -> None:
         """Nothing is under way; or it took too long, and what is left is excused."""

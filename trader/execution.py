@@ -54,7 +54,7 @@ from trader.model import (
     OrderState,
     Side,
 )
-from trader.money import ONE, ZERO, plain, price_of, rounded_down, rounded_up, share
+from trader.money import MILL, ONE, ZERO, plain, price_of, rounded, rounded_down, rounded_up, share
 from trader.positions import Position
 from trader.question import Denial, Question, Standing
 from trader.state import ALL_SYMBOLS, ExecutionState, evolve, evolve_entry, fold
@@ -147,10 +147,12 @@ def _digest(request: OrderRequest) -> str:
 
 def _unsound(request: OrderRequest) -> Denial | None:
     """Numbers that no arithmetic may see."""
-    if not request.size.amount.is_finite() or abs(request.size.amount) > risk.AMOUNT_MAX:
-        return Denial(reason=DenyReason.QUANTITY, numbers={"size": str(request.size.amount)[:40]})
-    price = request.limit_price
-    if price is not None and not (price.is_finite() and ZERO < price <= risk.PRICE_MAX):
+    size, price = request.size.amount, request.limit_price
+    if not (size.is_finite() and size.copy_abs() <= risk.AMOUNT_MAX and size == rounded(size)):
+        return Denial(reason=DenyReason.QUANTITY, numbers={"size": str(size)[:40]})
+    if price is not None and not (
+        price.is_finite() and ZERO < price <= risk.PRICE_MAX and price == rounded(price, MILL)
+    ):
         return Denial(reason=DenyReason.PRICE_TICK, numbers={"price": str(price)[:40]})
     return None
 
@@ -158,6 +160,7 @@ def _unsound(request: OrderRequest) -> Denial | None:
 def _denied(
     request: OrderRequest, digest: str, question: Question | None, denial: Denial
 ) -> RequestDenied:
+    price = request.limit_price
     return RequestDenied(
         request_id=request.request_id,
         digest=digest,
@@ -167,7 +170,7 @@ def _denied(
         strategy=request.strategy,
         purpose=request.purpose,
         quantity=question.quantity if question is not None else ZERO,
-        limit_price=request.limit_price if question is not None else None,
+        limit_price=plain(price) if question is not None and price is not None else None,
         reason=denial.reason,
         numbers=denial.numbers,
     )
@@ -215,7 +218,7 @@ def _quantity(
     amount = request.size.amount
     match request.size.unit:
         case "shares":
-            return amount
+            return plain(amount)
         case "target" if risk.is_entry(request):
             return plain(amount - position.quantity - position.quantity_pending_buy)
         case "target":

@@ -6,6 +6,7 @@ sends an order twice: a send without an answer becomes a SendOutcome 'unknown', 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -110,7 +111,8 @@ class Outbox:
                 outcome="unknown",
                 reason="we stopped while it was being sent",
             )
-            self._inbox.tell_nowait(unknown)
+            with suppress(trio.WouldBlock):  # Unheard, it is in doubt from the next start on.
+                self._inbox.tell_nowait(unknown)
             raise
         await self._inbox.tell(answer)
 

@@ -131,6 +131,7 @@ def booked(position: Position, event: ExecutionBooked) -> Position:
     sign = 1 if event.side is Side.BUY else -1
     return replace(
         position,
+        strategy=position.strategy or event.strategy,  # A late fill finds the symbol ownerless.
         quantity=plain(position.quantity + sign * event.execution.quantity),
         cost=plain(position.cost + event.cost),
         realized=plain(position.realized + event.realized),

@@ -139,9 +139,9 @@ def _changes(
 
 
 def _found(before: Order, report: OrderReport) -> str:
-    if before.state is OrderState.UNKNOWN and report.source != "activity":
-        return "found at the broker by its id" if not report.reason else report.reason
-    return report.reason
+    if before.state is not OrderState.UNKNOWN or report.reason:
+        return report.reason
+    return "the stream told of it" if report.source == "stream" else "found at the broker by its id"
 
 
 def _notices(order: Order, report: OrderReport, notice: Notice) -> list[Event]:
@@ -314,7 +314,8 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
     if not differences:
         return (*events, *_opened(state))
     if statement.attempts < STATEMENT_ATTEMPTS_MAX:
-        return tuple(events)  # A fill may have come between the questions: look again.
+        # A fill may have come between the questions: look again, and enter nothing meanwhile.
+        return (*events, *_closed(state))
     return (*events, *_called(state, differences), *_opened(state))
 
 
@@ -351,6 +352,12 @@ def _opened(state: ExecutionState) -> list[Event]:
     if any(gate is Gate.RECONCILED for gate, _ in state.gates_closed):
         return [GateMoved(gate=Gate.RECONCILED, is_open=True, reason="agreed with the broker")]
     return []
+
+
+def _closed(state: ExecutionState) -> list[Event]:
+    if any(gate is Gate.RECONCILED for gate, _ in state.gates_closed):
+        return []
+    return [GateMoved(gate=Gate.RECONCILED, is_open=False, reason="books differ from the broker's")]
 
 
 def _lost_orders(state: ExecutionState, statement: Statement) -> list[Event]:

@@ -63,7 +63,8 @@ def duplicate(question: Question) -> tuple[Blocking, str] | None:
 
 
 def _is_allowed_add(question: Question) -> bool:
-    adds = question.position.entries_session - 1
+    # A position held overnight has no entries this session; its opening doesn't make up for an add.
+    adds = max(question.position.entries_session - 1, 0)
     return question.request.purpose is Purpose.ADD and adds < question.limits.adds_max
 
 
@@ -191,8 +192,8 @@ def stale_quote(question: Question) -> Denial | None:
 def price_collar(question: Question) -> Denial | None:
     """The limit price lies near the quote's middle; a foreign or broken price does not."""
     quote, price = question.request.quote, question.request.limit_price
-    if quote is None or price is None:
-        return None
+    if quote is None or price is None or not 0 < quote.bid <= quote.ask:
+        return None  # An entry has no_quote against it by now; an exit must get out.
     middle = price_of((quote.bid + quote.ask) // 2)
     deviation = abs(price - middle)
     if deviation <= question.limits.price_deviation_max * middle:

@@ -123,14 +123,12 @@ class Supervisor:
             await sleep_until_ns((now // MINUTE_NS + 1) * MINUTE_NS)
 
     async def compare(self) -> None:
-        """Hold the books against the broker's once more; returns when the executor has decided on it."""
-        parts = self._parts
-        await parts.inbox.tell(
-            GateReport(gate=Gate.RECONCILED, is_open=False, reason="comparing once more")
-        )
-        await parts.executor.wait_until(_is_unreconciled)
+        """Hold the books against the broker's once more; returns when the executor agrees or calls the difference."""
+        told = self._parts.executor.state.statements
         self._statement_wanted.set()
-        await parts.executor.wait_until(lambda state: not _is_unreconciled(state))
+        await self._parts.executor.wait_until(
+            lambda state: state.statements > told and not _is_unreconciled(state)
+        )
 
     async def shut_down(
         self, exit_code: Callable[[list[ClientOrderId]], int]

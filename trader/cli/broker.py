@@ -22,7 +22,7 @@ SPEED_DEFAULT = 60.0  # a bar a second
 SPEED_MAX = 100_000.0
 
 
-@click.command()
+@click.command("broker")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0: a free one.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the synthetic market.")
 @click.option(

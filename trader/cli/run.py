@@ -1,69 +1,147 @@
 """The verb `run`: trade a simulated day, recorded bars, or a broker's account."""
 
+import os
+import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import trio
+from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.build import running_build
-from trader.cli.options import Common, common_options, read_config
-from trader.config import Config
+from trader.cli.options import Common, common_options, config_text, read_config
+from trader.config import BrokerName, Config, StrategyConfig, is_symbol, limits_missing
+from trader.credentials import Credentials, credentials_from_environment, credentials_from_file
 from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
 from trader.feeds.synthetic import SyntheticMarket
+from trader.live.alpaca import LIVE, PAPER, AlpacaRun, local, run_alpaca
+from trader.live.screen import LiveScreen, PlainScreen, SilentScreen
 from trader.live.simulated import SimulatedRun, run_simulated
-from trader.model import Symbol
+from trader.model import StrategyName, Symbol
 from trader.scenarios import play_named
 
 SPEED_DEFAULT = 780.0  # market seconds a machine second: a trading day in half a minute
 SPEED_MAX = 1_000_000.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """The command line, as it was typed."""
+
+    broker: str | None
+    live: bool
+    dry_run: bool
+    address: str | None
+    keys: str | None
+    data: str | None
+    symbols: str | None
+    strategy: str | None
+    param: tuple[str, ...]
+    scenario: str | None
+    seed: int
+    speed: str | None
+    pace: str
+    fresh: bool
 
 
 @click.command("run")
-@click.option("--data", metavar="PATH", help="Recorded bars and quotes instead: a file or folder.")
+@click.option(
+    "--broker", type=click.Choice([one.value for one in BrokerName]), help="Whose market."
+)
+@click.option("--live", is_flag=True, help="Yes, with real money.")
+@click.option("--dry-run", is_flag=True, help="Decide, but send nothing.")
+@click.option("--address", metavar="URL", help="A server on this machine instead of Alpaca's own.")
+@click.option("--keys", metavar="FILE", help="The broker's keys.  [default: the environment]")
+@click.option("--data", metavar="PATH", help="Recorded bars and quotes: a file or folder.")
 @click.option("--symbols", metavar="LIST", help="Which symbols, as JD,GS.")
+@click.option("--strategy", metavar="KIND", help="One strategy, in place of the configured ones.")
+@click.option("--param", multiple=True, metavar="NAME=VALUE", help="Of that strategy.")
 @click.option("--scenario", metavar="NAME", help="The play.  [default: first-day]")
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the synthetic market.")
-@click.option("--speed", default=str(int(SPEED_DEFAULT)), show_default=True, help="Market seconds a second, or max.")
+@click.option("--speed", metavar="N", help="Market seconds a second, or max.  [default: 780]")
+@click.option(
+    "--pace",
+    type=click.Choice(["settled", "clock"]),
+    default="settled",
+    show_default=True,
+    help="Each in turn, so that a day repeats itself; or a clock that waits for nobody.",
+)
 @click.option("--fresh", is_flag=True, help="Archive the simulated account and start anew.")
 @common_options
-def command(
-    common: Common,
-    data: str | None,
-    symbols: str | None,
-    scenario: str | None,
-    seed: int,
-    speed: str,
-    fresh: bool,
-) -> int:
+def command(common: Common, /, **asked: object) -> int:
     """Trade: a simulated day, recorded bars, or a broker's account."""
-    config = _config(common, symbols)
-    run = SimulatedRun(
+    wanted = Asked(**asked)  # type: ignore[arg-type]  # click has checked the types
+    config = _config(common, wanted)
+    broker = BrokerName(wanted.broker) if wanted.broker else config.broker
+    build, screen = running_build(), _screen(common)
+    if broker is BrokerName.SIMULATED:
+        return int(trio.run(run_simulated, _simulated(common, wanted, config), build, screen))
+    return int(trio.run(run_alpaca, _alpaca(common, wanted, config, broker), build, screen))
+
+
+def _screen(common: Common) -> PlainScreen:
+    if common.json:
+        return SilentScreen()
+    return LiveScreen() if sys.stdout.isatty() else PlainScreen()
+
+
+def _config(common: Common, asked: Asked) -> Config:
+    config = read_config(common)
+    if asked.symbols is not None:
+        symbols = tuple(Symbol(one) for one in asked.symbols.split(",") if one)
+        for symbol in symbols or ("",):
+            if not is_symbol(symbol):
+                raise Mistake(f"not a symbol: {symbol!r}", where=f"--symbols {asked.symbols}")
+        if len(set(symbols)) != len(symbols):
+            raise Mistake("names a symbol twice", where=f"--symbols {asked.symbols}")
+        config = replace(config, symbols=symbols)
+    if asked.strategy is not None:
+        params = dict(_parameter(one) for one in asked.param)
+        only = StrategyConfig(kind=asked.strategy, params=params)
+        config = replace(config, strategies={StrategyName(asked.strategy): only})
+    elif asked.param:
+        raise Mistake("of which strategy?", where="--param", remedy="name it with --strategy")
+    return config
+
+
+def _parameter(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise Mistake(f"not NAME=VALUE: {text!r}", where="--param")
+    return name, value
+
+
+# --------------------------------------------------------------------------------------------- simulated
+
+
+def _simulated(common: Common, asked: Asked, config: Config) -> SimulatedRun:
+    for option, given in (
+        ("--live", asked.live),
+        ("--dry-run", asked.dry_run),
+        ("--address", asked.address),
+        ("--keys", asked.keys),
+    ):
+        if given:
+            raise Mistake("is for alpaca-paper and alpaca-live", where=option)
+    is_clocked = asked.pace == "clock"
+    return SimulatedRun(
         config=config,
         config_path=common.config,
         database=common.database,
         log=common.log,
-        market=_market(data, seed, config.symbols),
-        is_recorded=data is not None,
-        seed=seed,
-        speed=_speed(speed),
-        play=play_named(scenario or ("none" if data is not None else "first-day")),
-        fresh=fresh,
+        market=_market(asked.data, asked.seed, config.symbols),
+        is_recorded=asked.data is not None,
+        seed=asked.seed,
+        speed=_speed(asked.speed or str(SPEED_DEFAULT), may_be_max=not is_clocked),
+        is_clocked=is_clocked,
+        play=play_named(asked.scenario or ("none" if asked.data or is_clocked else "first-day")),
+        fresh=asked.fresh,
     )
-    return int(trio.run(run_simulated, run, running_build(), click.echo))
-
-
-def _config(common: Common, symbols: str | None) -> Config:
-    config = read_config(common)
-    if symbols is None:
-        return config
-    wanted = tuple(Symbol(one) for one in symbols.split(",") if one)
-    if not wanted:
-        raise Mistake("names no symbol", where=f"--symbols {symbols!r}")
-    return replace(config, symbols=wanted)
 
 
 def _market(data: str | None, seed: int, symbols: tuple[Symbol, ...]) -> Market:
@@ -77,13 +155,89 @@ def _market(data: str | None, seed: int, symbols: tuple[Symbol, ...]) -> Market:
         raise Mistake(str(error), where="--symbols") from None
 
 
-def _speed(text: str) -> float | None:
-    if text == "max":
+def _speed(text: str, *, may_be_max: bool) -> float | None:
+    if text == "max" and may_be_max:
         return None
     try:
         speed = float(text)
     except ValueError:
         speed = 0.0
     if not 0 < speed <= SPEED_MAX:
-        raise Mistake(f"not a speed: {text!r}", where="--speed", remedy="a number of market seconds a second, or max")
+        raise Mistake(f"not a speed: {text!r}", where="--speed", remedy="market seconds a second")
     return speed
+
+
+# ------------------------------------------------------------------------------------------------ alpaca
+
+
+def _alpaca(common: Common, asked: Asked, config: Config, broker: BrokerName) -> AlpacaRun:
+    for option, given in (
+        ("--data", asked.data),
+        ("--scenario", asked.scenario),
+        ("--fresh", asked.fresh),
+    ):
+        if given:
+            raise Mistake("is for the simulated broker", where=option)
+    if asked.speed is not None and asked.address is None:
+        raise Mistake("real markets have their own speed", where="--speed")
+    if broker is BrokerName.ALPACA_LIVE:
+        _check_live(common, asked, config)
+    address = None if asked.address is None else _loopback(asked.address)
+    own = LIVE if broker is BrokerName.ALPACA_LIVE else PAPER
+    speed = _speed(asked.speed or "1", may_be_max=False)
+    assert speed is not None, "max was not allowed"
+    return AlpacaRun(
+        config=config,
+        config_path=common.config,
+        database=common.database,
+        log=common.log,
+        broker=broker,
+        addresses=own if address is None else local(address),
+        credentials=_credentials(asked.keys),
+        is_local=address is not None,
+        dry_run=asked.dry_run,
+        speed=speed,
+    )
+
+
+def _check_live(common: Common, asked: Asked, config: Config) -> None:
+    """Real money wants three things said in so many words."""
+    if not asked.live:
+        raise Mistake(
+            "trades real money", where="--broker alpaca-live", remedy="say so with --live"
+        )
+    where = str(common.config or "trader.toml")
+    if not config.account:
+        raise Mistake("live needs the account's number", where=where, remedy='account = "..."')
+    text = "" if common.config is None else config_text(common.config)
+    missing = limits_missing(text, where=where)
+    if missing:
+        raise Mistake(
+            f"live needs every limit written out; missing: {', '.join(missing)}", where=where
+        )
+
+
+def _loopback(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.path not in {"", "/"}:
+        raise Mistake(
+            f"not a server on this machine: {address!r}",
+            where="--address",
+            remedy="http://127.0.0.1:PORT, as bin/trade broker prints it",
+        )
+    return address.rstrip("/")
+
+
+def _credentials(file: str | None) -> Credentials:
+    found = (
+        credentials_from_environment(os.environ)
+        if file is None
+        else credentials_from_file(Path(file).absolute())
+    )
+    if found is None:
+        raise Mistake(
+            "there are no keys",
+            where="APCA_API_KEY_ID, APCA_API_SECRET_KEY",
+            remedy="set both, or name a file with --keys",
+        )
+    return found

@@ -183,7 +183,8 @@ class Projection:
             drafting.add(entry)
         state, ledger = batch.after, drafting.ledger
         assert ledger.cash == state.books.cash, "the journal's cash and the executor's agree"
-        assert ledger.value == state.positions_value, "and so do their holdings"
+        assert ledger.realized == state.books.realized, "so do their profits"
+        assert ledger.value == state.positions_value, "and their holdings"
         new, moved = self._order_rows(batch, drafting)
         last = batch.entries[-1]
         statements = [

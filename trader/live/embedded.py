@@ -80,6 +80,13 @@ class Embedded:
             return True
         return self.next_session() is not None
 
+    async def run_clock(self, speed: float) -> None:
+        """Let the sessions of this run pass by the clock, one after the other."""
+        while True:
+            await self.broker.run_clock(speed)
+            if self.next_session() is None:
+                return
+
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
         """Serve on a free port of 127.0.0.1 for as long as the block runs; gives the address."""

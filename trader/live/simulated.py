@@ -1,8 +1,6 @@
 """`run` with the simulated broker: a market, an account that goes on from run to run, a play, and a summary."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trio
@@ -10,24 +8,26 @@ from msgspec import Struct
 
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed
 from trader.build import Build
-from trader.calendar import iso
-from trader.config import Config, limits_lines
+from trader.calendar import Session
+from trader.clock import FreePace
+from trader.config import Config
 from trader.exits import Exit, Mistake, StartRefused
 from trader.feeds.market import Market
-from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
 from trader.live.archive import archive, broker_books
-from trader.live.assembly import Identity, Listeners, assembled, worker_plans
+from trader.live.assembly import assembled, worker_plans
 from trader.live.embedded import Embedded, Sessions
-from trader.live.run import Ending, run_embedded, stop_signals
+from trader.live.opening import Books, Say, closing_lines, opened, ready_lines, summary_of
+from trader.live.run import Ending, run_clocked, run_embedded, stop_signals
+from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
-from trader.live.summary import Summary, orders_of_life, proven, summary_lines, summed_up
-from trader.messages import Gate
+from trader.live.summary import Summary, summary_lines
+from trader.live.telling import shown, told
 from trader.scenarios.play import Outcome, Play
-from trader.state import ExecutionState, fold
+from trader.state import ExecutionState
 
 
 class SimulatedRun(Struct, frozen=True, kw_only=True):
-    """What was asked for; speed None is as fast as it settles, data None is the synthetic market."""
+    """What was asked for; speed None is as fast as it settles. With `clock` the market runs free at that speed."""
 
     config: Config
     config_path: Path | None
@@ -37,66 +37,60 @@ class SimulatedRun(Struct, frozen=True, kw_only=True):
     is_recorded: bool
     seed: int
     speed: float | None
+    is_clocked: bool
     play: Play
     fresh: bool
 
 
-Say = Callable[[str], None]
-
-
-async def run_simulated(run: SimulatedRun, build: Build, say: Say) -> Exit:
+async def run_simulated(run: SimulatedRun, build: Build, screen: PlainScreen) -> Exit:
     """The whole of it; raises Mistake or StartRefused where it can't begin."""
+    say = screen.say
     if run.fresh and (folder := archive(run.database, run.log, time.time_ns())) is not None:
         say(f"archived the old account in {folder}")
-    journal = _opened(run)
+    books = _opened(run)
     try:
-        state = fold(ExecutionState(), journal.entries())
         tested = await self_test()
-        embedded = Embedded(
-            Sessions(
-                market=run.market,
-                seed=run.seed,
-                books=broker_books(run.database),
-                fees=run.config.fees,
-                pre_market=run.is_recorded,
-                session_max=None if run.is_recorded else 1,
-            ),
-            run.speed,
-        )
+        embedded = Embedded(_sessions(run), run.speed)
         async with stop_signals() as stop, embedded.served() as address:
+            session = _next_session(run, embedded)
             say(f"{build.line()} | SIMULATED broker {address} | no keys, no real money")
             say(f"self-test: {tested}")
-            ending = await _traded(run, build, journal, state, embedded, stop.event, say)
-        summary = _summary(run, journal, ending, embedded)
-        _say_ending(run, ending, summary, embedded, say)
+            ending = await _traded(run, build, books, embedded, session, stop.event, screen)
+        account_id = embedded.broker.account.account_id
+        summary = summary_of(books, ending.state, embedded.broker.venue, account_id)
+        is_well = _say_ending(run, ending, summary, embedded, say)
+        screen.conclude(summary)
     finally:
-        journal.close()
+        books.journal.close()
     if stop.by == "SIGINT":
         return Exit.INTERRUPTED
-    return ending.code if summary.proof.holds and not summary.cash_difference else Exit.DIFFERENCES
+    return ending.code if is_well else Exit.DIFFERENCES
 
 
-def _opened(run: SimulatedRun) -> SqliteJournal:
-    books = broker_books(run.database)
+def _opened(run: SimulatedRun) -> Books:
+    broker_file = broker_books(run.database)
     is_new = not run.database.exists()
-    if is_new and books.exists():
+    if is_new and broker_file.exists():
         raise StartRefused(
-            f"the broker's books are there ({books.name}), ours are not",
+            f"the broker's books are there ({broker_file.name}), ours are not",
             where=str(run.database),
             remedy="restore a backup, or start anew with --fresh",
         )
-    return open_journal(run.database, create=is_new, since=iso(time.time_ns()))
+    return opened(run.database, create=is_new)
 
 
-async def _traded(
-    run: SimulatedRun,
-    build: Build,
-    journal: SqliteJournal,
-    state: ExecutionState,
-    embedded: Embedded,
-    stopped: trio.Event,
-    say: Say,
-) -> Ending:
+def _sessions(run: SimulatedRun) -> Sessions:
+    return Sessions(
+        market=run.market,
+        seed=run.seed,
+        books=broker_books(run.database),
+        fees=run.config.fees,
+        pre_market=run.is_recorded,
+        session_max=None if run.is_recorded else 1,
+    )
+
+
+def _next_session(run: SimulatedRun, embedded: Embedded) -> Session:
     session = embedded.next_session()
     if session is None:
         raise Mistake(
@@ -106,102 +100,77 @@ async def _traded(
         )
     for fault in run.play.faults(session):
         embedded.broker.faults.add(fault)
+    return session
+
+
+async def _traded(
+    run: SimulatedRun,
+    build: Build,
+    books: Books,
+    embedded: Embedded,
+    session: Session,
+    stopped: trio.Event,
+    screen: PlainScreen,
+) -> Ending:
     streams = embedded.address.replace("http://", "ws://")
+    settled = embedded.pace
+    pace = FreePace(embedded.broker.market_ns, run.speed or 1.0) if run.is_clocked else settled
+    secrets = [embedded.credentials.secret()]
     async with (
         AlpacaBroker(
             base_url=embedded.address,
             stream_url=streams,
             credentials=embedded.credentials,
             name="simulated",
-            market_ns=embedded.pace.market_ns,
-            frame_taken=embedded.pace.frame_taken,
+            market_ns=pace.market_ns,
+            frame_taken=settled.frame_taken,
         ) as broker,
         AlpacaFeed(
             rest_url=embedded.address,
             stream_url=streams,
             credentials=embedded.credentials,
             symbols=run.config.symbols,
-            frame_taken=embedded.pace.frame_taken,
+            frame_taken=settled.frame_taken,
         ) as feed,
     ):
-        account = await broker.identify()
-        if state.account and state.account != account:
-            raise StartRefused(
-                f"holds the books of {state.account}, and this broker's account is {account}",
-                where=str(run.database),
-                remedy="give another --database",
+        with told(books.journal, run.log, screen, secrets) as telling:
+            parts = assembled(
+                run.config,
+                books.identity("simulated", await broker.identify(), build),
+                books.state,
+                journal=books.journal,
+                broker=broker,
+                feed=feed,
+                pace=pace,
+                workers=run.play.cast(worker_plans(run.config, run.config_path), session),
+                last_check=books.last_check,
+                listeners=telling.listeners(),
             )
-        parts = assembled(
-            run.config,
-            Identity(
-                epoch=journal.begin_life(),
-                build=build.identity,
-                pid=os.getpid(),
-                broker="simulated",
-                account=account,
-            ),
-            state,
-            journal=journal,
-            broker=broker,
-            feed=feed,
-            pace=embedded.pace,
-            workers=run.play.cast(worker_plans(run.config, run.config_path), session),
-            last_check=lambda order: (
-                "" if journal.still_ours() else "the database isn't ours any more"
-            ),
-            listeners=Listeners(),
-        )
 
-        def ready(state: ExecutionState) -> None:
-            for line in _ready_lines(run, state):
-                say(line)
+            def ready(state: ExecutionState) -> None:
+                for line in ready_lines(run.config, state, f"seed {run.seed}, {_speed_words(run)}"):
+                    screen.say(line)
 
-        ending = await run_embedded(parts, embedded, run.play, ready=ready, stopped=stopped)
-    return ending
+            async with telling.following(parts), shown(screen, parts):
+                if isinstance(pace, FreePace):
+                    return await run_clocked(
+                        parts,
+                        pace,
+                        ready=ready,
+                        stopped=stopped,
+                        market=lambda: embedded.run_clock(run.speed or 1.0),
+                    )
+                return await run_embedded(parts, embedded, run.play, ready=ready, stopped=stopped)
 
 
-def _ready_lines(run: SimulatedRun, state: ExecutionState) -> Sequence[str]:
-    held = sum(1 for one in state.positions.values() if one.quantity)
-    agrees = "differ from" if state.quarantined else "="
-    allowed = "Entries allowed." if not state.halted else f"HALTED by {state.halted}."
-    closed = [
-        f"{gate.value}: {why}" for gate, why in state.gates_closed if gate is not Gate.SHUTDOWN
-    ]
-    if closed:
-        allowed = f"Entries closed ({'; '.join(closed)})."
-    speed = "as fast as it settles" if run.speed is None else f"a day in {23_400 / run.speed:.0f} s"
-    return (
-        *limits_lines(run.config.limits),
-        f"books {agrees} broker: cash {state.books.cash:,.2f}, {held} positions, {_open_orders(state)} open orders. "
-        f"{allowed} {len(run.config.symbols)} symbols, seed {run.seed}, {speed}",
-    )
-
-
-def _open_orders(state: ExecutionState) -> int:
-    return sum(len(one.entries) + len(one.exits) for one in state.positions.values())
-
-
-def _summary(
-    run: SimulatedRun, journal: SqliteJournal, ending: Ending, embedded: Embedded
-) -> Summary:
-    reader = reading_connection(run.database)
-    try:
-        orders = orders_of_life(entries_of(reader), ending.state.epoch)
-        proof = proven(
-            reader,
-            journal.entries(),
-            ending.state,
-            embedded.broker.venue,
-            embedded.broker.account.account_id,
-        )
-    finally:
-        reader.close()
-    return summed_up(ending.state, orders, proof)
+def _speed_words(run: SimulatedRun) -> str:
+    return "as fast as it settles" if run.speed is None else f"a day in {23_400 / run.speed:.0f} s"
 
 
 def _say_ending(
     run: SimulatedRun, ending: Ending, summary: Summary, embedded: Embedded, say: Say
-) -> None:
+) -> bool:
+    """The last lines; False where something in them is not as it should be."""
     for line in summary_lines(summary):
         say(line)
     outcome = Outcome(
@@ -209,9 +178,13 @@ def _say_ending(
         accepted=tuple(embedded.broker.venue.state.orders.values()),
         symbols=run.config.symbols,
     )
-    for violation in run.play.violations(outcome):
+    violations = run.play.violations(outcome)
+    for violation in violations:
         say(f"VIOLATION {violation}")
-    if verdict := run.play.verdict(outcome):
+    if not violations and (verdict := run.play.verdict(outcome)):
         say(verdict)
     for one in ending.unproved:
         say(f"UNPROVED {one}: bin/trade orders --unknown")
+    for line in closing_lines(run.database, run.log):
+        say(line)
+    return summary.proof.holds and not summary.cash_difference and not violations

@@ -14,6 +14,7 @@ from trader import risk
 from trader.calendar import Session
 from trader.messages import OrderRequest
 from trader.model import (
+    MINUTE_NS,
     Bar,
     DecisionKey,
     Purpose,
@@ -24,12 +25,13 @@ from trader.model import (
     Symbol,
 )
 from trader.scenarios.play import Play, Stage, at_minute
-from trader.simulator.faults import FaultRule, FaultVerb
+from trader.simulator.faults import EVENT, FaultRule, FaultVerb
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import WorkerPlan
 
 STAMPEDED, LOST, FORGED = Symbol("GS"), Symbol("TRIP"), Symbol("T")
 TASKS = 8
+EVENTS_LOST_MAX = 100
 REHEARSAL = StrategyName("rehearsal")
 FORGERY = StrategyName("forgery")
 FOREIGN = Symbol("TERN")  # whose price the forged request carries
@@ -124,15 +126,24 @@ class FirstDay(Play):
         return usual + [plan for plan in (*stampede, lost) if plan.symbol in there]
 
     def faults(self, session: Session) -> list[FaultRule]:
-        """The order is accepted, and the reply says: gateway timeout."""
+        """The order is accepted, the reply says: gateway timeout, and the stream says nothing of it."""
+        lost_ns = at_minute(session, 10, 31)
         return [
             FaultRule(
                 verb=FaultVerb.ACCEPT_THEN_504,
                 method="POST",
                 path_prefix="/v2/orders",
                 symbol=LOST,
-                from_ns=at_minute(session, 10, 31),
-            )
+                from_ns=lost_ns,
+            ),
+            FaultRule(
+                verb=FaultVerb.DROP_EVENT,
+                method=EVENT,
+                symbol=LOST,
+                from_ns=lost_ns,
+                until_ns=lost_ns + MINUTE_NS,
+                times=EVENTS_LOST_MAX,
+            ),
         ]
 
     async def on_instant(self, stage: Stage, at_ns: int) -> None:

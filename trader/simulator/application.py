@@ -73,6 +73,8 @@ async def _answer_or_fail(
         response = await endpoint(request, account_id)
     except BadRequest as bad:
         response = refusal_reply(bad.refusal)
+    if response.status_code >= 400:
+        return response
     if verb is FaultVerb.DROP_AFTER_ACCEPT:
         broker.connections.cut(request)
     if verb is FaultVerb.ACCEPT_THEN_504:

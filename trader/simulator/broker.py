@@ -21,7 +21,7 @@ from trader.feeds.market import Instant, Market
 from trader.model import SECOND_NS, Bar, Quote, Symbol
 from trader.money import ZERO, price_of
 from trader.simulator.connections import Connections
-from trader.simulator.faults import FaultRule, Faults
+from trader.simulator.faults import EVENT, FaultRule, Faults, FaultVerb, Occasion
 from trader.simulator.rate_limit import RateLimit
 from trader.simulator.store import BrokerStore, SessionMark
 from trader.simulator.streams import Observer, Streams
@@ -126,7 +126,20 @@ class SimulatedBroker:
     def _publish(self, events: list[OrderEvent]) -> None:
         if events:
             self._save(events)
-            self.streams.tell_orders(events)
+            self._tell(events)
+
+    def _tell(self, events: list[OrderEvent]) -> None:
+        self.streams.tell_orders([event for event in events if not self._is_lost(event)])
+
+    def _is_lost(self, event: OrderEvent) -> bool:
+        occasion = Occasion(
+            method=EVENT,
+            path=event.kind,
+            at_ns=event.at_ns,
+            symbol=event.order.symbol,
+            client_order_id=event.order.client_order_id,
+        )
+        return self.faults.verb_for(occasion) is FaultVerb.DROP_EVENT
 
     def _save(self, events: Iterable[OrderEvent]) -> None:
         changed = {event.order.order_id for event in events}
@@ -171,7 +184,7 @@ class SimulatedBroker:
         )
         events = self.venue.advance(start_ns)
         self._save(events)
-        self.streams.tell_orders(events)
+        self._tell(events)
         return session
 
     async def advance(self) -> Instant | None:
@@ -225,7 +238,7 @@ class SimulatedBroker:
         events = self.venue.advance(max(self.now_ns, session.close_ns))
         events += self.venue.end_session(session.date, session.post_close_ns)
         self._save(events)
-        self.streams.tell_orders(events)
+        self._tell(events)
 
     def _end_cut_off(self, session_date: str) -> None:
         self._session = session_on(session_date)

@@ -12,10 +12,17 @@ class FaultVerb(StrEnum):
     ACCEPT_THEN_504 = "accept-then-504"  # done, but the reply says: gateway timeout
     DROP_AFTER_ACCEPT = "drop-after-accept"  # done, and the connection closes without a reply
     DROP_BEFORE_ACCEPT = "drop-before-accept"  # not done, and the connection closes without a reply
+    DROP_EVENT = "drop-event"  # an order's event never reaches the stream; its occasion has the method EVENT
+
+
+EVENT = "EVENT"
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
-    """A request, as far as a rule can look at it; `at_ns` is market time."""
+    """A request or an event, as far as a rule can look at it; `at_ns` is market time.
+
+    Of an event, method is EVENT and path its kind: 'fill'.
+    """
 
     method: str
     path: str

@@ -76,7 +76,7 @@ def _new_order(order: OrderBody) -> NewOrder | Refusal:
             stop_price=_amount(order.stop_price, "stop_price"),
             extended_hours=bool(order.extended_hours),
             client_order_id=_identifier(order.client_order_id),
-            position_intent=order.position_intent,
+            position_intent=_intent(order),
         )
     except AmountError as error:
         return refused(str(error))
@@ -86,6 +86,13 @@ def _word(word: str, name: str, known: tuple[str, ...]) -> str:
     if word not in known:
         raise AmountError(f"invalid {name}")
     return word
+
+
+def _intent(order: OrderBody) -> str | None:
+    if order.position_intent is None:
+        return None
+    known = (f"{order.side}_to_open", f"{order.side}_to_close")
+    return _word(order.position_intent, "position_intent", known)
 
 
 def _identifier(text: str | None) -> str | None:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from trader.exits import StartRefused
+from trader.money import canonical
 from trader.venue import Fee, VenueAccount, VenueExecution, VenueOrder, VenueState
 
 T = TypeVar("T")
@@ -148,7 +149,7 @@ def _order_row(order: VenueOrder) -> tuple[int, str, str, str, str, str, str]:
         order.client_order_id,
         order.symbol,
         order.side,
-        str(order.quantity),
+        canonical(order.quantity),
         order.status,
         _text(order),
     )

@@ -108,7 +108,7 @@ def shares_objection(
     if new.quantity <= available:
         return None
     if not existing:
-        return forbidden("account is not allowed to short")
+        return short_sale()
     return forbidden(
         "insufficient qty available for order"
         f" (requested: {canonical(new.quantity)}, available: {canonical(available)})",
@@ -118,6 +118,10 @@ def shares_objection(
         available=canonical(available),
         related_orders=[order.order_id for order in holders if order.side is Side.SELL],
     )
+
+
+def short_sale() -> Refusal:
+    return forbidden("account is not allowed to short")
 
 
 def price_unknown(symbol: Symbol) -> Refusal:

@@ -224,6 +224,8 @@ class Venue:
         self, account: VenueAccount, new: NewOrder, standing: list[VenueOrder]
     ) -> Refusal | None:
         if new.side is Side.SELL:
+            if new.position_intent == "sell_to_open":
+                return acceptance.short_sale()
             return acceptance.shares_objection(account, new, standing)
         price = acceptance.reserve_price(new, self.books[new.symbol])
         if not price:

@@ -125,6 +125,12 @@ class AccountMessage(Struct, frozen=True, kw_only=True):
     trade_suspended_by_user: bool = False
 
 
+class ClockMessage(Struct, frozen=True, kw_only=True):
+    """The broker's clock; its stamp has a New York offset."""
+
+    timestamp: Stamp
+
+
 class ErrorBody(Struct, frozen=True, kw_only=True):
     """A refusal in the broker's own words; without them a 4xx may come from anybody on the way."""
 
@@ -137,6 +143,7 @@ _ORDERS = msgspec.json.Decoder(list[OrderMessage])
 _FILLS = msgspec.json.Decoder(list[FillMessage])
 _POSITIONS = msgspec.json.Decoder(list[PositionMessage])
 _ACCOUNT = msgspec.json.Decoder(AccountMessage)
+_CLOCK = msgspec.json.Decoder(ClockMessage)
 _ERROR = msgspec.json.Decoder(ErrorBody)
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
@@ -165,6 +172,11 @@ def decode_positions(body: bytes) -> list[PositionMessage]:
 def decode_account(body: bytes) -> AccountMessage:
     with reading("account"):
         return _ACCOUNT.decode(body)
+
+
+def decode_clock(body: bytes) -> ClockMessage:
+    with reading("clock"):
+        return _CLOCK.decode(body)
 
 
 def decode_error(body: bytes) -> ErrorBody | None:

@@ -97,10 +97,14 @@ class ReadOnlyAlpacaBroker:
         """See ports.Broker."""
         return await self._queries.identify()
 
+    async def clock_ns(self) -> int:
+        """The broker's own time; raises BrokerRefused or BrokerUnavailable."""
+        return await self._queries.clock_ns()
+
     async def submit(self, order: Order) -> OrderReport | SendOutcome:
         """No."""
         return SendOutcome(
-            client_order_id=order.client_order_id, outcome="never_sent", reason="dry run"
+            client_order_id=order.client_order_id, outcome="never_sent", reason="would_send"
         )
 
     async def cancel(self, order: Order) -> CancelOutcome:

@@ -20,6 +20,7 @@ from trader.wire.alpaca import (
     by_client_order_id,
     by_order_id,
     decode_account,
+    decode_clock,
     decode_error,
     decode_fills,
     decode_order,
@@ -60,6 +61,13 @@ class Queries:
     async def identify(self) -> AccountId:
         """Raises BrokerRefused where the account can't be traded, or the keys are wrong; BrokerUnavailable."""
         return self._account_id(await self._account())
+
+    async def clock_ns(self) -> int:
+        """The broker's clock. Raises BrokerUnavailable."""
+        clock_ns = time_of((await self._get("/v2/clock", decode_clock)).timestamp)
+        if not clock_ns:
+            raise BrokerUnavailable("GET /v2/clock: no time in it")
+        return clock_ns
 
     async def report_of(self, client_order_id: str) -> OrderReport | None:
         """What the broker claims of an order by our id; None where it knows none. Raises as above."""

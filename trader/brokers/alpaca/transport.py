@@ -93,7 +93,7 @@ class HttpLink:
             extensions={"timeout": self._deadlines.extension()},
         )
         seconds = self._deadlines.whole
-        with trio.move_on_after(60):
+        with trio.move_on_after(seconds):
             return await self._exchange(request)
         raise NoReply(f"no whole reply within {seconds:g} s")
 

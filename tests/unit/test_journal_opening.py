@@ -1,0 +1,233 @@
+"""A file that can't be this program's journal is refused, with what to do, and is left as it was."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.journal_plays import opened
+from trader.exits import Exit
+from trader.journal import place
+from trader.journal.failures import JournalDamaged, JournalHeld, JournalUnusable
+from trader.journal.lock import ProcessLock, writer_of
+from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
+
+
+def opened_at(path: Path, *, create: bool = False) -> SqliteJournal:
+    return open_journal(path, create=create, since="2026-01-26", inline=True, busy_ms=0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A sound journal with a few entries."""
+    path = tmp_path / "trading_data.db"
+    journal = opened_at(path, create=True)
+    journal.write(next(opened().batches()))
+    journal.close()
+    return path
+
+
+def change(path: Path, statement: str) -> None:
+    hand = sqlite3.connect(path, isolation_level=None)
+    hand.execute(statement)
+    hand.close()
+
+
+def spoil(path: Path, spoiler: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(spoiler(path.read_bytes()))
+
+
+SPOILERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty": (lambda path: spoil(path, lambda _: b""), "empty"),
+    "short": (lambda path: spoil(path, lambda data: data[:50]), "not an SQLite database"),
+    "text": (lambda path: spoil(path, lambda _: b"x" * 5000), "not an SQLite database"),
+    "cut off": (lambda path: spoil(path, lambda data: data[:-5000]), "cut off"),
+    "another application": (
+        lambda path: change(path, "PRAGMA application_id = 7"),
+        "another program",
+    ),
+    "newer": (lambda path: change(path, "PRAGMA user_version = 99"), "newer trader"),
+    "read-only": (lambda path: path.chmod(0o400), "read-only"),
+    "rollback journal": (
+        lambda path: path.with_name(path.name + "-journal").write_bytes(b"x" * 600),
+        "rollback journal",
+    ),
+    "no schema": (lambda path: change(path, "DROP TABLE journal"), "SQLite says"),
+    "garbage inside": (
+        lambda path: spoil(path, lambda data: data[:4096] + b"\xff" * (len(data) - 4096)),
+        "SQLite says",
+    ),
+}
+
+
+@pytest.mark.parametrize("spoiler", SPOILERS)
+def test_a_spoiled_file_is_refused_and_left_alone(path: Path, spoiler: str) -> None:
+    act, what = SPOILERS[spoiler]
+    act(path)
+    before = path.read_bytes()
+    with pytest.raises(JournalUnusable, match=what) as refusal:
+        opened_at(path, create=True)
+    assert refusal.value.exit_code is Exit.REFUSED
+    assert refusal.value.remedy
+    assert path.read_bytes() == before
+
+
+def test_where_no_database_is_none_is_made_unless_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnusable, match=r"there is no database.*trade run"):
+        opened_at(tmp_path / "trading_data.db")
+    assert not (tmp_path / "trading_data.db").exists()
+
+
+def test_a_write_ahead_log_without_its_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "trading_data.db-wal").write_bytes(b"x")
+    with pytest.raises(JournalUnusable, match="left over"):
+        opened_at(tmp_path / "trading_data.db", create=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ":memory:",
+        "file:x.db?mode=memory",
+        "relative.db",
+        "/dev/full",
+        "/dev/null",
+        "/etc",
+        "/no/such/folder/x.db",
+    ],
+)
+def test_what_is_not_a_file_of_ours_is_refused(name: str) -> None:
+    with pytest.raises(JournalUnusable):
+        opened_at(Path(name), create=True)
+
+
+def test_names_that_could_pass_for_another_line_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnusable) as refusal:
+        opened_at(tmp_path / "a\nb.db", create=True)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_pipe_a_folder_and_a_link_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    for name in ("pipe", "folder", "link"):
+        with pytest.raises(JournalUnusable, match="not a plain file"):
+            opened_at(tmp_path / name, create=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_refused(path: Path) -> None:
+    os.chown(path, 12_345, -1)
+    with pytest.raises(JournalUnusable, match="another user"):
+        opened_at(path)
+
+
+def test_a_database_that_somebody_is_writing_is_refused(path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(JournalUnusable, match="locked"):
+        opened_at(path)
+    other.close()
+    opened_at(path).close()
+
+
+def test_a_network_file_system_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = f"/dev/sda / ext4 rw 0 0\nserver:/export {path.parent} nfs4 rw 0 0\n"
+    monkeypatch.setattr(place, "_mounts", lambda: mounts)
+    with pytest.raises(JournalUnusable, match="nfs4"):
+        opened_at(path)
+
+
+def test_a_journal_whose_last_rows_were_cut_away_does_not_open(path: Path) -> None:
+    change(path, "DROP TRIGGER journal_no_delete")
+    change(path, "DELETE FROM journal WHERE sequence = (SELECT max(sequence) FROM journal)")
+    with pytest.raises(JournalDamaged, match="the journal ends here"):
+        opened_at(path)
+
+
+def test_a_second_opening_in_the_same_process_is_refused(path: Path) -> None:
+    first = opened_at(path)
+    with pytest.raises(JournalHeld, match=rf"process {os.getpid()}, since 2026-01-26") as refusal:
+        opened_at(path)
+    assert refusal.value.pid == os.getpid()
+    first.close()
+    opened_at(path).close()
+
+
+def test_of_many_processes_at_once_one_gets_the_lock(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom trader.journal.lock import ProcessLock\n"
+        "lock = ProcessLock(Path(sys.argv[1]), 'now')\nprint('mine', flush=True)\nsys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "x.db")]
+    many = [
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(6)
+    ]
+    losers = []
+    while len(losers) < 5:
+        losers += [one for one in many if one not in losers and one.poll() is not None]
+    (winner,) = [one for one in many if one not in losers]
+    assert writer_of(tmp_path / "x.db") == (winner.pid, "now")
+    assert winner.communicate()[0] == b"mine\n"
+    for loser in losers:
+        assert b"JournalHeld" in loser.communicate()[1]
+
+
+def test_the_lock_notices_that_its_file_was_removed(tmp_path: Path) -> None:
+    lock = ProcessLock(tmp_path / "x.db", "now")
+    assert lock.still_ours()
+    lock.path.unlink()
+    assert not lock.still_ours()
+    lock.path.touch()
+    assert not lock.still_ours(), "another inode of the same name"
+    lock.close()
+
+
+def test_nobody_writes_once_the_writer_has_gone(path: Path) -> None:
+    assert writer_of(path) is None
+    path.with_name(path.name + ".lock").write_text("999999999 then\n")
+    assert writer_of(path) is None
+    path.with_name(path.name + ".lock").write_text("no such thing\n")
+    assert writer_of(path) is None
+
+
+def test_commits_are_made_durable(path: Path) -> None:
+    journal = opened_at(path)
+    ask = journal._writer.execute
+    assert ask("PRAGMA synchronous").fetchone() == (2,)
+    assert ask("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert ask("PRAGMA fullfsync").fetchone() == (1,)
+    journal.close()
+
+
+def test_a_reader_can_change_nothing(path: Path) -> None:
+    reader = reading_connection(path)
+    for statement in ("DELETE FROM life_rows", "DROP VIEW trades", "PRAGMA user_version = 7"):
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.execute(statement)
+    reader.close()
+
+
+def test_a_crash_while_the_database_was_being_made_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "trading_data.db.new").write_bytes(b"half of it")
+    opened_at(tmp_path / "trading_data.db", create=True).close()
+    assert not (tmp_path / "trading_data.db.new").exists()
+    assert (tmp_path / "trading_data.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_people_with_an_old_sqlite3_can_read_the_file(path: Path) -> None:
+    """What sqlite3 before 3.25 can't parse in a schema makes the whole file unreadable for it."""
+    reader = reading_connection(path)
+    for (text,) in reader.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall():
+        assert "STRICT" not in text.upper()
+        assert " OVER " not in text.upper()
+        assert "GENERATED" not in text.upper()
+    reader.close()

@@ -1,0 +1,164 @@
+"""`run` with a broker that is not ours: Alpaca's paper or live service, or a server here that speaks its protocol."""
+
+import time
+from pathlib import Path
+
+import trio
+from msgspec import Struct
+
+from trader.brokers.alpaca import (
+    DATA_STREAM_URL,
+    DATA_URL,
+    LIVE_STREAM_URL,
+    LIVE_URL,
+    PAPER_STREAM_URL,
+    PAPER_URL,
+    AlpacaBroker,
+    AlpacaFeed,
+    ReadOnlyAlpacaBroker,
+)
+from trader.build import Build
+from trader.clock import FreePace, running
+from trader.config import BrokerName, Config
+from trader.credentials import Credentials
+from trader.exits import Exit, StartRefused
+from trader.live.assembly import assembled, worker_plans
+from trader.live.opening import Books, closing_lines, opened, ready_lines, summary_of
+from trader.live.run import Ending, run_clocked, stop_signals
+from trader.live.screen import PlainScreen
+from trader.live.self_test import self_test
+from trader.live.summary import summary_lines
+from trader.live.telling import shown, told
+from trader.ports import BrokerRefused, BrokerUnavailable
+from trader.state import ExecutionState
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """Where a service's four doors are."""
+
+    trading: str
+    trading_stream: str
+    data: str
+    data_stream: str
+
+
+PAPER = Addresses(
+    trading=PAPER_URL,
+    trading_stream=PAPER_STREAM_URL,
+    data=DATA_URL,
+    data_stream=DATA_STREAM_URL,
+)
+LIVE = Addresses(
+    trading=LIVE_URL,
+    trading_stream=LIVE_STREAM_URL,
+    data=DATA_URL,
+    data_stream=DATA_STREAM_URL,
+)
+
+
+def local(address: str) -> Addresses:
+    """All four doors of one server on this machine."""
+    streams = address.replace("http://", "ws://", 1)
+    return Addresses(trading=address, trading_stream=streams, data=address, data_stream=streams)
+
+
+class AlpacaRun(Struct, frozen=True, kw_only=True):
+    """What was asked for. `speed` is market seconds a machine second: 1 but for an accelerated server of one's own."""
+
+    config: Config
+    config_path: Path | None
+    database: Path
+    log: Path
+    broker: BrokerName
+    addresses: Addresses
+    credentials: Credentials
+    is_local: bool
+    dry_run: bool
+    speed: float
+
+
+async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
+    """Trade until somebody stops us; raises StartRefused where it can't begin."""
+    say = screen.say
+    books = opened(run.database, create=not run.database.exists())
+    try:
+        tested = await self_test()
+        say(f"{build.line()} | {_headline(run)}")
+        say(f"self-test: {tested}")
+        async with stop_signals() as stop:
+            ending = await _traded(run, build, books, stop.event, screen)
+        summary = summary_of(books, ending.state)
+        for line in summary_lines(summary):
+            say(line)
+        for one in ending.unproved:
+            say(f"UNPROVED {one}: bin/trade orders --unknown")
+        for line in closing_lines(run.database, run.log):
+            say(line)
+        screen.conclude(summary)
+    finally:
+        books.journal.close()
+    if stop.by == "SIGINT":
+        return Exit.INTERRUPTED
+    return ending.code if summary.proof.holds and not summary.cash_difference else Exit.DIFFERENCES
+
+
+def _headline(run: AlpacaRun) -> str:
+    money = "REAL MONEY" if run.broker is BrokerName.ALPACA_LIVE else "paper, no real money"
+    where = run.addresses.trading if run.is_local else run.broker.value
+    dry = " | DRY RUN: nothing is sent" if run.dry_run else ""
+    return f"{run.broker.value} {where} | {money}{dry}"
+
+
+async def _traded(
+    run: AlpacaRun, build: Build, books: Books, stopped: trio.Event, screen: PlainScreen
+) -> Ending:
+    kind = ReadOnlyAlpacaBroker if run.dry_run else AlpacaBroker
+    clock = running(time.time_ns(), run.speed)
+    async with (
+        kind(
+            base_url=run.addresses.trading,
+            stream_url=run.addresses.trading_stream,
+            credentials=run.credentials,
+            name=run.broker.value,
+            market_ns=lambda: clock(),
+        ) as broker,
+        AlpacaFeed(
+            rest_url=run.addresses.data,
+            stream_url=run.addresses.data_stream,
+            credentials=run.credentials,
+            symbols=run.config.symbols,
+        ) as feed,
+    ):
+        try:
+            account = await broker.identify()
+            if run.is_local:
+                clock = running(await broker.clock_ns(), run.speed)
+        except (BrokerRefused, BrokerUnavailable) as error:
+            raise StartRefused(str(error), where=run.addresses.trading) from None
+        wanted = run.config.account
+        if wanted and account != f"{run.broker.value}:{wanted}":
+            raise StartRefused(
+                f"these keys are of account {account}, the configuration names {wanted}",
+                where=run.addresses.trading,
+            )
+        pace = FreePace(lambda: clock(), run.speed)
+        with told(books.journal, run.log, screen, [run.credentials.secret()]) as telling:
+            parts = assembled(
+                run.config,
+                books.identity(run.broker.value, account, build),
+                books.state,
+                journal=books.journal,
+                broker=broker,
+                feed=feed,
+                pace=pace,
+                workers=worker_plans(run.config, run.config_path),
+                last_check=books.last_check,
+                listeners=telling.listeners(),
+            )
+
+            def ready(state: ExecutionState) -> None:
+                for line in ready_lines(run.config, state, f"account {account}"):
+                    screen.say(line)
+
+            async with telling.following(parts), shown(screen, parts):
+                return await run_clocked(parts, pace, ready=ready, stopped=stopped)

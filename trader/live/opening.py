@@ -1,0 +1,112 @@
+"""How every run begins and ends its books: open the journal, fold it, check whose it is, say what is so."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from trader.build import Build
+from trader.calendar import iso
+from trader.config import Config, limits_lines
+from trader.exits import StartRefused
+from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
+from trader.live.assembly import Identity
+from trader.live.summary import Summary, orders_of_life, proven, summed_up
+from trader.messages import Gate
+from trader.model import AccountId, Order
+from trader.state import ExecutionState, fold
+from trader.venue import Venue
+
+Say = Callable[[str], None]
+
+
+class Books(Struct, frozen=True, kw_only=True):
+    """The open journal and what it adds up to."""
+
+    journal: SqliteJournal
+    state: ExecutionState
+
+    def last_check(self, order: Order) -> str:
+        """Right before bytes leave: why not, or nothing."""
+        return "" if self.journal.still_ours() else "the database isn't ours any more"
+
+    def identity(self, broker: str, account: AccountId, build: Build) -> Identity:
+        """Of the life that begins; raises StartRefused where these are another account's books."""
+        if self.state.account and self.state.account != account:
+            raise StartRefused(
+                f"holds the books of {self.state.account}, and this broker's account is {account}",
+                where=str(self.journal.path),
+                remedy="give another --database",
+            )
+        return Identity(
+            epoch=self.journal.begin_life(),
+            build=build.identity,
+            pid=os.getpid(),
+            broker=broker,
+            account=account,
+        )
+
+
+def opened(database: Path, *, create: bool) -> Books:
+    """Lock, open and fold; raises StartRefused where the file can't be used or believed."""
+    journal = open_journal(database, create=create, since=iso(time.time_ns()))
+    try:
+        return Books(journal=journal, state=fold(ExecutionState(), journal.entries()))
+    except BaseException:
+        journal.close()
+        raise
+
+
+def ready_lines(config: Config, state: ExecutionState, tail: str) -> Sequence[str]:
+    """What a person reads when everything stands: the limits, and whether entries are allowed."""
+    held = sum(1 for one in state.positions.values() if one.quantity)
+    open_orders = sum(len(one.entries) + len(one.exits) for one in state.positions.values())
+    agrees = "differ from" if state.quarantined else "="
+    return (
+        *limits_lines(config.limits),
+        f"books {agrees} broker: cash {state.books.cash:,.2f}, {held} positions, {open_orders} open orders. "
+        f"{_allowed(state)} {len(config.symbols)} symbols, {tail}",
+    )
+
+
+def _allowed(state: ExecutionState) -> str:
+    if state.halted:
+        return f"HALTED by {state.halted}: bin/trade resume --reason."
+    if state.quarantined:
+        return f"No entries in {', '.join(sorted(state.quarantined.keys()))}."
+    closed = [
+        f"{gate.value}: {why}" for gate, why in state.gates_closed if gate is not Gate.SHUTDOWN
+    ]
+    return f"Entries closed ({'; '.join(closed)})." if closed else "Entries allowed."
+
+
+def summary_of(
+    books: Books, state: ExecutionState, venue: Venue | None = None, account_id: str = ""
+) -> Summary:
+    """Everything recomputed from the journal's bytes, and held against the venue's own books where we have them."""
+    reader = reading_connection(books.journal.path)
+    try:
+        orders = orders_of_life(entries_of(reader), state.epoch)
+        proof = proven(reader, books.journal.entries(), state, venue, account_id)
+    finally:
+        reader.close()
+    return summed_up(state, orders, proof)
+
+
+def closing_lines(database: Path, log: Path) -> Sequence[str]:
+    """What was written, how to ask it, and what to do next."""
+    question = "SELECT symbol, quantity, avg_cost FROM positions WHERE quantity > 0;"
+    return (
+        f"written  {shown_path(database)}  {shown_path(log)}",
+        f'ask it   grep "DUPLICATE BUY BLOCKED" {shown_path(log)}',
+        f'         sqlite3 {shown_path(database)} "{question}"',
+        "next     bin/trade new-config      bin/trade positions      docs/start.md",
+    )
+
+
+def shown_path(path: Path) -> str:
+    """As a person in this folder would type it."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

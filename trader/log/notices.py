@@ -1,0 +1,214 @@
+"""The words of everything else in the log: the program's life, its gates, its books, its alarms."""
+
+from trader import messages
+from trader.log import events as log
+from trader.log.events import Event, Level
+from trader.log.words import because, outside
+from trader.money import canonical
+
+TRACEBACK_CHARACTERS_MAX = 4_000
+
+
+class Notices:
+    """What happened in one entry, in words: the events that come a few times a day."""
+
+    def __init__(self, timestamp: str, sequence: int) -> None:
+        self.timestamp = timestamp
+        self.sequence = sequence
+
+    def rare(self, event: messages.Event) -> Event:
+        """Any event but those of requests and executions."""
+        match event:
+            case messages.LifeBegan():
+                return self._life_began(event)
+            case messages.LifeEnded(exit_code=exit_code):
+                return log.LifeEnded(
+                    timestamp=self.timestamp,
+                    sequence=self.sequence,
+                    message=f"life ended, exit code {exit_code}",
+                    exit_code=exit_code,
+                )
+            case messages.SessionBegan():
+                equity = canonical(event.equity)
+                return log.SessionBegan(
+                    timestamp=self.timestamp,
+                    sequence=self.sequence,
+                    message=f"session {outside(event.session)} began with equity {equity}",
+                    session=outside(event.session),
+                    equity=equity,
+                )
+            case messages.OpeningBooked():
+                cash = canonical(event.cash)
+                return log.OpeningBooked(
+                    timestamp=self.timestamp,
+                    sequence=self.sequence,
+                    message=f"the account opens with cash {cash}",
+                    cash=cash,
+                )
+            case messages.CancelRequested() | messages.LookupWanted():
+                return self._wanted(event)
+            case messages.StatementCompared() | messages.DifferenceFound():
+                return self._compared(event)
+            case messages.GateMoved() | messages.WorkerMoved():
+                return self._condition(event)
+            case messages.Halted() | messages.Resumed():
+                return self._stopped(event)
+            case _:
+                return self._alarm(event)
+
+    def _life_began(self, event: messages.LifeBegan) -> Event:
+        return log.LifeBegan(
+            timestamp=self.timestamp,
+            sequence=self.sequence,
+            message=f"life {event.epoch} began: trader {event.version} build {event.build}",
+            epoch=event.epoch,
+            build=event.build,
+            version=event.version,
+            pid=event.pid,
+            broker=outside(event.broker),
+            account=outside(event.account),
+        )
+
+    def _wanted(self, event: messages.CancelRequested | messages.LookupWanted) -> Event:
+        name, symbol, reason = map(outside, (event.client_order_id, event.symbol, event.reason))
+        if isinstance(event, messages.CancelRequested):
+            return log.CancelRequested(
+                timestamp=self.timestamp,
+                sequence=self.sequence,
+                symbol=symbol,
+                message=f"cancel wanted of {name}" + because(reason),
+                client_order_id=name,
+                reason=reason,
+            )
+        return log.LookupWanted(
+            timestamp=self.timestamp,
+            sequence=self.sequence,
+            symbol=symbol,
+            message=f"the broker is asked about {name}" + because(reason),
+            client_order_id=name,
+            attempts=event.attempts,
+            reason=reason,
+        )
+
+    def _compared(self, event: messages.StatementCompared | messages.DifferenceFound) -> Event:
+        if isinstance(event, messages.StatementCompared):
+            cash = canonical(event.cash)
+            verdict = "books = broker" if event.agrees else "books differ from the broker"
+            return log.BooksCompared(
+                timestamp=self.timestamp,
+                level="info" if event.agrees else "warning",
+                sequence=self.sequence,
+                message=f"{verdict}: cash {cash}, {event.positions} positions,"
+                f" {event.open_orders} open orders",
+                agrees=event.agrees,
+                cash=cash,
+                positions=event.positions,
+                open_orders=event.open_orders,
+            )
+        ours, theirs = outside(event.ours), outside(event.theirs)
+        return log.DifferenceFound(
+            timestamp=self.timestamp,
+            level="alarm",
+            sequence=self.sequence,
+            symbol=outside(event.symbol) if event.symbol else None,
+            message=f"{outside(event.subject)}: ours {ours}, the broker's {theirs}",
+            subject=outside(event.subject),
+            ours=ours,
+            theirs=theirs,
+        )
+
+    def _condition(self, event: messages.GateMoved | messages.WorkerMoved) -> Event:
+        if isinstance(event, messages.GateMoved):
+            way = "open" if event.is_open else "closed"
+            return log.GateMoved(
+                timestamp=self.timestamp,
+                level="info" if event.is_open else "warning",
+                sequence=self.sequence,
+                message=f"gate {event.gate.value} {way}" + because(event.reason),
+                gate=event.gate.value,
+                is_open=event.is_open,
+                reason=outside(event.reason),
+            )
+        worker, symbol = outside(event.worker), outside(event.symbol)
+        if event.ready:
+            return log.WorkerReady(
+                timestamp=self.timestamp,
+                sequence=self.sequence,
+                symbol=symbol,
+                message=f"worker {worker} is ready",
+                worker=worker,
+            )
+        last = (event.reason.strip().splitlines() or [""])[-1]
+        return log.WorkerFailed(
+            timestamp=self.timestamp,
+            level="error",
+            sequence=self.sequence,
+            symbol=symbol,
+            message=f"worker {worker} failed, {symbol} takes no entries" + because(last),
+            worker=worker,
+            reason=outside(event.reason, TRACEBACK_CHARACTERS_MAX),
+        )
+
+    def _stopped(self, event: messages.Halted | messages.Resumed) -> Event:
+        who, reason = outside(event.who), outside(event.reason)
+        if isinstance(event, messages.Halted):
+            return log.Halted(
+                timestamp=self.timestamp,
+                level="alarm",
+                sequence=self.sequence,
+                message=f"halted by {who}: {reason}",
+                who=who,
+                reason=reason,
+            )
+        return log.Resumed(
+            timestamp=self.timestamp,
+            sequence=self.sequence,
+            message=f"resumed by {who}: {reason}",
+            who=who,
+            reason=reason,
+        )
+
+    def _alarm(self, event: messages.Event) -> Event:
+        level: Level = "alarm"
+        match event:
+            case messages.Alarmed():
+                return log.Alarm(
+                    timestamp=self.timestamp,
+                    level=level,
+                    sequence=self.sequence,
+                    symbol=outside(event.symbol) if event.symbol else None,
+                    message=outside(event.message),
+                    alarm=outside(event.alarm),
+                )
+            case messages.Quarantined():
+                where = outside(event.symbol) if event.symbol else None
+                return log.Quarantined(
+                    timestamp=self.timestamp,
+                    level=level,
+                    sequence=self.sequence,
+                    symbol=where,
+                    message=f"no entries in {where or 'any symbol'}: {outside(event.reason)}",
+                    reason=outside(event.reason),
+                    raw=outside(event.raw),
+                )
+            case messages.BrakeTripped():
+                numbers = {outside(name): outside(one) for name, one in event.numbers.items()}
+                listed = ", ".join(f"{name} {one}" for name, one in numbers.items())
+                return log.BrakeTripped(
+                    timestamp=self.timestamp,
+                    level=level,
+                    sequence=self.sequence,
+                    symbol=event.symbol,
+                    message=f"brake {event.brake.value} tripped: {listed}",
+                    brake=event.brake.value,
+                    numbers=numbers,
+                )
+            case messages.Noted():
+                return log.Noted(
+                    timestamp=self.timestamp,
+                    sequence=self.sequence,
+                    message=outside(event.message),
+                    subject=outside(event.subject),
+                )
+            case _:
+                raise AssertionError(f"nobody tells {type(event).__name__}")
