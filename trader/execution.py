@@ -180,7 +180,7 @@ def _question(state: ExecutionState, request: OrderRequest) -> Question:
     position = state.position(request.symbol)
     reserve_price = _reserve_price(state, request)
     entry = state.orders[position.entries[0]] if position.entries else None
-    exit_order = state.orders[position.exits[0]] if position.exits else None
+    opposite = position.exits if risk.is_entry(request) else position.entries
     return Question(
         request=request,
         quantity=_quantity(state, request, position, reserve_price),
@@ -197,7 +197,8 @@ def _question(state: ExecutionState, request: OrderRequest) -> Question:
         entries_minute=sum(1 for one in state.entries_ns if one > state.at_ns - MINUTE_NS),
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
-        opposite_order=exit_order if risk.is_entry(request) else entry,
+        opposite_orders=tuple(state.orders[one] for one in opposite),
+        quantity_sellable=_quantity_sellable(state, position),
     )
 
 
@@ -222,13 +223,21 @@ def _quantity(
         case "target" if risk.is_entry(request):
             return plain(amount - position.quantity - position.quantity_pending_buy)
         case "target":
-            return plain(position.quantity_sellable - amount)
+            return plain(_quantity_sellable(state, position) - amount)
         case "notional" if price:
             return rounded_down(share(amount, ONE, price), ONE)
         case "equity" if price:
             return rounded_down(share(amount * state.equity, ONE, price), ONE)
         case _:
             return ZERO
+
+
+def _quantity_sellable(state: ExecutionState, position: Position) -> Decimal:
+    """Where the broker's books differ from ours, the smaller holding counts."""
+    theirs = state.differing.get(position.symbol)
+    if theirs is None:
+        return position.quantity_sellable
+    return min(position.quantity, theirs) - position.quantity_pending_sell
 
 
 def _standing(state: ExecutionState, request: OrderRequest) -> Standing:

@@ -322,6 +322,7 @@ class OrderChanged(Struct, frozen=True, kw_only=True, tag="order_changed"):
     broker_order_id: BrokerOrderId | None
     quantity_reported: Decimal
     final_reported: OrderState | None
+    cancel_requested: bool
     reason: str
     at_ns: int
 

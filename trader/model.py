@@ -155,9 +155,7 @@ class Order(Struct, frozen=True, kw_only=True):
     reserved: Decimal = ZERO  # of cash, still held for what is left of a buy
     quantity_reported: Decimal = ZERO
     final_reported: OrderState | None = None
-    executions: tuple[
-        tuple[ExecutionId, Decimal], ...
-    ] = ()  # booked: id and cumulative quantity after it
+    executions: tuple["Execution", ...] = ()  # booked
     cancel_requested: bool = False
     lookups: int = 0  # questions about it that did not settle it
     lookup_open: bool = False  # one is under way

@@ -29,6 +29,7 @@ NANO = Decimal("0.000000001")
 PRICE_TICKS_PER_DOLLAR = 10_000
 MONEY_MAX = Decimal(10) ** 15
 QUANTITY_DECIMALS = 9
+TEXT_MAX = 40  # characters: more than any admitted amount has
 
 # 15 digits before the point and twice 9 after it: a product of two admitted amounts is exact, and a sum
 # that is not exact raises instead of losing a fraction.
@@ -71,6 +72,8 @@ def amount(text: str | int | Decimal) -> Decimal:
     if isinstance(text, str):
         if not text.isascii() or "_" in text or text != text.strip():
             raise AmountError(f"not a plain number: {text[:40]!r}")
+        if len(text) > TEXT_MAX:
+            raise AmountError(f"too long for a number: {text[:40]!r}")
         try:
             value = Decimal(text)
         except InvalidOperation:
@@ -84,8 +87,13 @@ def bounded(value: Decimal) -> Decimal:
     """The value in plain form; raises AmountError when it isn't finite, within MONEY_MAX, or has over 9 decimals."""
     if not value.is_finite():
         raise AmountError(f"not finite: {value}")
+    # Compared without arithmetic: an exponent of millions must not be expanded, nor trap.
+    if value and value.adjusted() > MONEY_MAX.adjusted():
+        raise AmountError(f"beyond {MONEY_MAX}")
+    if value and value.adjusted() < -QUANTITY_DECIMALS:
+        raise AmountError(f"more than {QUANTITY_DECIMALS} decimals")
     if abs(value) > MONEY_MAX:
-        raise AmountError(f"beyond {MONEY_MAX}: {value:.3E}")
+        raise AmountError(f"beyond {MONEY_MAX}: {value}")
     value = plain(value)
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -QUANTITY_DECIMALS:

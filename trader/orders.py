@@ -18,7 +18,7 @@ from enum import Enum, StrEnum
 from msgspec.structs import replace
 
 from trader.messages import Claim
-from trader.model import FINAL_STATES, BrokerOrderId, Execution, Order, OrderState
+from trader.model import FINAL_STATES, BrokerOrderId, Execution, Order, OrderState, Side
 from trader.money import ZERO, plain
 
 
@@ -144,10 +144,13 @@ def after_claim(
     )
     if claim in _FINAL_OF_CLAIM:
         final, trigger = _FINAL_OF_CLAIM[claim]
-        if order.state in FINAL_STATES:
-            return after(order, trigger)
+        moved, notice = after(order, trigger)
+        if order.state in FINAL_STATES or moved.state not in FINAL_STATES:
+            return moved, notice
         order = replace(order, final_reported=order.final_reported or final)
         return settled(order)
+    if claim is Claim.CANCEL_REJECTED:
+        order = replace(order, cancel_requested=False)
     return after(order, _TRIGGER_OF_CLAIM[claim])
 
 
@@ -166,16 +169,19 @@ def is_unexplained(order: Order) -> bool:
 def knows(order: Order, execution: Execution) -> bool:
     """This execution is booked: by its id, or by the cumulative quantity that only one execution can end at."""
     return any(
-        known == execution.execution_id or cumulative == execution.quantity_cumulative
-        for known, cumulative in order.executions
+        known.execution_id == execution.execution_id
+        or known.quantity_cumulative == execution.quantity_cumulative
+        for known in order.executions
     )
 
 
 def contradicts(order: Order, execution: Execution) -> bool:
-    """The same execution id was booked with another cumulative quantity."""
+    """The same execution was booked with other numbers."""
+    told = (execution.quantity, execution.price, execution.quantity_cumulative)
     return any(
-        known == execution.execution_id and cumulative != execution.quantity_cumulative
-        for known, cumulative in order.executions
+        (known.quantity, known.price, known.quantity_cumulative) != told
+        for known in order.executions
+        if known.execution_id == execution.execution_id
     )
 
 
@@ -189,7 +195,7 @@ def booked(order: Order, execution: Execution, fees: Decimal, released: Decimal)
         fees=plain(order.fees + fees),
         reserved=plain(order.reserved - released),
         quantity_reported=max(order.quantity_reported, filled, execution.quantity_cumulative),
-        executions=(*order.executions, (execution.execution_id, execution.quantity_cumulative)),
+        executions=(*order.executions, execution),
     )
 
 
@@ -210,6 +216,10 @@ def released_by(order: Order, execution: Execution) -> Decimal:
     return plain(min(order.reserved, execution.quantity * order.reserve_price))
 
 
-def without_reserve(order: Order) -> Order:
-    """A final order holds no cash."""
-    return replace(order, reserved=ZERO) if order.reserved else order
+def with_reserve(before: Order, now: Order) -> Order:
+    """A final order holds no cash; one that came back to life holds what it may still cost."""
+    if now.state in FINAL_STATES:
+        return replace(now, reserved=ZERO) if now.reserved else now
+    if before.state in FINAL_STATES and now.side is Side.BUY:
+        return replace(now, reserved=plain(now.quantity_leaves * now.reserve_price))
+    return now

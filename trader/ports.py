@@ -87,7 +87,10 @@ class Broker(Protocol):
         ...
 
     async def statement(self, since_ns: int) -> list[Input]:
-        """Reports of all orders open or touched since, their executions, and last the Statement; whole or BrokerUnavailable."""
+        """Reports of all orders open or touched since and of their executions, then the Statement: whole.
+
+        Raises BrokerUnavailable where any part of it can't be had, BrokerRefused as identify does.
+        """
         ...
 
     async def follow(

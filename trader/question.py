@@ -42,7 +42,10 @@ class Question(Struct, frozen=True, kw_only=True):
     entries_minute: int
     equity_session: Decimal
     equity_peak: Decimal
-    opposite_order: Order | None  # a live order of ours on the other side
+    opposite_orders: tuple[Order, ...]  # live orders of ours on the other side
+    quantity_sellable: (
+        Decimal  # proven shares, by the smaller of both books, that no live exit may take already
+    )
 
     @property
     def cost(self) -> Decimal:

@@ -4,6 +4,8 @@ A report is checked against the intent it claims to be about before anything is 
 quarantined with what was heard. Evidence moves an order, silence never does.
 """
 
+from msgspec.structs import replace
+
 from trader import accounting, orders, positions, risk
 from trader.messages import (
     Alarmed,
@@ -121,21 +123,25 @@ def _changes(
         and now.broker_order_id == before.broker_order_id
         and now.quantity_reported == before.quantity_reported
         and now.final_reported is before.final_reported
+        and now.cancel_requested is before.cancel_requested
         and not answered
     ):
         return []
-    return [
-        OrderChanged(
-            client_order_id=now.client_order_id,
-            symbol=now.symbol,
-            state=now.state,
-            broker_order_id=now.broker_order_id,
-            quantity_reported=plain(now.quantity_reported),
-            final_reported=now.final_reported,
-            reason=_found(before, report),
-            at_ns=state.at_ns,
-        )
-    ]
+    return [_change(state, now, _found(before, report))]
+
+
+def _change(state: ExecutionState, now: Order, reason: str) -> OrderChanged:
+    return OrderChanged(
+        client_order_id=now.client_order_id,
+        symbol=now.symbol,
+        state=now.state,
+        broker_order_id=now.broker_order_id,
+        quantity_reported=plain(now.quantity_reported),
+        final_reported=now.final_reported,
+        cancel_requested=now.cancel_requested,
+        reason=reason,
+        at_ns=state.at_ns,
+    )
 
 
 def _found(before: Order, report: OrderReport) -> str:
@@ -252,9 +258,12 @@ def on_cancel_outcome(state: ExecutionState, outcome: CancelOutcome) -> tuple[Ev
     order = state.orders[outcome.client_order_id]
     if outcome.outcome == "accepted":
         return _triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
-    if not orders.is_live(order) or order.lookup_open:
+    if not orders.is_live(order):
         return ()
-    return (_lookup(order, f"cancel {outcome.outcome}: {outcome.reason}"),)
+    why = f"cancel {outcome.outcome}: {outcome.reason}"
+    again = replace(order, cancel_requested=False)  # It may be asked for again.
+    events: list[Event] = [_change(state, again, why)] if order.cancel_requested else []
+    return (*events, _lookup(order, why)) if not order.lookup_open else tuple(events)
 
 
 def on_lookup_missed(state: ExecutionState, missed: LookupMissed) -> tuple[Event, ...]:
@@ -273,18 +282,7 @@ def _triggered(
         return ()
     events: list[Event] = []
     if now.state is not order.state:
-        events.append(
-            OrderChanged(
-                client_order_id=now.client_order_id,
-                symbol=now.symbol,
-                state=now.state,
-                broker_order_id=now.broker_order_id,
-                quantity_reported=plain(now.quantity_reported),
-                final_reported=now.final_reported,
-                reason=reason,
-                at_ns=state.at_ns,
-            )
-        )
+        events.append(_change(state, now, reason))
     if notice is not Notice.QUIET:
         what = f"{order.client_order_id} was {order.state.value}, now {trigger.value}: {reason}"
         events.append(Alarmed(alarm="order_surprise", symbol=order.symbol, message=what))

@@ -14,6 +14,7 @@ from trader.model import (
     ENTRY_PURPOSES,
     MINUTE_NS,
     SECOND_NS,
+    Order,
     OrderState,
     OrderType,
     Phase,
@@ -280,27 +281,31 @@ def would_oversell(question: Question) -> Denial | None:
         return deny(
             DenyReason.WOULD_OVERSELL, exits_live=len(position.exits), exits_live_max=EXITS_LIVE_MAX
         )
-    if ZERO < position.quantity_sellable >= question.quantity:
+    if ZERO < question.quantity_sellable >= question.quantity:
         return None
     return deny(
         DenyReason.WOULD_OVERSELL,
         wanted=question.quantity,
-        held=position.quantity,
+        held=question.quantity_sellable + position.quantity_pending_sell,
         in_exits=position.quantity_pending_sell,
     )
 
 
 def self_trade(question: Question) -> Denial | None:
     """No order that could meet one of our own on the other side of the market."""
-    other, price = question.opposite_order, question.request.limit_price
-    if other is None:
-        return None
-    theirs = other.limit_price
-    if price is not None and theirs is not None:
-        buy, sell = (price, theirs) if question.request.side is Side.BUY else (theirs, price)
-        if buy < sell:
-            return None
-    return deny(DenyReason.SELF_TRADE, order=other.client_order_id)
+    for other in question.opposite_orders:
+        if _would_meet(question, other):
+            return deny(DenyReason.SELF_TRADE, order=other.client_order_id)
+    return None
+
+
+def _would_meet(question: Question, other: Order) -> bool:
+    """A buy and a sell meet unless both have limits, and the buy's is below the sell's."""
+    price, theirs = question.request.limit_price, other.limit_price
+    if price is None or theirs is None:
+        return True
+    buy, sell = (price, theirs) if question.request.side is Side.BUY else (theirs, price)
+    return buy >= sell
 
 
 ENTRY_RULES: tuple[Rule, ...] = (

@@ -46,7 +46,6 @@ from trader.messages import (
 )
 from trader.model import (
     ENTRY_PURPOSES,
-    FINAL_STATES,
     MINUTE_NS,
     AccountId,
     ClientOrderId,
@@ -95,6 +94,7 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     gates_closed: tuple[tuple[Gate, str], ...] = ()
     workers_cold: Map[Symbol, tuple[str, ...]] = Map()
     quarantined: Map[Symbol, str] = Map()
+    differing: Map[Symbol, Decimal] = Map()  # what the broker says is held, where we differ
     halted: str = ""
     brakes: frozenset[tuple[Brake, Symbol]] = frozenset()
     entries_open: int = 0
@@ -163,7 +163,8 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
             return replace(state, orders=state.orders.set(event.client_order_id, order))
         case OpeningBooked():
             books = accounting.opened(state.books, event.cash)
-            return _at_new_peak(replace(state, books=books, is_opened=True))
+            began = plain(state.equity_session + event.cash)
+            return _at_new_peak(replace(state, books=books, is_opened=True, equity_session=began))
         case Quarantined():
             symbol = event.symbol or ALL_SYMBOLS
             return replace(state, quarantined=state.quarantined.set(symbol, event.reason))
@@ -177,9 +178,21 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case Halted():
             return replace(state, halted=f"{event.who}: {event.reason}")
         case Resumed():
-            return replace(state, halted="", brakes=frozenset())
+            # Whoever resumes accepts the loss so far: the brakes start over from here.
+            equity = plain(state.equity)
+            return replace(
+                state,
+                halted="",
+                brakes=frozenset(),
+                equity_session=equity,
+                equity_peak=equity,
+            )
         case StatementCompared():
-            return replace(state, statements=state.statements + 1)
+            differing = Map() if event.agrees else state.differing
+            return replace(state, statements=state.statements + 1, differing=differing)
+        case DifferenceFound() if event.symbol is not None and event.subject == "position":
+            differing = state.differing.set(event.symbol, Decimal(event.theirs))
+            return replace(state, differing=differing)
         case LifeEnded() | DifferenceFound() | Alarmed() | Noted():
             return state
         case _:
@@ -239,14 +252,13 @@ def _order_changed(state: ExecutionState, event: OrderChanged) -> ExecutionState
         broker_order_id=event.broker_order_id,
         quantity_reported=event.quantity_reported,
         final_reported=event.final_reported,
+        cancel_requested=event.cancel_requested,
         state_reason=event.reason,
         state_ns=event.at_ns,
         lookup_open=False,
     )
-    books = state.books
-    if event.state in FINAL_STATES:
-        books = accounting.reserved(books, -now.reserved)
-        now = orders.without_reserve(now)
+    now = orders.with_reserve(before, now)
+    books = accounting.reserved(state.books, plain(now.reserved - before.reserved))
     return replace(_with_order(state, before, now), books=books)
 
 
@@ -342,11 +354,19 @@ def _life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         limits=event.limits,
         fees=event.fees,
         at_ns=max(state.at_ns, event.at_ns),
+        # Questions and cancels of the life before are answered to nobody.
+        orders=Map({name: _unasked(order) for name, order in state.orders.items()}),
         gates_closed=tuple((gate, "starting") for gate in GATES_AT_START),
         workers_cold=Map(),
         counts=Counts(),
         statements=0,
     )
+
+
+def _unasked(order: Order) -> Order:
+    if not (order.lookup_open or order.cancel_requested):
+        return order
+    return replace(order, lookup_open=False, cancel_requested=False)
 
 
 GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)

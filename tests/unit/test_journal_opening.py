@@ -193,10 +193,17 @@ def test_the_lock_notices_that_its_file_was_removed(tmp_path: Path) -> None:
 
 def test_nobody_writes_once_the_writer_has_gone(path: Path) -> None:
     assert writer_of(path) is None
-    path.with_name(path.name + ".lock").write_text("999999999 then\n")
+    path.with_name(path.name + ".lock").write_text("1 then\n")  # process 1 is alive, and not ours
     assert writer_of(path) is None
-    path.with_name(path.name + ".lock").write_text("no such thing\n")
+    path.with_name(path.name + ".lock").unlink()
     assert writer_of(path) is None
+
+
+def test_looking_whether_it_is_held_never_keeps_a_writer_out(path: Path) -> None:
+    for _ in range(50):
+        lock = ProcessLock(path, "now")
+        assert writer_of(path) == (os.getpid(), "now")
+        lock.close()
 
 
 def test_commits_are_made_durable(path: Path) -> None:

@@ -225,9 +225,11 @@ def test_the_reserve_shrinks_with_what_is_left_and_is_gone_with_the_last_share(
 
 
 def test_a_final_order_holds_no_cash() -> None:
-    assert orders.without_reserve(some_order(OrderState.CANCELED)).reserved == 0
+    live = some_order(OrderState.NEW)
+    assert orders.with_reserve(live, some_order(OrderState.CANCELED)).reserved == 0
     nothing = some_order(OrderState.CANCELED, reserved=Decimal(0))
-    assert orders.without_reserve(nothing) is nothing
+    assert orders.with_reserve(live, nothing) is nothing
+    assert orders.with_reserve(live, live) is live
 
 
 @pytest.mark.parametrize("state", OrderState)

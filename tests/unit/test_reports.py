@@ -244,7 +244,8 @@ def test_a_cancel_may_lose_the_race() -> None:
 
 @pytest.mark.parametrize("outcome", ["rejected", "unknown"])
 def test_a_cancel_without_success_asks_what_became_of_the_order(outcome: str) -> None:
-    play = working() >> command("cancel", "entries") >> cancel_ended(outcome) << looked_up()
+    play = working() >> command("cancel", "entries") >> cancel_ended(outcome)
+    play << (moved("NEW"), looked_up())
     play >> again << None
 
 
@@ -479,7 +480,7 @@ def essence(result: Result) -> dict[str, object]:
         "order fees": order.fees,
         "order reserved": order.reserved,
         "state": order.state,
-        "ends": sorted(cumulative for _, cumulative in order.executions),
+        "ends": sorted(one.quantity_cumulative for one in order.executions),
     }
 
 

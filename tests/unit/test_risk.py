@@ -282,7 +282,8 @@ def all_wrong() -> Question:
         entries_minute=10,
         equity_session=D(0),
         equity_peak=D(0),
-        opposite_order=some_order(side=Side.SELL, limit_price=D("31.9")),
+        opposite_orders=(some_order(side=Side.SELL, limit_price=D("31.9")),),
+        quantity_sellable=D(0),
     )
 
 
@@ -335,7 +336,7 @@ IN_ORDER: list[tuple[DenyReason, Mend]] = [
     (DenyReason.LOSS_DAY, _standing(brakes=(Brake.DRAWDOWN,))),
     (DenyReason.DRAWDOWN, _standing(brakes=())),
     (DenyReason.BUYING_POWER, _self(cash_free=OPENING)),
-    (DenyReason.SELF_TRADE, _self(opposite_order=None)),
+    (DenyReason.SELF_TRADE, _self(opposite_orders=())),
 ]
 
 

@@ -7,11 +7,14 @@ other descriptor of the file is closed.
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from trader.journal.failures import JournalHeld, JournalUnusable
 
 HOLDER_BYTES_MAX = 200
+ATTEMPTS_MAX = 3  # those who only look whether it is held hold it for an instant
+ATTEMPT_PAUSE_S = 0.02
 
 
 class ProcessLock:
@@ -27,12 +30,10 @@ class ProcessLock:
             raise JournalUnusable(
                 self.path, f"can't be opened ({error.strerror})", "look at the folder's permissions"
             ) from None
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(self._descriptor):
             pid, started = _holder(os.pread(self._descriptor, HOLDER_BYTES_MAX, 0))
             os.close(self._descriptor)
-            raise JournalHeld(database, pid, started) from None
+            raise JournalHeld(database, pid, started)
         if not self.still_ours():
             os.close(self._descriptor)
             raise JournalHeld(database, 0, "")
@@ -61,25 +62,34 @@ class ProcessLock:
 
 
 def writer_of(database: Path) -> tuple[int, str] | None:
-    """The process (pid, since) that holds the journal now, as far as can be seen without taking its lock."""
+    """The process (pid, since) that holds the journal now; a killed one does not, whatever it left written."""
     try:
-        data = database.with_name(database.name + ".lock").read_bytes()[:HOLDER_BYTES_MAX]
+        descriptor = os.open(
+            database.with_name(database.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC
+        )
     except OSError:
         return None
-    pid, since = _holder(data)
-    return (pid, since) if pid and _is_alive(pid) else None
+    try:
+        # Shared, for an instant: a writer that starts just now tries again.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except BlockingIOError:
+        return _holder(os.pread(descriptor, HOLDER_BYTES_MAX, 0))
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if attempt + 1 < ATTEMPTS_MAX:
+                time.sleep(ATTEMPT_PAUSE_S)
+    return False
 
 
 def _holder(data: bytes) -> tuple[int, str]:
     pid, _, since = data.decode("ascii", "replace").strip().partition(" ")
     return (int(pid), since) if pid.isdecimal() and len(pid) < 12 else (0, "")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

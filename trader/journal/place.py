@@ -36,6 +36,11 @@ def check_place(path: Path) -> None:
 def check_file(path: Path) -> None:
     """Raise JournalUnusable unless the existing file is a journal of this program, whole as far as its header tells."""
     _check_access(path)
+    _check_whole(path, check_header(path))
+
+
+def check_header(path: Path) -> bytes:
+    """The file's first bytes; raises JournalUnusable unless they are those of a journal that this program can read."""
     with path.open("rb") as file:
         header = file.read(HEADER_BYTES)
     if not header:
@@ -51,7 +56,7 @@ def check_file(path: Path) -> None:
             f"written by a newer trader (schema {version}, this one knows {SCHEMA_VERSION})",
             "run the newer trader, or give another --database",
         )
-    _check_whole(path, header)
+    return header
 
 
 def _check_access(path: Path) -> None:

@@ -95,7 +95,7 @@ class SqliteJournal:
             self._projection.adopt(draft)
 
     async def read(self, after: int, limit: int) -> list[Entry]:
-        """Committed entries with a sequence number above `after`, oldest first."""
+        """Committed entries with a sequence number above `after`, oldest first; raises JournalFailed."""
         if self._inline:
             await trio.lowlevel.checkpoint()
             return self._read(after, limit)
@@ -112,11 +112,14 @@ class SqliteJournal:
         self._lock.close()
 
     def _read(self, after: int, limit: int) -> list[Entry]:
-        rows = self._reader.execute(
-            "SELECT sequence, entry FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?",
-            (after, limit),
+        question = (
+            "SELECT sequence, entry FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?"
         )
-        return [decoded(sequence, data.encode()) for sequence, data in rows.fetchall()]
+        try:
+            rows = self._reader.execute(question, (after, limit)).fetchall()
+        except sqlite3.Error as error:
+            raise JournalFailed(f"{self.path}: {error}") from error
+        return [decoded(sequence, data.encode()) for sequence, data in rows]
 
     def _head_on_disk(self) -> tuple[int, str]:
         """The last entry; raises JournalDamaged unless the account's row was written with it."""
@@ -191,10 +194,12 @@ def open_journal(
     check_place(path)
     if path.exists():
         check_file(path)
+    elif not create:
+        raise JournalUnusable(path, "there is no database", "bin/trade run makes one")
     lock = ProcessLock(path, since)
     try:
         if not path.exists():
-            _create(path, create=create)
+            _create(path)
         return SqliteJournal(path, lock, inline=inline, busy_ms=busy_ms)
     except sqlite3.Error as error:
         lock.close()
@@ -206,13 +211,11 @@ def open_journal(
         raise
 
 
-def _create(path: Path, *, create: bool) -> None:
+def _create(path: Path) -> None:
     """Build the new database under another name: there is a whole one at `path`, or none, at every instant."""
-    if not create:
-        raise JournalUnusable(path, "there is no database", "bin/trade run makes one")
-    leftovers = [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
-    for leftover in leftovers:
-        if leftover.exists():
+    for end in ("-wal", "-journal"):
+        leftover = path.with_name(path.name + end)
+        if leftover.exists() and leftover.stat().st_size:
             raise JournalUnusable(
                 leftover, "left over without its database", "restore a backup, or remove it"
             )

@@ -93,14 +93,18 @@ def picture(scene: Scene) -> Group:
     return Group(_progress(state, at_ns), _table(state, marks))
 
 
-def _progress(state: ExecutionState, at_ns: int) -> Group:
+def _progress(state: ExecutionState, at_ns: int) -> Table:
     session = calendar.session_of(at_ns)
     head = Text(
         f"{calendar.clock_text(at_ns)} {state.session}  equity {state.equity:,.2f}  cash {state.books.cash:,.2f}"
         f"  reserved {state.books.reserved:,.2f}  orders {state.counts.accepted}"
         f"  blocked {state.counts.blocked}  denied {state.counts.denied}"
     )
-    return Group(head, _bar(session, at_ns)) if session is not None else Group(head)
+    lines = Table.grid()
+    lines.add_row(head)
+    if session is not None:
+        lines.add_row(_bar(session, at_ns))
+    return lines
 
 
 def _bar(session: Session, at_ns: int) -> ProgressBar:

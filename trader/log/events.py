@@ -68,6 +68,12 @@ class WorkerReady(LogEvent, frozen=True, kw_only=True, tag="worker_ready"):
     worker: str
 
 
+class WorkerWarming(LogEvent, frozen=True, kw_only=True, tag="worker_warming"):
+    """A symbol's worker is fed history; the symbol takes no entries until it is ready."""
+
+    worker: str
+
+
 class WorkerFailed(LogEvent, frozen=True, kw_only=True, tag="worker_failed"):
     """A symbol's worker failed; the symbol takes no entries until it is back. reason: its traceback, escaped."""
 
@@ -304,6 +310,7 @@ Event = (
     | SessionBegan
     | GateMoved
     | WorkerReady
+    | WorkerWarming
     | WorkerFailed
     | Halted
     | Resumed

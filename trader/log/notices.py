@@ -130,6 +130,14 @@ class Notices:
                 reason=outside(event.reason),
             )
         worker, symbol = outside(event.worker), outside(event.symbol)
+        if not event.ready and not event.reason:
+            return log.WorkerWarming(
+                timestamp=self.timestamp,
+                sequence=self.sequence,
+                symbol=symbol,
+                message=f"worker {worker} is fed history, {symbol} takes no entries",
+                worker=worker,
+            )
         if event.ready:
             return log.WorkerReady(
                 timestamp=self.timestamp,

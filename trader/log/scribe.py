@@ -8,7 +8,7 @@ from trader.log.narrator import Narrator
 from trader.log.position import position_in
 from trader.log.writer import LogWriter
 from trader.messages import Entry
-from trader.ports import Journal
+from trader.ports import Journal, JournalFailed
 
 READ_ENTRIES_MAX = 500
 
@@ -54,10 +54,13 @@ class Scribe:
             await wait()
 
     async def catch_up(self) -> None:
-        """Tell every entry up to the journal's head."""
-        while entries := await self._journal.read(self.sequence, READ_ENTRIES_MAX):
-            self._tell(self._told(entries))
-            self.sequence = entries[-1].sequence
+        """Tell every entry up to the journal's head; what can't be read now is told the next time."""
+        try:
+            while entries := await self._journal.read(self.sequence, READ_ENTRIES_MAX):
+                self._tell(self._told(entries))
+                self.sequence = entries[-1].sequence
+        except JournalFailed as failure:
+            self._complain(f"the log waits: {failure}")
 
     def close(self) -> None:
         """Tell the repeats that were held back; nothing comes after."""

@@ -1,0 +1,105 @@
+"""`trader run` cut off: by SIGTERM, by Ctrl-C, by kill -9, in the middle of a day; and what the next start makes of it."""
+
+import signal
+
+import pytest
+
+from tests.program import Folder, Running
+from trader.calendar import session_on
+
+DAY = "2026-01-26"
+SPEED = ("--speed", "7800")  # a day in three seconds
+
+
+@pytest.fixture
+def folder(tmp_path: object) -> Folder:
+    from pathlib import Path
+
+    assert isinstance(tmp_path, Path)
+    return Folder(tmp_path)
+
+
+def wait_for_the_rehearsal(running: Running) -> None:
+    """Ten o'clock has passed: orders have been sent."""
+    running.wait_line(lambda line: "DUPLICATE BUY BLOCKED" in line)
+
+
+def test_a_clean_stop_ends_well_with_a_summary_and_the_next_run_goes_on(folder: Folder) -> None:
+    with folder.started(*SPEED) as running:
+        wait_for_the_rehearsal(running)
+        ended = running.end(signal.SIGTERM)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.line("cash  ").endswith("to the cent")
+    assert "the broker's own books agree" in ended.line("proof ")
+    assert folder.ours("SELECT exit_code FROM lives") == [(0,)]
+    assert folder.difference() == ""
+    [(before,)] = folder.ours("SELECT max(timestamp) FROM orders")
+
+    again = folder.run()
+    assert (again.code, again.err) == (0, "")
+    assert folder.ours("SELECT DISTINCT session FROM orders") == [(DAY,)]
+    assert folder.ours(f"SELECT count(*) > 0 FROM orders WHERE timestamp > '{before}'") == [(1,)]
+    assert_whole(folder)
+
+
+def test_ctrl_c_stops_as_cleanly_and_says_interrupted(folder: Folder) -> None:
+    with folder.started(*SPEED) as running:
+        wait_for_the_rehearsal(running)
+        ended = running.end(signal.SIGINT)
+    assert (ended.code, ended.err) == (130, "")
+    assert "the broker's own books agree" in ended.line("proof ")
+    assert folder.ours("SELECT count(*) FROM lives WHERE ended_at IS NOT NULL") == [(1,)]
+
+
+@pytest.mark.parametrize("moment", ["DUPLICATE BUY BLOCKED", "UNKNOWN", "11:12 DENIED"])
+def test_a_killed_program_finds_its_orders_again_and_sends_none_twice(
+    folder: Folder, moment: str
+) -> None:
+    with folder.started(*SPEED) as running:
+        running.wait_line(lambda line: moment in line)
+        ended = running.end(signal.SIGKILL)
+    assert ended.code == -signal.SIGKILL
+    assert folder.ours("SELECT exit_code, ended_at FROM lives") == [(None, None)]
+
+    again = folder.run()
+    assert (again.code, again.err) == (0, "")
+    assert folder.ours("SELECT epoch, exit_code FROM lives") == [(1, None), (2, 0)]
+    assert_whole(folder)
+    assert folder.ours("SELECT DISTINCT session FROM orders") == [(DAY,)]
+    bought = folder.theirs(
+        "SELECT symbol, count(*) FROM orders WHERE symbol IN ('GS', 'TRIP') AND side = 'BUY' "
+        "GROUP BY symbol"
+    )
+    assert sorted(bought) in ([("GS", 1), ("TRIP", 1)], [("GS", 1)])
+    assert folder.ours("SELECT count(*) FROM orders WHERE state = 'UNKNOWN'") == [(0,)]
+
+
+def test_a_program_that_is_killed_every_hour_still_ends_its_day_with_equal_books(
+    folder: Folder,
+) -> None:
+    for hour in ("10", "11", "12", "13"):
+        with folder.started(*SPEED) as running:
+            running.wait_line(lambda line, hour=hour: line[:2].isdigit() and line[:2] >= hour)
+            running.end(signal.SIGKILL)
+    ended = folder.run()
+    assert (ended.code, ended.err) == (0, "")
+    assert_whole(folder)
+
+
+def assert_whole(folder: Folder) -> None:
+    """The session was traded to its end, the books are the venue's, and no id left twice."""
+    session = session_on(DAY)
+    assert session is not None
+    assert folder.theirs("SELECT value FROM broker WHERE key = 'now_ns'") == [
+        (str(session.close_ns),)
+    ]
+    assert folder.difference() == ""
+    assert folder.ours("SELECT difference FROM proof") == [(0,)]
+    assert folder.ours("SELECT * FROM double_entries") == []
+    [(orders, ids)] = folder.theirs("SELECT count(*), count(DISTINCT client_order_id) FROM orders")
+    assert orders == ids
+    posted = folder.posts()
+    assert len(posted) == len(set(posted))
+    intended = {name for (name,) in folder.ours("SELECT client_order_id FROM orders")}
+    accepted = {name for (name,) in folder.theirs("SELECT client_order_id FROM orders")}
+    assert accepted <= intended, "no order at the venue without an intent of ours"

@@ -1,0 +1,580 @@
+"""The core against a world that loses, repeats and reorders, and an auditor who knows nothing but sums.
+
+The world keeps its own truth: which orders the broker has, what it executed. The core only hears of it, late, twice or
+not at all. After every step the auditor adds up what was accepted and what was heard, and compares; at the end, once
+everything that was lost has been found, both sides must agree to the cent and to the share.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec.structs import replace
+
+from tests.plays import (
+    OPENING,
+    PRICES,
+    ROOMY,
+    SESSION,
+    Line,
+    Play,
+    clock,
+    command,
+    executed,
+    gate,
+    opened,
+    quote,
+    reboot,
+    request,
+    statement,
+)
+from trader.messages import (
+    Alarmed,
+    Cancel,
+    CancelOutcome,
+    Claim,
+    DuplicateBlocked,
+    Gate,
+    Lookup,
+    LookupMissed,
+    OrderReport,
+    OrderRequest,
+    Quarantined,
+    RequestAccepted,
+    RequestDenied,
+    SendOutcome,
+    SendStarted,
+    StatementCompared,
+    Submit,
+    decode_entry,
+    encode,
+)
+from trader.model import (
+    FINAL_STATES,
+    MINUTE_NS,
+    BrokerOrderId,
+    ClientOrderId,
+    Order,
+    Purpose,
+    Side,
+    StrategyName,
+    Symbol,
+)
+from trader.state import fold
+
+LIMITS = replace(
+    ROOMY, loss_day_max=Decimal("0.9"), drawdown_max=Decimal("0.9"), exposure_max=Decimal(4)
+)
+SYMBOLS = ("JD", "GS")
+LIMIT_PRICE = {
+    ("JD", Side.BUY): "31.95",
+    ("JD", Side.SELL): "31.5",
+    ("GS", Side.BUY): "901",
+    ("GS", Side.SELL): "890",
+}
+DAYS = (SESSION, "2026-01-27", "2026-01-28", "2026-01-29")
+parts = st.integers(1, 10_000)
+
+
+class Fill(NamedTuple):
+    """One execution, as the broker made it."""
+
+    symbol: str
+    side: Side
+    quantity: int
+    price: Decimal
+
+    @property
+    def fee(self) -> Fraction:
+        if self.side is Side.BUY:
+            return Fraction(0)
+        by_shares = min(self.quantity * Fraction("0.000166"), Fraction("8.3"))
+        exact = self.quantity * Fraction(self.price) * Fraction("0.0000278") + by_shares
+        return Fraction(ceil(exact * 100), 100)
+
+
+class AtTheBroker:
+    """One order that reached the broker, and what became of it there."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.final: Claim | None = None
+        self.fills: list[tuple[int, Fill]] = []  # each with the cumulative quantity after it
+
+    @property
+    def cumulative(self) -> int:
+        return self.fills[-1][0] if self.fills else 0
+
+    @property
+    def leaves(self) -> int:
+        return 0 if self.final else int(self.order.quantity) - self.cumulative
+
+    @property
+    def claim(self) -> Claim:
+        if self.final:
+            return self.final
+        return Claim.PARTIALLY_FILLED if self.fills else Claim.NEW
+
+    def told(self, claim: Claim, source: str, at: int | None = None) -> OrderReport:
+        """What the broker says of it; `at` names the execution that the report carries."""
+        order = self.order
+        cumulative, execution = self.cumulative, None
+        if at is not None:
+            cumulative, fill = self.fills[at]
+            name = f"{source}/{order.client_order_id}/{cumulative}"
+            execution = executed(
+                fill.quantity, str(fill.price), cumulative, name, at_ns=order.created_ns
+            )
+        return OrderReport(
+            client_order_id=order.client_order_id,
+            broker_order_id=BrokerOrderId(f"B-{order.client_order_id}"),
+            symbol=order.symbol,
+            side=order.side,
+            claim=claim,
+            quantity=order.quantity,
+            quantity_cumulative=Decimal(cumulative),
+            execution=execution,
+            at_ns=0,
+            source=source,
+        )
+
+
+class Core(RuleBasedStateMachine):
+    """The rules are what the world can do; the invariants are the auditor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.play: Play = opened(limits=LIMITS)
+        self.minutes, self.day, self.numbers = 0, 0, 0
+        self.requests: list[OrderRequest] = []
+        # Between the core and the broker.
+        self.outgoing: list[Order] = []
+        self.cancels: list[Order] = []
+        self.lookups: list[Order] = []
+        self.reports: list[OrderReport] = []
+        self.broker: dict[ClientOrderId, AtTheBroker] = {}
+        # The auditor's own lists.
+        self.accepted: dict[ClientOrderId, Order] = {}
+        self.heard: dict[tuple[ClientOrderId, int], Fill] = {}
+        self.marks: dict[str, int] = {}
+        self.outcomes = [0, 0, 0]
+
+    # ------------------------------------------------------------------------------------ telling
+
+    def tell(self, line: Line) -> None:
+        """One input; the auditor writes down what was decided, the world what is to be done."""
+        seen = len(self.play.effects)
+        self.play >> line
+        if isinstance(self.play.heard, OrderReport) and self.play.heard.execution is not None:
+            self.note_fill(self.play.heard)
+        for event in self.play.events:
+            match event:
+                case RequestAccepted():
+                    name = event.order.client_order_id
+                    assert name not in self.accepted, "an id is used once, for ever"
+                    self.accepted[name] = event.order
+                    self.outcomes[0] += 1
+                case DuplicateBlocked():
+                    self.outcomes[1] += 1
+                case RequestDenied():
+                    self.outcomes[2] += 1
+                case Quarantined():
+                    raise AssertionError(f"the broker told the truth: {event}")
+                case Alarmed():
+                    assert event.alarm != "order_surprise", event
+                case _:
+                    pass
+        for effect in self.play.effects[seen:]:
+            match effect:
+                case Submit():
+                    self.outgoing.append(effect.order)
+                case Cancel():
+                    self.cancels.append(effect.order)
+                case Lookup():
+                    self.lookups.append(effect.order)
+
+    def note_fill(self, told: OrderReport) -> None:
+        assert told.execution is not None
+        key = (told.client_order_id, int(told.execution.quantity_cumulative))
+        if key not in self.heard:
+            fills = dict(self.broker[told.client_order_id].fills)
+            self.heard[key] = fills[key[1]]
+            self.marks[told.symbol] = int(told.execution.price * 10_000)
+
+    # ----------------------------------------------------------------------------------- requests
+
+    @rule(
+        symbol=st.sampled_from(SYMBOLS),
+        purpose=st.sampled_from([Purpose.ENTER, Purpose.ENTER, Purpose.ADD]),
+        shares=st.integers(1, 40),
+        who=st.sampled_from("ab"),
+    )
+    def want_to_enter(self, symbol: str, purpose: Purpose, shares: int, who: str) -> None:
+        self.want(symbol, Side.BUY, purpose, shares, who)
+
+    @precondition(lambda self: self.held())
+    @rule(pick=parts, shares=st.integers(1, 40), who=st.sampled_from("ab"))
+    def want_to_exit(self, pick: int, shares: int, who: str) -> None:
+        symbol = self.held()[pick % len(self.held())]
+        self.want(symbol, Side.SELL, Purpose.EXIT, shares, who)
+
+    @precondition(lambda self: self.held())
+    @rule(pick=parts, part=parts)
+    def want_to_exit_a_part_of_what_is_held(self, pick: int, part: int) -> None:
+        symbol = self.held()[pick % len(self.held())]
+        position = self.play.state.position(Symbol(symbol))
+        shares = max(1, int(position.quantity - position.quantity_pending_sell) * part // 9_000)
+        self.want(symbol, Side.SELL, Purpose.EXIT, shares, position.strategy or "a")
+
+    def held(self) -> list[str]:
+        return [one for one in SYMBOLS if self.play.state.position(Symbol(one)).quantity]
+
+    def want(self, symbol: str, side: Side, purpose: Purpose, shares: int, who: str) -> None:
+        self.numbers += 1
+        now = self.play.state.at_ns
+        wish = request(
+            self.numbers,
+            symbol,
+            shares,
+            LIMIT_PRICE[symbol, side],
+            side=side,
+            purpose=purpose,
+            strategy=StrategyName(who),
+            at_ns=now,
+            quote=quote(symbol, at_ns=now),
+        )
+        self.requests.append(wish)
+        self.tell(wish)
+        assert len(self.play.events) == 1
+
+    @precondition(lambda self: self.requests)
+    @rule(pick=parts)
+    def tell_again(self, pick: int) -> None:
+        before = self.play.state
+        self.tell(self.requests[pick % len(self.requests)])
+        if self.day < 2:
+            assert self.play.state == before, "the same telling has its answer"
+
+    @precondition(lambda self: self.requests)
+    @rule(pick=parts)
+    def decide_the_same_anew(self, pick: int) -> None:
+        self.numbers += 1
+        old = self.requests[pick % len(self.requests)]
+        self.tell(replace(old, request_id=f"anew/{self.numbers}", at_ns=self.play.state.at_ns))
+
+    # -------------------------------------------------------------------------------- the way out
+
+    @precondition(lambda self: self.outgoing)
+    @rule(
+        end=st.sampled_from(
+            ["reply", "reply", "reply", "reply lost", "lost", "never_sent", "rejected"]
+        )
+    )
+    def send(self, end: str) -> None:
+        order = self.outgoing.pop(0)
+        name = order.client_order_id
+        self.tell(SendStarted(client_order_id=name))
+        if end in {"reply", "reply lost"}:
+            self.arrive(order)
+        if end == "reply":
+            self.reports.append(self.broker[name].told(Claim.NEW, "reply"))
+        else:
+            outcome = end if end in {"never_sent", "rejected"} else "unknown"
+            self.tell(SendOutcome(client_order_id=name, outcome=outcome, reason=end))
+
+    def arrive(self, order: Order) -> None:
+        """The broker takes it; here its own books are held against what must never happen."""
+        assert order.client_order_id not in self.broker, "sent twice"
+        held = self.held_at_the_broker(order.symbol)
+        live = [
+            one for one in self.broker.values() if one.order.symbol == order.symbol and one.leaves
+        ]
+        if order.side is Side.BUY:
+            assert held == 0, "an entry on a position"
+            assert not [one for one in live if one.order.side is Side.BUY], "two live entries"
+        else:
+            selling = sum(one.leaves for one in live if one.order.side is Side.SELL)
+            assert selling + order.quantity <= held, "an exit of more than there is"
+        self.broker[order.client_order_id] = AtTheBroker(order)
+
+    def held_at_the_broker(self, symbol: str) -> int:
+        return sum(
+            fill.quantity if fill.side is Side.BUY else -fill.quantity
+            for one in self.broker.values()
+            for _, fill in one.fills
+            if fill.symbol == symbol
+        )
+
+    # --------------------------------------------------------------------------------- the broker
+
+    def live_at_the_broker(self) -> list[AtTheBroker]:
+        return [one for one in self.broker.values() if one.leaves]
+
+    @precondition(lambda self: self.outgoing)
+    @rule(part=parts, pick=parts)
+    def send_and_execute(self, part: int, pick: int) -> None:
+        """What mostly happens."""
+        self.send("reply")
+        self.tell(self.reports.pop())
+        self.execute(len(self.live_at_the_broker()) - 1, part, pick % 30)
+        self.tell(self.reports.pop())
+
+    @precondition(lambda self: self.live_at_the_broker())
+    @rule(pick=parts, part=parts, better=st.integers(0, 30))
+    def execute(self, pick: int, part: int, better: int) -> None:
+        live = self.live_at_the_broker()
+        one = live[pick % len(live)]
+        order = one.order
+        quantity = max(1, one.leaves * part // 10_000)
+        assert order.limit_price is not None
+        sign = -1 if order.side is Side.BUY else 1
+        price = order.limit_price + sign * Decimal(better).scaleb(-2)
+        total = one.cumulative + quantity
+        one.fills.append((total, Fill(order.symbol, order.side, quantity, price)))
+        if not one.leaves:
+            one.final = Claim.FILLED
+        self.reports.append(one.told(one.claim, "stream", len(one.fills) - 1))
+
+    @precondition(lambda self: self.live_at_the_broker())
+    @rule(pick=parts, claim=st.sampled_from([Claim.CANCELED, Claim.EXPIRED]))
+    def end(self, pick: int, claim: Claim) -> None:
+        live = self.live_at_the_broker()
+        one = live[pick % len(live)]
+        one.final = claim
+        self.reports.append(one.told(claim, "stream"))
+
+    @precondition(lambda self: self.reports)
+    @rule(pick=parts, keep=st.booleans())
+    def report_arrives(self, pick: int, keep: bool) -> None:
+        number = pick % len(self.reports)
+        told = self.reports[number] if keep else self.reports.pop(number)
+        self.tell(told)
+        if keep:
+            before = self.play.state
+            self.tell(told)
+            assert self.play.state.books == before.books
+
+    @precondition(lambda self: self.reports)
+    @rule(pick=parts)
+    def report_is_lost(self, pick: int) -> None:
+        self.reports.pop(pick % len(self.reports))
+
+    @precondition(lambda self: self.lookups)
+    @rule(pick=parts)
+    def lookup_is_answered(self, pick: int) -> None:
+        order = self.lookups.pop(pick % len(self.lookups))
+        self.answer(order.client_order_id)
+
+    def answer(self, name: ClientOrderId) -> None:
+        one = self.broker.get(name)
+        if one is None:
+            if name in self.play.state.orders:
+                self.tell(LookupMissed(client_order_id=name, attempts=0))
+            return
+        for at, (cumulative, _) in enumerate(one.fills):
+            whole = cumulative == one.order.quantity
+            claim = Claim.FILLED if whole else Claim.PARTIALLY_FILLED
+            self.tell(one.told(claim, "activity", at))
+        self.tell(one.told(one.claim, "query"))
+
+    @precondition(lambda self: self.cancels)
+    @rule(outcome=st.sampled_from(["accepted", "rejected", "unknown"]))
+    def cancel_arrives(self, outcome: str) -> None:
+        order = self.cancels.pop(0)
+        if order.client_order_id not in self.play.state.orders:
+            return
+        self.tell(CancelOutcome(client_order_id=order.client_order_id, outcome=outcome))
+
+    # ---------------------------------------------------------------------- time, people, crashes
+
+    @rule(
+        minutes=st.integers(1, 5),
+        marks=st.fixed_dictionaries({one: st.integers(-3_000, 3_000) for one in SYMBOLS}),
+    )
+    def time_passes(self, minutes: int, marks: dict[str, int]) -> None:
+        self.minutes += minutes
+        for symbol, change in marks.items():
+            self.marks[symbol] = PRICES[symbol] + change
+        told = clock(self.minutes, session=DAYS[self.day])
+        self.tell(replace(told, marks={Symbol(one): self.marks[one] for one in SYMBOLS}))
+        assert self.play.state.at_ns % MINUTE_NS == 0
+
+    @precondition(lambda self: self.day < 3)
+    @rule()
+    def a_day_passes(self) -> None:
+        self.day += 1
+        self.minutes += 24 * 60
+        self.tell(clock(self.minutes, session=DAYS[self.day]))
+
+    @rule(symbol=st.sampled_from(SYMBOLS))
+    def somebody_halts_and_resumes(self, symbol: str) -> None:
+        self.tell(command("halt"))
+        self.want(symbol, Side.BUY, Purpose.ENTER, 1, "a")
+        assert not isinstance(self.play.events[0], RequestAccepted)
+        self.tell(command("resume"))
+
+    @rule()
+    def somebody_cancels_all_entries(self) -> None:
+        self.tell(command("cancel", "entries"))
+
+    @rule(finds_out=st.booleans())
+    def the_program_is_killed_and_starts_again(self, finds_out: bool) -> None:
+        """What was on its way out is lost with it; what is in the mail from the broker may still come."""
+        self.outgoing, self.cancels, self.lookups = [], [], []
+        submitted = len(self.play.submitted())
+        self.outcomes = [0, 0, 0]
+        self.tell(reboot)
+        assert len(self.play.submitted()) == submitted, "nothing is sent again"
+        self.tell(gate(Gate.TRADING_STREAM, True))
+        self.tell(gate(Gate.MARKET_DATA, True))
+        if finds_out:
+            self.ask_about_everything()
+
+    @rule()
+    def the_stream_comes_back_after_a_loss(self) -> None:
+        self.tell(gate(Gate.TRADING_STREAM, False, "reset"))
+        self.tell(gate(Gate.TRADING_STREAM, True))
+        self.ask_about_everything()
+
+    def ask_about_everything(self) -> None:
+        for name in self.broker:
+            self.answer(name)
+        assert self.state_books(), "once everything is found, both sides agree"
+
+    @rule()
+    def the_broker_states_its_books(self) -> None:
+        self.state_books()
+
+    def state_books(self) -> bool:
+        fills = [fill for one in self.broker.values() for _, fill in one.fills]
+        positions = {symbol: self.held_at_the_broker(symbol) for symbol in SYMBOLS}
+        listed = tuple(one.order.client_order_id for one in self.live_at_the_broker())
+        cash = Decimal(OPENING) + sum((money(fill) for fill in fills), Decimal(0))
+        self.tell(statement(cash=cash, positions=positions, open_orders=listed))
+        (verdict,) = [one for one in self.play.events if isinstance(one, StatementCompared)]
+        return verdict.agrees
+
+    # -------------------------------------------------------------------------------- the auditor
+
+    def live(self) -> list[Order]:
+        now = [self.play.state.orders.get(name) for name in self.accepted]
+        return [one for one in now if one is not None and one.state not in FINAL_STATES]
+
+    @invariant()
+    def the_cash_is_what_was_paid_and_received(self) -> None:
+        books = self.play.state.books
+        fills = self.heard.values()
+        assert books.cash == OPENING + sum((money(fill) for fill in fills), Decimal(0))
+        assert Fraction(books.fees) == sum(fill.fee for fill in fills)
+        assert books.cash == books.opening - books.bought + books.sold - books.fees
+        assert books.cash_free >= 0
+
+    @invariant()
+    def the_shares_are_what_was_bought_and_sold(self) -> None:
+        for symbol in SYMBOLS:
+            fills = [fill for fill in self.heard.values() if fill.symbol == symbol]
+            held = sum(one.quantity if one.side is Side.BUY else -one.quantity for one in fills)
+            assert self.play.state.position(Symbol(symbol)).quantity == held
+            assert held >= 0
+        for name, order in self.play.state.orders.items():
+            filled = sum(one.quantity for (of, _), one in self.heard.items() if of == name)
+            assert order.quantity_filled == filled <= order.quantity
+
+    @invariant()
+    def cash_and_cost_are_what_was_put_in_and_what_was_realized(self) -> None:
+        state = self.play.state
+        cost = sum((one.cost for one in state.positions.values()), Decimal(0))
+        assert state.books.cash + cost == state.books.opening + state.books.realized
+        realized = sum((one.realized for one in state.positions.values()), Decimal(0))
+        assert state.books.realized == realized
+        assert all(one.quantity or not one.cost for one in state.positions.values())
+
+    @invariant()
+    def the_value_is_what_is_held_at_its_last_price(self) -> None:
+        state = self.play.state
+        value = sum(
+            (
+                state.position(Symbol(one)).quantity * self.marks.get(one, 0) / 10_000
+                for one in SYMBOLS
+            ),
+            Decimal(0),
+        )
+        assert state.positions_value == value
+        assert state.equity == state.books.cash + value
+
+    @invariant()
+    def the_reserve_is_what_live_buys_may_still_cost(self) -> None:
+        left = [
+            one.quantity_leaves * one.limit_price
+            for one in self.live()
+            if one.side is Side.BUY and one.limit_price is not None
+        ]
+        assert self.play.state.books.reserved == sum(left, Decimal(0))
+        assert all(
+            one.reserved == 0 for one in self.play.state.orders.values() if one not in self.live()
+        )
+
+    @invariant()
+    def a_symbol_has_one_live_entry_at_most_and_never_sells_what_it_has_not(self) -> None:
+        live, state = self.live(), self.play.state
+        for symbol in SYMBOLS:
+            position = state.position(Symbol(symbol))
+            entries = [one for one in live if one.symbol == symbol and one.side is Side.BUY]
+            exits = [one for one in live if one.symbol == symbol and one.side is Side.SELL]
+            assert len(entries) <= 1
+            assert position.entries == tuple(one.client_order_id for one in entries)
+            assert sorted(position.exits) == sorted(one.client_order_id for one in exits)
+            assert position.quantity_pending_buy == sum(one.quantity_leaves for one in entries)
+            assert position.quantity_pending_sell == sum(one.quantity_leaves for one in exits)
+            assert position.quantity_pending_sell <= position.quantity
+            assert (position.strategy is None) == position.is_flat
+        assert state.entries_open == sum(one.side is Side.BUY for one in live)
+
+    @invariant()
+    def every_telling_has_one_outcome(self) -> None:
+        counts = self.play.state.counts
+        assert [counts.accepted, counts.blocked, counts.denied] == self.outcomes
+        assert counts.requests == sum(self.outcomes)
+
+    @invariant()
+    def every_id_is_used_for_ever(self) -> None:
+        assert set(self.play.state.used) == set(self.accepted)
+
+    # -------------------------------------------------------------------- once the faults are over
+
+    def teardown(self) -> None:
+        for told in self.reports:
+            self.tell(told)
+        self.ask_about_everything()
+        for name, one in self.broker.items():
+            ours = self.play.state.orders.get(name)
+            if ours is None:
+                assert one.final, "only what is over is forgotten"
+            else:
+                assert (ours.state in FINAL_STATES) == (one.final is not None)
+        self.the_cash_is_what_was_paid_and_received()
+        self.the_reserve_is_what_live_buys_may_still_cost()
+        read = [decode_entry(encode(entry)) for entry in self.play.entries]
+        begun = opened(limits=LIMITS).state
+        assert fold(begun, read) == self.play.state
+
+
+def money(fill: Fill) -> Decimal:
+    """What a fill does to cash."""
+    sign = -1 if fill.side is Side.BUY else 1
+    cents = fill.fee * 100
+    return sign * fill.quantity * fill.price - Decimal(int(cents)).scaleb(-2)
+
+
+def test_the_core_keeps_its_promises_in_a_world_that_loses_repeats_and_reorders() -> None:
+    run_state_machine_as_test(Core, settings=settings(max_examples=80, stateful_step_count=80))

@@ -1,0 +1,63 @@
+"""A person's command to a program that doesn't run: one durable journal entry, decided by the rules like any other."""
+
+import getpass
+import time
+
+from trader.calendar import iso
+from trader.cli.options import Common
+from trader.executor import decided
+from trader.exits import Mistake, StartRefused
+from trader.journal.sqlite import open_journal
+from trader.messages import Command
+from trader.model import OrderState
+from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.state import ExecutionState, fold
+
+REASON_CHARACTERS_MAX = 200
+
+
+def tell_stopped(common: Common, verb: str, reason: str) -> ExecutionState:
+    """Decide the command against the folded journal and write it; returns the state from before.
+
+    Raises Mistake for a reason that says nothing, StartRefused where the journal can't be opened (because the
+    program runs, too), or where it is not the time to resume.
+    """
+    reason = checked_reason(reason)
+    journal = open_journal(common.database, create=False, since=iso(time.time_ns()))
+    try:
+        before = fold(ExecutionState(), journal.entries())
+        if verb == "resume":
+            _check_resumable(common, before)
+            if not before.halted and not before.brakes:
+                return before
+        who = getpass.getuser()
+        command = Command(command_id=f"{verb}-{journal.head}", verb=verb, who=who, reason=reason)
+        after, entries = decided(before, [command])
+        journal.write(Batch(entries=tuple(entries), after=after))
+    except (JournalFailed, JournalBroken) as error:
+        raise StartRefused(str(error), where=str(common.database)) from None
+    finally:
+        journal.close()
+    return before
+
+
+def checked_reason(reason: str) -> str:
+    """The reason, trimmed; raises Mistake when it says nothing, is too long, or is more than a line."""
+    reason = reason.strip()
+    if not reason or not reason.isprintable() or len(reason) > REASON_CHARACTERS_MAX:
+        raise Mistake(
+            f"give one line of up to {REASON_CHARACTERS_MAX} characters", where="--reason"
+        )
+    return reason
+
+
+def _check_resumable(common: Common, state: ExecutionState) -> None:
+    unknown = sorted(
+        name for name, order in state.orders.items() if order.state is OrderState.UNKNOWN
+    )
+    if unknown:
+        raise StartRefused(
+            f"{len(unknown)} orders are UNKNOWN: {', '.join(unknown[:5])}",
+            where=str(common.database),
+            remedy="bin/trade run asks the broker about them, and enters nothing while halted",
+        )
