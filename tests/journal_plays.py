@@ -77,8 +77,8 @@ def boot(epoch: int, at_ns: int = OPEN_NS) -> Boot:
     )
 
 
-def clock(at_ns: int, session: str = "2026-01-26", **marks: int) -> Clock:
-    priced = {Symbol(symbol): mark for symbol, mark in marks.items()}
+def clock(at_ns: int, session: str = "2026-01-26", marks: dict[str, int] | None = None) -> Clock:
+    priced = {Symbol(symbol): mark for symbol, mark in (marks or {}).items()}
     return Clock(at_ns=at_ns, session=session, phase=Phase.REGULAR, marks=priced)
 
 
@@ -238,7 +238,7 @@ def _moves(play: Play, move: int, detail: int, step: int, at_ns: int) -> list[In
     match move:
         case 0:
             marks = {name: PRICES[name] + (detail - 8) * 100 for name in PRICES}
-            return [clock(at_ns, **marks)]
+            return [clock(at_ns, marks=marks)]
         case 1 | 2 | 3:
             return [request(symbol, key=f"k{step}", at_ns=state.at_ns, shares=1 + detail)]
         case 4:

@@ -125,7 +125,11 @@ def after(order: Order, trigger: Trigger) -> tuple[Order, Notice]:
     state, notice = TRANSITIONS[order.state, trigger]
     if state is _S.NEW and order.quantity_filled:
         state = _S.PARTIALLY_FILLED
-    return (order if state is order.state else replace(order, state=state)), notice
+    if state is order.state:
+        return order, notice
+    if order.state in FINAL_STATES and state not in FINAL_STATES:
+        order = replace(order, final_reported=None)  # It lives: what was said of its end was wrong.
+    return replace(order, state=state), notice
 
 
 def is_live(order: Order) -> bool:

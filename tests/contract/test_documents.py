@@ -1,9 +1,10 @@
 """The documents are true: their commands run, their outputs come out, their links and names lead somewhere.
 
-Code blocks say what is done with them: `sh` is run, in one folder for each document, in order, with `bin/trade` at hand;
-`sh no-run` is not (it needs keys, the network, or minutes). A line ends with `# exit N` where the code isn't 0.
-`python run` is run. `text output` must be what the block before it printed: each line in its order, "…" for whatever is
-left out or changes from run to run. `json output` is the same for one value, however it is broken into lines.
+Code blocks say what is done with them. `sh` is run, in one folder for each document, in order, with `bin/trade`
+at hand; a line ends with `# exit N` where the code isn't 0. `sh no-run` is not: it needs keys, the network, or
+minutes. `python run` is run. `text output` must be what the last of these printed: each line in its order, "…"
+for whatever is left out or changes from run to run; several may follow one block. `json output` is the same for
+one value, however it is broken into lines. A block without a word, and plain `text`, is only shown.
 
 Run as a program it writes the list of modules into docs/architecture.md.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from _pytest.mark import ParameterSet
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -28,9 +30,10 @@ DOCUMENTS = [
 ]
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 NOUNS_MAX = 12
+SLOW = {"docs/start.md"}  # seven runs
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNNABLE = {"sh", "python run"}
-KINDS = {*RUNNABLE, "sh no-run", "text", "text output", "json output", "toml"}
+KINDS = {*RUNNABLE, "", "sh no-run", "text", "text output", "json output", "toml"}
 EXIT = re.compile(r"^(?P<command>.*\S)\s+# exit (?P<code>\d+)$")
 # Set by the machine, not by the program: build, port, seconds, times of the wall clock, how rows were cut.
 VARIES = re.compile(
@@ -146,15 +149,14 @@ def test_the_comparison_finds_what_is_missing() -> None:
     assert missing_json('{"a": 1, … "c": 4}', '{"a":1,"b":2,"c":3}') != ""
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        document
-        for document in DOCUMENTS
-        if RUNNABLE & {block.info for block in blocks(document.read_text())}
-    ],
-    ids=name_of,
-)
+def runnable() -> Iterator[ParameterSet]:
+    for document in DOCUMENTS:
+        if RUNNABLE & {block.info for block in blocks(document.read_text())}:
+            marks = [pytest.mark.slow] if name_of(document) in SLOW else []
+            yield pytest.param(document, id=name_of(document), marks=marks)
+
+
+@pytest.mark.parametrize("document", runnable())
 def test_the_commands_of_a_document_do_what_it_says(document: Path, tmp_path: Path) -> None:
     text = document.read_text()
     if "\nsqlite3 " in text and shutil.which("sqlite3") is None:
@@ -202,9 +204,7 @@ def broken_links(document: Path) -> Iterator[str]:
             continue
         path, _, anchor = target.partition("#")
         found = (document.parent / path) if path else document
-        if not found.exists():
-            yield target
-        elif anchor and anchor not in anchors(found.read_text()):
+        if not found.exists() or (anchor and anchor not in anchors(found.read_text())):
             yield target
 
 
@@ -231,11 +231,13 @@ def _names(node: ast.stmt) -> Iterator[str]:
             yield from (one.id for one in targets if isinstance(one, ast.Name))
         case ast.AnnAssign(target=ast.Name(id=name)):
             yield name
+        case _:
+            pass
 
 
 def wrong_names(document: Path) -> Iterator[str]:
     """`risk.py:duplicate` must be defined there; a `path.py` must exist, from the root or from trader/."""
-    code = " ".join(re.findall(r"`([^`\n]+)`", BLOCK.sub("", document.read_text())))
+    code = " ".join(re.findall(r"`([^`]+)`", BLOCK.sub("", document.read_text())))
     for path, name in re.findall(r"(?<![\w/.-])((?:\w+/)*\w+\.py)(?::([\w.]+))?", code):
         found = next((at for at in (ROOT / path, ROOT / "trader" / path) if at.exists()), None)
         if found is None or (name and name not in defined(found)):
@@ -249,13 +251,17 @@ def test_modules_and_functions_that_are_named_exist(document: Path) -> None:
 
 def test_a_link_and_a_name_that_lead_nowhere_are_found(tmp_path: Path) -> None:
     document = tmp_path / "a.md"
-    document.write_text("# A b\n[x](a.md#a-b) [y](b.md) [z](#c) `risk.py:duplicate` `risk.py:no` `no.py`")
+    document.write_text(
+        "# A b\n[x](a.md#a-b) [y](b.md) [z](#c) `risk.py:duplicate` `risk.py:no` `no.py`"
+    )
     assert list(broken_links(document)) == ["b.md", "#c"]
     assert list(wrong_names(document)) == ["risk.py:no", "no.py"]
 
 
 def test_the_glossary_stays_short() -> None:
-    entries = re.findall(r"^- \*\*(.+?)\*\*: ", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    entries = re.findall(
+        r"^- \*\*(.+?)\*\*: ", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE
+    )
     assert 0 < len(entries) <= NOUNS_MAX
 
 
@@ -281,7 +287,9 @@ def openings() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted((ROOT / "trader").rglob("*.py")):
         text = ast.get_docstring(ast.parse(path.read_text())) or ""
-        found[path.relative_to(ROOT / "trader").as_posix()] = " ".join(text.split("\n\n")[0].split())
+        found[path.relative_to(ROOT / "trader").as_posix()] = " ".join(
+            text.split("\n\n")[0].split()
+        )
     return found
 
 

@@ -1,6 +1,7 @@
 """What `trader run` does not start with: one line that says what and where, an exit code, and no traceback."""
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,7 +76,6 @@ def test_a_mistake_in_the_configuration_names_file_and_key(
 ) -> None:
     (folder.path / "trader.toml").write_text(text)
     is_one_line(folder.run(), 2, *words)
-    assert [file.name for file in folder.path.iterdir()] == ["trader.toml"]
 
 
 def test_bars_that_were_traded_already_are_a_mistake(folder: Folder) -> None:
@@ -130,11 +130,11 @@ def test_a_database_that_is_missing_or_is_none_is_refused(
 def test_a_second_program_on_the_same_database_is_refused_and_disturbs_nothing(
     folder: Folder,
 ) -> None:
-    with folder.started("--speed", "7800") as running:
+    with folder.started("--speed", "4000") as running:
         running.wait_line(lambda line: line.startswith("self-test"))
         is_one_line(folder.run(), 3, "in use by process", str(running.process.pid))
         is_one_line(folder.run("--fresh"), 3, "in use by process")
-        ended = running.end()
+        ended = running.end(signal.SIGTERM)
     assert (ended.code, ended.err) == (0, "")
     assert not (folder.path / "archive").exists()
     assert folder.difference() == ""

@@ -1,10 +1,11 @@
 """`trader run` cut off: by SIGTERM, by Ctrl-C, by kill -9, in the middle of a day; and what the next start makes of it."""
 
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.program import Folder, Running
+from tests.program import Ended, Folder, Running
 from trader.calendar import session_on
 
 DAY = "2026-01-26"
@@ -12,10 +13,7 @@ SPEED = ("--speed", "7800")  # a day in three seconds
 
 
 @pytest.fixture
-def folder(tmp_path: object) -> Folder:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
+def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
@@ -37,7 +35,6 @@ def test_a_clean_stop_ends_well_with_a_summary_and_the_next_run_goes_on(folder: 
 
     again = folder.run()
     assert (again.code, again.err) == (0, "")
-    assert folder.ours("SELECT DISTINCT session FROM orders") == [(DAY,)]
     assert folder.ours(f"SELECT count(*) > 0 FROM orders WHERE timestamp > '{before}'") == [(1,)]
     assert_whole(folder)
 
@@ -51,7 +48,14 @@ def test_ctrl_c_stops_as_cleanly_and_says_interrupted(folder: Folder) -> None:
     assert folder.ours("SELECT count(*) FROM lives WHERE ended_at IS NOT NULL") == [(1,)]
 
 
-@pytest.mark.parametrize("moment", ["DUPLICATE BUY BLOCKED", "UNKNOWN", "11:12 DENIED"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("DUPLICATE BUY BLOCKED", marks=pytest.mark.slow),
+        "UNKNOWN",
+        pytest.param("11:12 DENIED", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_program_finds_its_orders_again_and_sends_none_twice(
     folder: Folder, moment: str
 ) -> None:
@@ -62,18 +66,16 @@ def test_a_killed_program_finds_its_orders_again_and_sends_none_twice(
     assert folder.ours("SELECT exit_code, ended_at FROM lives") == [(None, None)]
 
     again = folder.run()
-    assert (again.code, again.err) == (0, "")
-    assert folder.ours("SELECT epoch, exit_code FROM lives") == [(1, None), (2, 0)]
-    assert_whole(folder)
-    assert folder.ours("SELECT DISTINCT session FROM orders") == [(DAY,)]
+    assert_recovered(folder, again)
+    assert folder.ours("SELECT epoch, exit_code FROM lives") == [(1, None), (2, again.code)]
     bought = folder.theirs(
         "SELECT symbol, count(*) FROM orders WHERE symbol IN ('GS', 'TRIP') AND side = 'BUY' "
         "GROUP BY symbol"
     )
-    assert sorted(bought) in ([("GS", 1), ("TRIP", 1)], [("GS", 1)])
-    assert folder.ours("SELECT count(*) FROM orders WHERE state = 'UNKNOWN'") == [(0,)]
+    assert all(times == 1 for _, times in bought)
 
 
+@pytest.mark.slow
 def test_a_program_that_is_killed_every_hour_still_ends_its_day_with_equal_books(
     folder: Folder,
 ) -> None:
@@ -81,8 +83,20 @@ def test_a_program_that_is_killed_every_hour_still_ends_its_day_with_equal_books
         with folder.started(*SPEED) as running:
             running.wait_line(lambda line, hour=hour: line[:2].isdigit() and line[:2] >= hour)
             running.end(signal.SIGKILL)
-    ended = folder.run()
-    assert (ended.code, ended.err) == (0, "")
+    assert_recovered(folder, folder.run())
+
+
+def assert_recovered(folder: Folder, again: Ended) -> None:
+    """All is well; or what was killed between its record and its POST is named, and was never at the venue."""
+    assert again.err == ""
+    in_doubt = [
+        str(name)
+        for (name,) in folder.ours("SELECT client_order_id FROM orders WHERE state = 'UNKNOWN'")
+    ]
+    assert again.code == (1 if in_doubt else 0)
+    named = [line.split()[1] for line in again.out.splitlines() if line.startswith("UNPROVED")]
+    assert [one.rstrip(":") for one in named] == in_doubt
+    assert not set(in_doubt) & set(folder.posts())
     assert_whole(folder)
 
 
@@ -93,6 +107,7 @@ def assert_whole(folder: Folder) -> None:
     assert folder.theirs("SELECT value FROM broker WHERE key = 'now_ns'") == [
         (str(session.close_ns),)
     ]
+    assert folder.ours("SELECT DISTINCT session FROM orders") == [(DAY,)]
     assert folder.difference() == ""
     assert folder.ours("SELECT difference FROM proof") == [(0,)]
     assert folder.ours("SELECT * FROM double_entries") == []

@@ -43,7 +43,7 @@ def story(path: Path) -> tuple[list[Event], dict[tuple[object, ...], int]]:
     """Everything but repeats, line by line; of repeats the counts of each minute."""
     events = [event_of(line) for line in path.read_bytes().splitlines()]
     counts: dict[tuple[object, ...], int] = {}
-    others = []
+    others: list[Event] = []
     for event in events:
         if isinstance(event, DuplicateBlocked | RequestDenied):
             key = (event.timestamp[:16], *key_of(event))

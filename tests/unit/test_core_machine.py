@@ -5,11 +5,14 @@ not at all. After every step the auditor adds up what was accepted and what was 
 everything that was lost has been found, both sides must agree to the cent and to the share.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
+from random import Random
 from typing import NamedTuple
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -65,6 +68,7 @@ from trader.model import (
     BrokerOrderId,
     ClientOrderId,
     Order,
+    OrderState,
     Purpose,
     Side,
     StrategyName,
@@ -83,6 +87,7 @@ LIMIT_PRICE = {
     ("GS", Side.SELL): "890",
 }
 DAYS = (SESSION, "2026-01-27", "2026-01-28", "2026-01-29")
+ENDINGS = ("reply", "reply", "reply", "reply lost", "lost", "never_sent", "rejected")
 parts = st.integers(1, 10_000)
 
 
@@ -275,11 +280,7 @@ class Core(RuleBasedStateMachine):
     # -------------------------------------------------------------------------------- the way out
 
     @precondition(lambda self: self.outgoing)
-    @rule(
-        end=st.sampled_from(
-            ["reply", "reply", "reply", "reply lost", "lost", "never_sent", "rejected"]
-        )
-    )
+    @rule(end=st.sampled_from(ENDINGS))
     def send(self, end: str) -> None:
         order = self.outgoing.pop(0)
         name = order.client_order_id
@@ -386,6 +387,21 @@ class Core(RuleBasedStateMachine):
             claim = Claim.FILLED if whole else Claim.PARTIALLY_FILLED
             self.tell(one.told(claim, "activity", at))
         self.tell(one.told(one.claim, "query"))
+
+    def lost(self) -> list[Order]:
+        """In doubt with us, and never seen by the broker."""
+        return [
+            one
+            for one in self.live()
+            if one.state is OrderState.UNKNOWN and one.client_order_id not in self.broker
+        ]
+
+    @precondition(lambda self: self.lost())
+    @rule(pick=parts)
+    def proof_comes_that_it_was_never_sent(self, pick: int) -> None:
+        order = self.lost()[pick % len(self.lost())]
+        name = order.client_order_id
+        self.tell(SendOutcome(client_order_id=name, outcome="never_sent", reason="proven"))
 
     @precondition(lambda self: self.cancels)
     @rule(outcome=st.sampled_from(["accepted", "rejected", "unknown"]))
@@ -578,3 +594,61 @@ def money(fill: Fill) -> Decimal:
 
 def test_the_core_keeps_its_promises_in_a_world_that_loses_repeats_and_reorders() -> None:
     run_state_machine_as_test(Core, settings=settings(max_examples=80, stateful_step_count=80))
+
+
+# ------------------------------------------------------------------------------- the same, for longer
+
+
+def steps_of(core: Core, chance: Random) -> list[Callable[[], None]]:
+    """What can happen next, the likely things named more often."""
+    pick, part = chance.randrange(1, 10_000), chance.randrange(1, 10_000)
+    symbol, shares, who = chance.choice(SYMBOLS), chance.randrange(1, 41), chance.choice("ab")
+    happening: list[tuple[int, bool, Callable[[], None]]] = [
+        (8, True, lambda: core.want_to_enter(symbol, Purpose.ENTER, shares, who)),
+        (1, True, lambda: core.want_to_enter(symbol, Purpose.ADD, shares, who)),
+        (4, bool(core.held()), lambda: core.want_to_exit(pick, shares, who)),
+        (8, bool(core.held()), lambda: core.want_to_exit_a_part_of_what_is_held(pick, part)),
+        (1, bool(core.requests), lambda: core.tell_again(pick)),
+        (1, bool(core.requests), lambda: core.decide_the_same_anew(pick)),
+        (8, bool(core.outgoing), lambda: core.send("reply")),
+        (3, bool(core.outgoing), lambda: core.send(chance.choice(ENDINGS))),
+        (9, bool(core.live_at_the_broker()), lambda: core.execute(pick, part, pick % 30)),
+        (2, bool(core.live_at_the_broker()), lambda: core.end(pick, Claim.CANCELED)),
+        (9, bool(core.reports), lambda: core.report_arrives(pick, chance.random() < 0.3)),
+        (1, bool(core.reports), lambda: core.report_is_lost(pick)),
+        (6, bool(core.lookups), lambda: core.lookup_is_answered(pick)),
+        (3, bool(core.lost()), lambda: core.proof_comes_that_it_was_never_sent(pick)),
+        (3, bool(core.cancels), lambda: core.cancel_arrives("accepted")),
+        (
+            2,
+            True,
+            lambda: core.time_passes(1, {one: chance.randrange(-3_000, 3_000) for one in SYMBOLS}),
+        ),
+        (1, True, core.somebody_cancels_all_entries),
+        (1, True, lambda: core.the_program_is_killed_and_starts_again(True)),
+        (1, True, core.the_stream_comes_back_after_a_loss),
+        (1, True, core.the_broker_states_its_books),
+    ]
+    return [step for weight, can_be, step in happening if can_be for _ in range(weight)]
+
+
+AUDIT = (
+    "the_cash_is_what_was_paid_and_received the_shares_are_what_was_bought_and_sold"
+    " cash_and_cost_are_what_was_put_in_and_what_was_realized the_value_is_what_is_held_at_its_last_price"
+    " the_reserve_is_what_live_buys_may_still_cost every_telling_has_one_outcome every_id_is_used_for_ever"
+    " a_symbol_has_one_live_entry_at_most_and_never_sells_what_it_has_not"
+).split()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_core_keeps_its_promises_on_a_long_walk(seed: int) -> None:
+    core, chance = Core(), Random(seed)
+    for number in range(600):
+        if number == 300:
+            core.a_day_passes()
+        chance.choice(steps_of(core, chance))()
+        for check in AUDIT:
+            getattr(core, check)()
+    assert len(core.accepted) > 10
+    assert len(core.heard) > 10
+    core.teardown()

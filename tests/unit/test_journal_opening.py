@@ -171,7 +171,7 @@ def test_of_many_processes_at_once_one_gets_the_lock(tmp_path: Path) -> None:
         )
         for _ in range(6)
     ]
-    losers = []
+    losers: list[subprocess.Popen[bytes]] = []
     while len(losers) < 5:
         losers += [one for one in many if one not in losers and one.poll() is not None]
     (winner,) = [one for one in many if one not in losers]

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,10 +14,9 @@ from tests.journal_plays import OPEN_NS, Play, clock, day, fill, opened, report,
 from trader.journal.rebuild import rebuilt, tables_that_differ
 from trader.journal.schema import TABLES
 from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
-from trader.messages import Boot, Claim, LifeBegan, OrderRequest, SendOutcome
-from trader.model import MINUTE_NS, Side
+from trader.messages import Claim, OrderRequest, SendOutcome
+from trader.model import MINUTE_NS
 from trader.ports import Batch
-from trader.positions import Position
 
 NUMBERS = st.lists(st.integers(0, 255), max_size=60)
 
@@ -44,7 +44,7 @@ def written(path: Path, batches: Iterable[Batch]) -> dict[str, list[tuple[object
     return tables_of(path)
 
 
-def rows(path: Path, question: str) -> list[tuple[object, ...]]:
+def rows(path: Path, question: str) -> list[Any]:
     reader = reading_connection(path)
     try:
         return reader.execute(question).fetchall()
@@ -190,7 +190,7 @@ def test_the_equity_history_has_the_account_after_each_single_fill(tmp_path: Pat
     path = tmp_path / "trading_data.db"
     play = opened().hear(request("JD", key="a"), request("T", key="b"))
     play.hear(*(fill(order, order.quantity, OPEN_NS, off=-1) for order in play.live()))
-    play.hear(clock(OPEN_NS + MINUTE_NS, JD=320_200))
+    play.hear(clock(OPEN_NS + MINUTE_NS, marks={"JD": 320_200}))
     written(path, play.batches())
     assert rows(
         path, "SELECT cash, equity, unrealized_pnl FROM equity_rows WHERE cash <> '250000'"
@@ -262,7 +262,3 @@ def test_an_empty_position_is_flat_and_open(tmp_path: Path) -> None:
         path, "SELECT symbol, quantity, market_price, entries, closed_reason FROM positions"
     )
     assert flat == [(symbol, 0, None, "open", "") for symbol in ("GS", "JD", "T")]
-    assert Position(symbol=flat[0][0]).quantity == 0  # type: ignore[arg-type]
-    assert isinstance(opened().entries[0].input, Boot)
-    assert isinstance(opened().entries[0].events[0], LifeBegan)
-    assert Side.BUY.value == "BUY"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -80,8 +81,12 @@ def command(common: Common, /, **asked: object) -> int:
     broker = BrokerName(wanted.broker) if wanted.broker else config.broker
     build, screen = running_build(), _screen(common)
     if broker is BrokerName.SIMULATED:
-        return int(trio.run(run_simulated, _simulated(common, wanted, config), build, screen))
-    return int(trio.run(run_alpaca, _alpaca(common, wanted, config, broker), build, screen))
+        code = trio.run(run_simulated, _simulated(common, wanted, config), build, screen)
+    else:
+        code = trio.run(run_alpaca, _alpaca(common, wanted, config, broker), build, screen)
+    for line in closing_lines(common.database, common.log):
+        screen.say(line)
+    return int(code)
 
 
 def _screen(common: Common) -> PlainScreen:
@@ -241,3 +246,23 @@ def _credentials(file: str | None) -> Credentials:
             remedy="set both, or name a file with --keys",
         )
     return found
+
+
+# --------------------------------------------------------------------------------------------- the end
+
+
+def closing_lines(database: Path, log: Path) -> Sequence[str]:
+    """What was written, how to ask it, and what to do next."""
+    question = "SELECT symbol, quantity, avg_cost FROM positions WHERE quantity > 0;"
+    return (
+        f"written  {shown_path(database)}  {shown_path(log)}",
+        f'ask it   grep "DUPLICATE BUY BLOCKED" {shown_path(log)}',
+        f'         sqlite3 {shown_path(database)} "{question}"',
+        "next     bin/trade new-config      bin/trade positions      docs/start.md",
+    )
+
+
+def shown_path(path: Path) -> str:
+    """As a person in this folder would type it."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

@@ -23,7 +23,7 @@ from trader.config import BrokerName, Config
 from trader.credentials import Credentials
 from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
-from trader.live.opening import Books, closing_lines, opened, ready_lines, summary_of
+from trader.live.opening import Books, opened, ready_lines, summary_of
 from trader.live.run import Ending, run_clocked, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
@@ -92,8 +92,6 @@ async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
             say(line)
         for one in ending.unproved:
             say(f"UNPROVED {one}: bin/trade orders --unknown")
-        for line in closing_lines(run.database, run.log):
-            say(line)
         screen.conclude(summary)
     finally:
         books.journal.close()

@@ -93,20 +93,3 @@ def summary_of(
     finally:
         reader.close()
     return summed_up(state, orders, proof)
-
-
-def closing_lines(database: Path, log: Path) -> Sequence[str]:
-    """What was written, how to ask it, and what to do next."""
-    question = "SELECT symbol, quantity, avg_cost FROM positions WHERE quantity > 0;"
-    return (
-        f"written  {shown_path(database)}  {shown_path(log)}",
-        f'ask it   grep "DUPLICATE BUY BLOCKED" {shown_path(log)}',
-        f'         sqlite3 {shown_path(database)} "{question}"',
-        "next     bin/trade new-config      bin/trade positions      docs/start.md",
-    )
-
-
-def shown_path(path: Path) -> str:
-    """As a person in this folder would type it."""
-    folder = Path.cwd()
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

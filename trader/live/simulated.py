@@ -16,7 +16,7 @@ from trader.feeds.market import Market
 from trader.live.archive import archive, broker_books
 from trader.live.assembly import assembled, worker_plans
 from trader.live.embedded import Embedded, Sessions
-from trader.live.opening import Books, Say, closing_lines, opened, ready_lines, summary_of
+from trader.live.opening import Books, Say, opened, ready_lines, summary_of
 from trader.live.run import Ending, run_clocked, run_embedded, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
@@ -185,6 +185,4 @@ def _say_ending(
         say(verdict)
     for one in ending.unproved:
         say(f"UNPROVED {one}: bin/trade orders --unknown")
-    for line in closing_lines(run.database, run.log):
-        say(line)
     return summary.proof.holds and not summary.cash_difference and not violations

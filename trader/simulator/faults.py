@@ -12,7 +12,9 @@ class FaultVerb(StrEnum):
     ACCEPT_THEN_504 = "accept-then-504"  # done, but the reply says: gateway timeout
     DROP_AFTER_ACCEPT = "drop-after-accept"  # done, and the connection closes without a reply
     DROP_BEFORE_ACCEPT = "drop-before-accept"  # not done, and the connection closes without a reply
-    DROP_EVENT = "drop-event"  # an order's event never reaches the stream; its occasion has the method EVENT
+    DROP_EVENT = (
+        "drop-event"  # an order's event never reaches the stream; its occasion has the method EVENT
+    )
 
 
 EVENT = "EVENT"
