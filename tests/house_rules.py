@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
-    0: "model messages money calendar calendar_table config exits",
+    0: "model messages money calendar calendar_table config exits sources",
     1: "orders positions question risk accounting reconcile market_guard strategies venue wire",
-    2: "execution state reports",
-    3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build credentials",
-    4: "supervisor executor worker inbox mailbox outbox tape",
-    5: "live backtest scenarios simulation",
+    2: "execution state reports movements corrections",
+    3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build credentials heartbeat systemd",
+    4: "supervisor executor worker inbox mailbox outbox doubt tape",
+    5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",
 }
 PURE_FLOOR_MAX = 2
@@ -53,7 +53,7 @@ ORDER_PATH = frozenset("worker executor execution orders positions risk".split()
 ORDER_PATH_LINES_MAX = 1_500
 TRADER_CODE_LINES_MAX = 15_000
 FILE_LINES_MAX = 400
-LONG_FILES = {"trader.messages": 600}  # the closed unions of words: one list, read as one
+LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
 FUNCTION_LINES_MAX = 70
 
 PACKAGE_OF = {"sqlite_utils": "sqlite-utils", "trio_websocket": "trio-websocket"}

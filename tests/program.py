@@ -126,7 +126,8 @@ class Folder:
             held[one["symbol"]] = held.get(one["symbol"], Decimal(0)) + quantity
             cash -= quantity * Decimal(one["price"])
         charged = [
-            Decimal(json.loads(str(row))["amount"]) for (row,) in self.theirs("SELECT fee FROM fees")
+            Decimal(json.loads(str(row))["amount"])
+            for (row,) in self.theirs("SELECT fee FROM fees")
         ]
         cash -= sum(charged) + Decimal(account["accrued_fees"])
         return cash, {symbol: quantity for symbol, quantity in held.items() if quantity}

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import TypeVar
 
 import trio
+from msgspec import Struct
 from trio.testing import wait_all_tasks_blocked
 
 from trader.brokers.direct import DirectBroker, DirectFeed
@@ -13,7 +15,7 @@ from trader.clock import FreePace, SettledPace
 from trader.config import Config, Limits
 from trader.journal.memory import MemoryJournal
 from trader.live.assembly import Identity, Listeners, assembled
-from trader.messages import Entry, Event, Input
+from trader.messages import Entry, Input
 from trader.model import MINUTE_NS, AccountId, Bar, Order, Quote, Symbol
 from trader.ports import Batch, Journal, Pace
 from trader.state import ExecutionState
@@ -32,6 +34,9 @@ LIMITS = Limits(
 )
 
 
+Kind = TypeVar("Kind", bound=Struct)
+
+
 class KeptJournal(MemoryJournal):
     """A journal that also remembers how its entries came: batch by batch."""
 
@@ -47,11 +52,12 @@ class KeptJournal(MemoryJournal):
     def committed(self) -> list[Entry]:
         return [entry for batch in self.batches for entry in batch.entries]
 
-    def events(self, kind: type[Event]) -> list[Event]:
-        return [event for entry in self.committed for event in entry.events if type(event) is kind]
+    def events(self, kind: type[Kind]) -> list[Kind]:
+        told = (event for entry in self.committed for event in entry.events)
+        return [event for event in told if isinstance(event, kind)]
 
-    def inputs(self, kind: type[Input]) -> list[Input]:
-        return [entry.input for entry in self.committed if type(entry.input) is kind]
+    def inputs(self, kind: type[Kind]) -> list[Kind]:
+        return [entry.input for entry in self.committed if isinstance(entry.input, kind)]
 
 
 def quote_at(symbol: str, at_ns: int) -> Quote:

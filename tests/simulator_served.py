@@ -15,6 +15,7 @@ from trader.model import MINUTE_NS, Bar, Quote, Symbol
 from trader.simulator.application import build_application
 from trader.simulator.broker import Keys, SimulatedBroker
 from trader.simulator.faults import FaultRule
+from trader.simulator.scheduled import ScheduledEvent
 from trader.simulator.server import serve
 
 JD, GS = Symbol("JD"), Symbol("GS")
@@ -171,6 +172,16 @@ async def hear(connection: WebSocketConnection) -> JsonObject:
     return msgspec.json.decode(await connection.get_message(), type=JsonObject)
 
 
+async def hear_kinds(connection: WebSocketConnection, count: int) -> list[str]:
+    """The events of the next trade updates."""
+    return [str((await hear_update(connection))["event"]) for _ in range(count)]
+
+
+async def hear_update(connection: WebSocketConnection) -> JsonObject:
+    """The content of the next trade update."""
+    return msgspec.convert((await hear(connection))["data"], JsonObject)
+
+
 async def hear_data(connection: WebSocketConnection) -> list[JsonObject]:
     return msgspec.json.decode(await connection.get_message(), type=list[JsonObject])
 
@@ -180,6 +191,7 @@ async def served(
     *,
     path: Path | None = None,
     faults: tuple[FaultRule, ...] = (),
+    events: tuple[ScheduledEvent, ...] = (),
     requests_per_minute: int | None = None,
     date: str = MONDAY,
     first_instant: bool = True,
@@ -194,6 +206,7 @@ async def served(
         path=path,
         assets=(Symbol("IBM"),),
         faults=faults,
+        events=events,
         requests_per_minute=requests_per_minute,
         on_frame=lambda kind, count: frames.extend([kind] * count),
         on_stream=lambda kind, connected: streams.append((kind, connected)),

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.config import Fees
-from trader.messages import Event, ExecutionBooked, OpeningBooked, RequestAccepted
+from trader.messages import BooksMoved, Event, ExecutionBooked, OpeningBooked, RequestAccepted
 from trader.model import Side
 from trader.money import ZERO, plain, rounded_up
 
@@ -22,10 +22,14 @@ USD = "USD"
 class Books(Struct, frozen=True, kw_only=True):
     """The account's money: cash includes what is reserved for open buys; realized is net of fees.
 
-    bought and sold are the sums of notional, for the identity cash = opening - bought + sold - fees.
+    bought and sold are the sums of our executions' notional, other all cash that moved without one (dividends,
+    deposits, busts, adjustments): cash = opening - bought + sold - fees + other. deposits are what the account's owner
+    brought or took since, in shares too: cash + cost of what is held = opening + deposits + realized.
     """
 
     opening: Decimal = ZERO
+    deposits: Decimal = ZERO
+    other: Decimal = ZERO
     cash: Decimal = ZERO
     reserved: Decimal = ZERO
     bought: Decimal = ZERO
@@ -84,6 +88,24 @@ def booked(books: Books, event: ExecutionBooked) -> Books:
     )
 
 
+def moved(books: Books, event: BooksMoved) -> Books:
+    """The books after something that was no execution of ours."""
+    assert event.cash + event.cost == event.deposit + event.realized, "every movement balances"
+    return replace(
+        books,
+        cash=plain(books.cash + event.cash),
+        other=plain(books.other + event.cash + event.fees),
+        deposits=plain(books.deposits + event.deposit),
+        fees=plain(books.fees + event.fees),
+        realized=plain(books.realized + event.realized),
+    )
+
+
+def cash_explained(books: Books) -> Decimal:
+    """The cash that follows from everything that moved it; any difference to books.cash is a bug."""
+    return plain(books.opening - books.bought + books.sold - books.fees + books.other)
+
+
 def postings_of(event: Event) -> Sequence[Posting]:
     """What an event moves between accounts; nothing for one that moves no money and no shares.
 
@@ -96,6 +118,8 @@ def postings_of(event: Event) -> Sequence[Posting]:
             return _transfer("cash", "cash:reserved", USD, event.order.reserved)
         case ExecutionBooked():
             return _fill_postings(event)
+        case BooksMoved():
+            return _movement_postings(event)
         case _:
             return ()
 
@@ -109,6 +133,23 @@ def _transfer(source: str, target: str, instrument: str, amount: Decimal) -> tup
     return (
         Posting(account=source, instrument=instrument, amount=plain(-amount)),
         Posting(account=target, instrument=instrument, amount=plain(amount)),
+    )
+
+
+def _movement_postings(event: BooksMoved) -> tuple[Posting, ...]:
+    legs = [
+        ("cash", USD, event.cash),
+        (f"position:{event.symbol}", USD, event.cost),
+        ("fees", USD, event.fees),
+        ("equity:deposits", USD, -event.deposit),
+        ("realized", USD, -(event.realized + event.fees)),
+        (f"position:{event.symbol}", event.symbol or USD, event.quantity),
+        (f"market:{event.symbol}", event.symbol or USD, -event.quantity),
+    ]
+    return tuple(
+        Posting(account=account, instrument=instrument, amount=plain(amount))
+        for account, instrument, amount in legs
+        if amount
     )
 
 

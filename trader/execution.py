@@ -5,13 +5,17 @@ because there is no await here at all: the check, the reservation and the intent
 """
 
 import hashlib
-from decimal import Decimal
 from typing import assert_never
 
 from msgspec.structs import replace
 
-from trader import reports, risk
+from trader import corrections, movements, reports, risk
+from trader.evolve import evolve, evolve_entry, fold
+from trader.inquiry import client_order_id, question_of, unsound
 from trader.messages import (
+    Acceptance,
+    Activity,
+    Adoption,
     Alarmed,
     Boot,
     BrakeTripped,
@@ -23,6 +27,7 @@ from trader.messages import (
     DenyReason,
     DuplicateBlocked,
     Event,
+    ExecutionCorrected,
     Gate,
     GateMoved,
     GateReport,
@@ -35,8 +40,10 @@ from trader.messages import (
     Noted,
     OrderReport,
     OrderRequest,
+    Released,
     RequestAccepted,
     RequestDenied,
+    Resolution,
     Resumed,
     SendOutcome,
     SendStarted,
@@ -48,18 +55,19 @@ from trader.messages import (
 )
 from trader.model import (
     ENTRY_PURPOSES,
-    MINUTE_NS,
     ClientOrderId,
     Order,
     OrderState,
     Side,
+    Symbol,
 )
-from trader.money import MILL, ONE, ZERO, plain, price_of, rounded, rounded_down, rounded_up, share
-from trader.positions import Position
-from trader.question import Denial, Question, Standing
-from trader.state import ALL_SYMBOLS, ExecutionState, evolve, evolve_entry, fold
+from trader.money import ZERO, plain
+from trader.question import Denial, Question
+from trader.state import ALL_SYMBOLS, ExecutionState
 
-__all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold"]
+WORKER_FAILURES_ALARMED = 3  # of one worker in one life
+
+__all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "question_of"]
 
 
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
@@ -79,6 +87,16 @@ def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return reports.on_lookup_missed(state, heard)
         case Statement():
             return reports.on_statement(state, heard)
+        case Activity():
+            return movements.on_activity(state, heard)
+        case Adoption():
+            return movements.on_adoption(state, heard)
+        case Acceptance():
+            return reports.on_acceptance(state, heard)
+        case ExecutionCorrected():
+            return corrections.on_correction(state, heard)
+        case Resolution():
+            return corrections.on_resolution(state, heard)
         case Clock():
             return _on_clock(state, heard)
         case GateReport():
@@ -98,13 +116,6 @@ def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
 # ---------------------------------------------------------------------------------------------- requests
 
 
-def client_order_id(request: OrderRequest) -> ClientOrderId:
-    """The one id of a decision's order: FIX 11, at most 48 characters, a function of the decision alone."""
-    return ClientOrderId(
-        f"trd-{request.symbol}-{request.side.value[0]}-{request.decision_key[:24]}"
-    )
-
-
 def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ...]:
     digest = _digest(request)
     first_told = state.telling(request.request_id)
@@ -113,10 +124,10 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
     if first_told is not None:
         conflict = Denial(reason=DenyReason.REQUEST_ID_CONFLICT, numbers={"first": first_told})
         return (_denied(request, digest, None, conflict),)
-    unsound = _unsound(request)
-    if unsound is not None:
-        return (_denied(request, digest, None, unsound),)
-    question = _question(state, request)
+    objection = unsound(request)
+    if objection is not None:
+        return (_denied(request, digest, None, objection),)
+    question = question_of(state, request)
     blocked = risk.duplicate(question)
     if blocked is not None:
         blocking, blocked_by = blocked
@@ -145,18 +156,6 @@ def _digest(request: OrderRequest) -> str:
     return hashlib.blake2b(encode(told), digest_size=8).hexdigest()
 
 
-def _unsound(request: OrderRequest) -> Denial | None:
-    """Numbers that no arithmetic may see."""
-    size, price = request.size.amount, request.limit_price
-    if not (size.is_finite() and size.copy_abs() <= risk.AMOUNT_MAX and size == rounded(size)):
-        return Denial(reason=DenyReason.QUANTITY, numbers={"size": str(size)[:40]})
-    if price is not None and not (
-        price.is_finite() and ZERO < price <= risk.PRICE_MAX and price == rounded(price, MILL)
-    ):
-        return Denial(reason=DenyReason.PRICE_TICK, numbers={"price": str(price)[:40]})
-    return None
-
-
 def _denied(
     request: OrderRequest, digest: str, question: Question | None, denial: Denial
 ) -> RequestDenied:
@@ -173,90 +172,6 @@ def _denied(
         limit_price=plain(price) if question is not None and price is not None else None,
         reason=denial.reason,
         numbers=denial.numbers,
-    )
-
-
-def _question(state: ExecutionState, request: OrderRequest) -> Question:
-    position = state.position(request.symbol)
-    reserve_price = _reserve_price(state, request)
-    entry = state.orders[position.entries[0]] if position.entries else None
-    opposite = position.exits if risk.is_entry(request) else position.entries
-    return Question(
-        request=request,
-        quantity=_quantity(state, request, position, reserve_price),
-        reserve_price=reserve_price,
-        position=position,
-        live_entry=entry,
-        decision_known=client_order_id(request) in state.used,
-        standing=_standing(state, request),
-        limits=state.limits,
-        cash_free=state.books.cash_free,
-        equity=state.equity,
-        exposure=state.positions_value + state.books.reserved,
-        entries_open=state.entries_open,
-        entries_minute=sum(1 for one in state.entries_ns if one > state.at_ns - MINUTE_NS),
-        equity_session=state.equity_session,
-        equity_peak=state.equity_peak,
-        opposite_orders=tuple(state.orders[one] for one in opposite),
-        quantity_sellable=_quantity_sellable(state, position),
-    )
-
-
-def _reserve_price(state: ExecutionState, request: OrderRequest) -> Decimal:
-    """The limit, or for a market order the far side of the quote at the end of the collar."""
-    if request.limit_price is not None:
-        return request.limit_price
-    if request.quote is None:
-        return ZERO
-    far = request.quote.ask if request.side is Side.BUY else request.quote.bid
-    return rounded_up(price_of(far) * (ONE + state.limits.price_deviation_max))
-
-
-def _quantity(
-    state: ExecutionState, request: OrderRequest, position: Position, price: Decimal
-) -> Decimal:
-    """Shares wanted, rounded down to whole ones where dollars were stated; may be nothing, or not whole."""
-    amount = request.size.amount
-    match request.size.unit:
-        case "shares":
-            return plain(amount)
-        case "target" if risk.is_entry(request):
-            return plain(amount - position.quantity - position.quantity_pending_buy)
-        case "target":
-            return plain(_quantity_sellable(state, position) - amount)
-        case "notional" if price:
-            return rounded_down(share(amount, ONE, price), ONE)
-        case "equity" if price:
-            return rounded_down(share(amount * state.equity, ONE, price), ONE)
-        case _:
-            return ZERO
-
-
-def _quantity_sellable(state: ExecutionState, position: Position) -> Decimal:
-    """Where the broker's books differ from ours, the smaller holding counts."""
-    theirs = state.differing.get(position.symbol)
-    if theirs is None:
-        return position.quantity_sellable
-    return min(position.quantity, theirs) - position.quantity_pending_sell
-
-
-def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
-    symbol = request.symbol
-    quarantined = state.quarantined.get(symbol) or state.quarantined.get(ALL_SYMBOLS) or ""
-    brakes = (
-        tuple(sorted(one for one, where in state.brakes if where in {symbol, ALL_SYMBOLS}))
-        if state.brakes
-        else ()
-    )
-    return Standing(
-        at_ns=state.at_ns,
-        phase=state.phase,
-        gates_closed=state.gates_closed,
-        is_tradable=symbol in state.symbols,
-        is_warming_up=bool(state.workers_cold.get(symbol)),
-        halted=state.halted,
-        quarantined=quarantined,
-        brakes=brakes,
     )
 
 
@@ -310,6 +225,8 @@ def _on_gate(state: ExecutionState, report: GateReport) -> tuple[Event, ...]:
         not report.is_open and closed.get(report.gate) != report.reason
     ):
         events.append(GateMoved(gate=report.gate, is_open=report.is_open, reason=report.reason))
+        if report.gate is Gate.FRESH_CODE and not report.is_open:
+            events.append(Alarmed(alarm="stale_code", symbol=None, message=report.reason))
     if report.gate is Gate.TRADING_STREAM and not report.is_open and Gate.RECONCILED not in closed:
         # What the broker reports meanwhile is replayed by nobody: agree again first.
         events.append(GateMoved(gate=Gate.RECONCILED, is_open=False, reason=report.reason))
@@ -320,11 +237,13 @@ def _on_worker(state: ExecutionState, report: WorkerReport) -> tuple[Event, ...]
     is_cold = report.worker in state.workers_cold.get(report.symbol, ())
     if report.ready is not is_cold and not report.reason:
         return ()
-    return (
-        WorkerMoved(
-            worker=report.worker, symbol=report.symbol, ready=report.ready, reason=report.reason
-        ),
+    moved = WorkerMoved(
+        worker=report.worker, symbol=report.symbol, ready=report.ready, reason=report.reason
     )
+    if report.failures != WORKER_FAILURES_ALARMED:
+        return (moved,)
+    what = f"worker {report.worker} has failed {report.failures} times"
+    return (moved, Alarmed(alarm="worker_failing", symbol=report.symbol, message=what))
 
 
 def _on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
@@ -342,6 +261,11 @@ def _on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
             return tuple(_cancel(state.orders[one], command.reason) for one in live)
         case "cancel" if (order := state.orders.get(ClientOrderId(command.subject))) is not None:
             return (_cancel(order, command.reason),) if _can_cancel(order) else ()
+        case "release" if command.subject in state.quarantined:
+            symbol = None if command.subject == ALL_SYMBOLS else Symbol(command.subject)
+            return (Released(symbol=symbol, who=command.who, reason=command.reason),)
+        case "bypass":
+            return (Noted(subject="bypass", message=f"{command.subject}: {command.reason}"),)
         case _:
             return (Noted(subject=command.verb, message=f"no such thing: {command.subject}"),)
 

@@ -6,16 +6,21 @@ import trio
 from msgspec.structs import replace
 
 from trader.messages import (
+    Acceptance,
+    Activity,
+    Adoption,
     Boot,
     CancelOutcome,
     Clock,
     Command,
+    ExecutionCorrected,
     GateReport,
     Input,
     LifeEnd,
     LookupMissed,
     OrderReport,
     OrderRequest,
+    Resolution,
     SendOutcome,
     SendStarted,
     Statement,
@@ -90,7 +95,7 @@ def _rank(heard: Input) -> tuple[int, int, str, int, str]:
     match heard:
         case Boot():
             return (0, 0, "", 0, "")
-        case Command() | GateReport() | WorkerReport():
+        case Command() | GateReport() | WorkerReport() | Resolution() | Adoption() | Acceptance():
             return (0, 1, "", 0, "")  # as they came: sorting is stable
         case SendStarted():
             return (1, 0, heard.client_order_id, 0, "")
@@ -98,8 +103,12 @@ def _rank(heard: Input) -> tuple[int, int, str, int, str]:
             return (1, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
         case SendOutcome() | CancelOutcome() | LookupMissed():
             return (1, 0, heard.client_order_id, 1, "~")
+        case ExecutionCorrected():
+            return (1, 1, heard.client_order_id, heard.at_ns, heard.execution_id)
+        case Activity():
+            return (1, 2, "", heard.at_ns, heard.activity_id)
         case Statement():
-            return (1, 1, "", 0, "")
+            return (1, 3, "", 0, "")
         case Clock():
             return (2, heard.at_ns, "", 0, "")
         case OrderRequest():

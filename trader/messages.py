@@ -17,6 +17,7 @@ from trader.model import (
     ClientOrderId,
     DecisionKey,
     Execution,
+    ExecutionId,
     Order,
     OrderState,
     OrderType,
@@ -185,9 +186,9 @@ class LookupMissed(Struct, frozen=True, kw_only=True, tag="lookup_missed"):
 
 
 class Statement(Struct, frozen=True, kw_only=True, tag="statement"):
-    """The broker's cash, holdings and open orders, fetched whole; the reports of its orders were heard before it.
+    """The broker's cash, holdings and open orders, fetched whole; its orders and activities were heard before it.
 
-    cash is net of the fees the broker has accrued but not yet charged.
+    cash is what the broker has on its books: fees that it will charge at the day's end are still in it.
     """
 
     at_ns: int
@@ -195,7 +196,78 @@ class Statement(Struct, frozen=True, kw_only=True, tag="statement"):
     cash: Decimal
     positions: dict[Symbol, Decimal]
     open_orders: dict[ClientOrderId, Symbol]
+    costs: dict[Symbol, Decimal] = {}  # dollars paid for what is held, as the broker has it
     attempts: int = 1  # the executor waits for a second look before it calls a difference one
+
+
+class Activity(Struct, frozen=True, kw_only=True, tag="activity"):
+    """What moved the account without a trade: a fee, dividend, interest, deposit, withdrawal, split.
+
+    kind is the broker's word; amount the change of cash in dollars, quantity the change of shares of `symbol`.
+    session is the trading day it is about.
+    """
+
+    activity_id: str
+    kind: str
+    at_ns: int
+    session: str
+    amount: Decimal
+    symbol: Symbol | None = None
+    quantity: Decimal = ZERO
+    description: str = ""
+
+
+class ExecutionCorrected(Struct, frozen=True, kw_only=True, tag="execution_corrected"):
+    """The broker takes an execution back (a bust), or puts another in its place (a correction)."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    execution_id: ExecutionId
+    replacement: Execution | None
+    at_ns: int
+    reason: str = ""
+
+
+class Resolution(Struct, frozen=True, kw_only=True, tag="resolution"):
+    """A person says what became of an order that nobody else can tell.
+
+    outcome: 'filled', 'canceled', 'rejected' or 'never-sent'; quantity and price are of the fill.
+    """
+
+    command_id: str
+    client_order_id: ClientOrderId
+    outcome: str
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    who: str
+    reason: str
+
+
+class Adoption(Struct, frozen=True, kw_only=True, tag="adoption"):
+    """A person takes a holding that was there before us into the books.
+
+    treatment 'trade': it becomes an ordinary position of `strategy`; 'hands-off': it counts, and is never touched.
+    cost is the broker's, in dollars for all of it.
+    """
+
+    command_id: str
+    symbol: Symbol
+    treatment: str
+    quantity: Decimal
+    cost: Decimal
+    strategy: StrategyName | None
+    who: str
+    reason: str
+
+
+class Acceptance(Struct, frozen=True, kw_only=True, tag="acceptance"):
+    """A person takes one side of every difference with this statement: 'broker' adjusts our books, 'ours' doesn't."""
+
+    command_id: str
+    side: str
+    statement: Statement
+    who: str
+    reason: str
 
 
 class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
@@ -237,10 +309,15 @@ class WorkerReport(Struct, frozen=True, kw_only=True, tag="worker"):
     symbol: Symbol
     ready: bool
     reason: str = ""
+    failures: int = 0  # of this worker in this life
 
 
 class Command(Struct, frozen=True, kw_only=True, tag="command"):
-    """What a person wants: verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries')."""
+    """What a person wants.
+
+    verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries'), 'release' (subject: a quarantined symbol,
+    or '*'), 'bypass' (subject: a check of the start).
+    """
 
     command_id: str
     verb: str
@@ -264,6 +341,11 @@ Input = (
     | CancelOutcome
     | LookupMissed
     | Statement
+    | Activity
+    | ExecutionCorrected
+    | Resolution
+    | Adoption
+    | Acceptance
     | Clock
     | Boot
     | GateReport
@@ -323,6 +405,7 @@ class OrderChanged(Struct, frozen=True, kw_only=True, tag="order_changed"):
     quantity_reported: Decimal
     final_reported: OrderState | None
     cancel_requested: bool
+    reserved: Decimal  # of cash, from now on
     reason: str
     at_ns: int
 
@@ -406,6 +489,38 @@ class OpeningBooked(Struct, frozen=True, kw_only=True, tag="opening_booked"):
     cash: Decimal
 
 
+class BooksMoved(Struct, frozen=True, kw_only=True, tag="books_moved"):
+    """The books changed without an order of ours being executed; always cash + cost = deposit + realized.
+
+    kind: 'activity', 'before_opening' (known, not booked), 'adoption', 'hands_off', 'hand_trade', 'adjustment', 'bust'.
+    reference: the activity's, command's or execution's id, booked once. charged: the session whose accrued fees
+    this charge settles. A bust names its order, and takes `quantity` back from what it had filled.
+    """
+
+    kind: str
+    reference: str
+    symbol: Symbol | None
+    cash: Decimal
+    quantity: Decimal
+    cost: Decimal
+    realized: Decimal
+    fees: Decimal
+    deposit: Decimal
+    description: str
+    strategy: StrategyName | None = None
+    charged: str = ""
+    client_order_id: ClientOrderId | None = None
+    reserved: Decimal = ZERO  # of cash by that order, from now on
+
+
+class Released(Struct, frozen=True, kw_only=True, tag="released"):
+    """A quarantine (symbol None: the one on everything) is over, because a person said so."""
+
+    symbol: Symbol | None
+    who: str
+    reason: str
+
+
 class StatementCompared(Struct, frozen=True, kw_only=True, tag="statement_compared"):
     """The broker's statement was held against our books; where they differ, DifferenceFound says on what."""
 
@@ -430,6 +545,7 @@ class Quarantined(Struct, frozen=True, kw_only=True, tag="quarantined"):
     symbol: Symbol | None
     reason: str
     raw: str
+    reference: str = ""  # of a foreign order, so that it is recorded once
 
 
 class Alarmed(Struct, frozen=True, kw_only=True, tag="alarmed"):
@@ -499,6 +615,8 @@ Event = (
     | LifeBegan
     | LifeEnded
     | OpeningBooked
+    | BooksMoved
+    | Released
     | StatementCompared
     | DifferenceFound
     | Quarantined

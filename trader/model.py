@@ -155,7 +155,7 @@ class Order(Struct, frozen=True, kw_only=True):
     reserved: Decimal = ZERO  # of cash, still held for what is left of a buy
     quantity_reported: Decimal = ZERO
     final_reported: OrderState | None = None
-    executions: tuple["Execution", ...] = ()  # booked
+    executions: tuple["BookedExecution", ...] = ()
     cancel_requested: bool = False
     lookups: int = 0  # questions about it that did not settle it
     lookup_open: bool = False  # one is under way
@@ -181,6 +181,17 @@ class Execution(Struct, frozen=True, kw_only=True):
     price: Decimal
     quantity_cumulative: Decimal
     at_ns: int
+
+
+class BookedExecution(Struct, frozen=True, kw_only=True):
+    """An execution with what it did to the books, so that it can be taken back exactly."""
+
+    execution: Execution
+    notional: Decimal
+    fees: Decimal
+    cost: Decimal
+    realized: Decimal
+    is_busted: bool = False
 
 
 FINAL_STATES = frozenset(

@@ -18,7 +18,15 @@ from enum import Enum, StrEnum
 from msgspec.structs import replace
 
 from trader.messages import Claim
-from trader.model import FINAL_STATES, BrokerOrderId, Execution, Order, OrderState, Side
+from trader.model import (
+    FINAL_STATES,
+    BookedExecution,
+    BrokerOrderId,
+    Execution,
+    Order,
+    OrderState,
+    Side,
+)
 from trader.money import ZERO, plain
 
 
@@ -173,8 +181,11 @@ def is_unexplained(order: Order) -> bool:
 def knows(order: Order, execution: Execution) -> bool:
     """This execution is booked: by its id, or by the cumulative quantity that only one execution can end at."""
     return any(
-        known.execution_id == execution.execution_id
-        or known.quantity_cumulative == execution.quantity_cumulative
+        known.execution.execution_id == execution.execution_id
+        or (
+            not known.is_busted
+            and known.execution.quantity_cumulative == execution.quantity_cumulative
+        )
         for known in order.executions
     )
 
@@ -184,23 +195,48 @@ def contradicts(order: Order, execution: Execution) -> bool:
     told = (execution.quantity, execution.price, execution.quantity_cumulative)
     return any(
         (known.quantity, known.price, known.quantity_cumulative) != told
-        for known in order.executions
+        for known in (one.execution for one in order.executions)
         if known.execution_id == execution.execution_id
     )
 
 
-def booked(order: Order, execution: Execution, fees: Decimal, released: Decimal) -> Order:
+def booked(order: Order, done: BookedExecution, released: Decimal) -> Order:
     """The order's amounts with one more execution in them; its state is after_execution's to say."""
+    execution = done.execution
     filled = plain(order.quantity_filled + execution.quantity)
     return replace(
         order,
         quantity_filled=filled,
-        notional_filled=plain(order.notional_filled + execution.quantity * execution.price),
-        fees=plain(order.fees + fees),
+        notional_filled=plain(order.notional_filled + done.notional),
+        fees=plain(order.fees + done.fees),
         reserved=plain(order.reserved - released),
         quantity_reported=max(order.quantity_reported, filled, execution.quantity_cumulative),
-        executions=(*order.executions, execution),
+        executions=(*order.executions, done),
     )
+
+
+def busted(order: Order, execution_id: str) -> Order:
+    """The order's amounts without an execution that was taken back; it stays on record, so it can't come again."""
+    taken = next(one for one in order.executions if one.execution.execution_id == execution_id)
+    filled = plain(order.quantity_filled - taken.execution.quantity)
+    return replace(
+        order,
+        quantity_filled=filled,
+        quantity_reported=filled,
+        notional_filled=plain(order.notional_filled - taken.notional),
+        fees=plain(order.fees - taken.fees),
+        executions=tuple(
+            replace(one, is_busted=True) if one is taken else one for one in order.executions
+        ),
+    )
+
+
+def after_bust(order: Order) -> Order:
+    """The state by what is left filled: a filled order may trade again, one that had ended stays ended."""
+    if order.state is not OrderState.FILLED:
+        return order
+    state = OrderState.PARTIALLY_FILLED if order.quantity_filled else OrderState.NEW
+    return replace(order, state=state)
 
 
 def after_execution(order: Order) -> tuple[Order, Notice]:

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import trio
 
+from trader.doubt import Doubts
 from trader.inbox import Inbox
 from trader.messages import (
     Cancel,
@@ -28,6 +29,8 @@ INTENT_AGE_MAX_S = 10.0  # machine time from the commit to the bytes
 LOOKUP_PAUSE_FIRST_S = 0.25
 LOOKUP_PAUSE_MAX_S = 30.0
 
+ABSENT = "proven absent: two lookups, all orders and all fills since before the send miss it"
+
 LastCheck = Callable[[Order], str]
 
 
@@ -44,12 +47,14 @@ class Outbox:
         entries_open_max: int,
         last_check: LastCheck = lambda order: "",
         senders: int = 1,
+        doubts: Doubts | None = None,
     ) -> None:
         self._broker = broker
         self._inbox = inbox
         self._pace = pace
         self._last_check = last_check
         self._senders = senders
+        self._doubts = doubts or Doubts(trio.current_time())
         self._held = 0  # orders that a sender has in hand
         capacity = entries_open_max + EXITS_LIVE_MAX * symbols
         self._to_send, self._orders = trio.open_memory_channel[tuple[float, Order]](capacity)
@@ -96,11 +101,7 @@ class Outbox:
         if waited_s > INTENT_AGE_MAX_S:
             refusal = f"waited {waited_s:.0f} s to be sent"
         if refusal:
-            await self._inbox.tell(
-                SendOutcome(
-                    client_order_id=order.client_order_id, outcome="never_sent", reason=refusal
-                )
-            )
+            await self._inbox.tell(_never_sent(order, refusal))
             return
         await self._inbox.tell(SendStarted(client_order_id=order.client_order_id))
         try:
@@ -114,6 +115,8 @@ class Outbox:
             with suppress(trio.WouldBlock):  # Unheard, it is in doubt from the next start on.
                 self._inbox.tell_nowait(unknown)
             raise
+        finally:
+            self._doubts.send_ended(order, trio.current_time())
         await self._inbox.tell(answer)
 
     async def _send_cancels(self) -> None:
@@ -134,12 +137,22 @@ class Outbox:
             attempts += 1
             try:
                 answer = await self._broker.lookup(lookup.order, attempts)
+                is_proven = isinstance(answer, LookupMissed) and await self._doubts.proves_absence(
+                    lookup.order, trio.current_time(), self._broker
+                )
             except BrokerUnavailable:
                 continue
-            if isinstance(answer, LookupMissed):
+            if is_proven:
+                await self._inbox.tell(_never_sent(lookup.order, ABSENT))
+            elif isinstance(answer, LookupMissed):
                 await self._inbox.tell(answer)
             else:
+                self._doubts.found(lookup.order)
                 for report in answer:
                     await self._inbox.tell(report)
             self._pace.ended(lookup)
             return
+
+
+def _never_sent(order: Order, reason: str) -> SendOutcome:
+    return SendOutcome(client_order_id=order.client_order_id, outcome="never_sent", reason=reason)

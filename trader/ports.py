@@ -86,6 +86,13 @@ class Broker(Protocol):
         """Everything the broker knows of this order, executions included. Raises BrokerUnavailable."""
         ...
 
+    async def is_absent(self, order: Order) -> bool:
+        """A complete walk of all orders since before the send, and of all fills, knows nothing of it.
+
+        Raises BrokerUnavailable. Alone it proves nothing either: see doubt.py.
+        """
+        ...
+
     async def statement(self, since_ns: int) -> list[Input]:
         """Reports of all orders open or touched since and of their executions, then the Statement: whole.
 

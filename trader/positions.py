@@ -13,7 +13,7 @@ from immutables import Map
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.messages import ExecutionBooked
+from trader.messages import BooksMoved, ExecutionBooked
 from trader.model import (
     ENTRY_PURPOSES,
     FINAL_STATES,
@@ -43,6 +43,7 @@ class Position(Struct, frozen=True, kw_only=True):
     exits: tuple[ClientOrderId, ...] = ()
     quantity_pending_buy: Decimal = ZERO
     quantity_pending_sell: Decimal = ZERO
+    is_hands_off: bool = False  # it was there before us, counts, and is never touched
     entries_session: int = 0
     entries_filled_ns: tuple[int, ...] = ()
 
@@ -135,6 +136,24 @@ def booked(position: Position, event: ExecutionBooked) -> Position:
         quantity=plain(position.quantity + sign * event.execution.quantity),
         cost=plain(position.cost + event.cost),
         realized=plain(position.realized + event.realized),
+    )
+
+
+def moved(position: Position, event: BooksMoved) -> Position:
+    """The position after shares came or went without an execution of ours; a split's mark moves against its shares."""
+    quantity = plain(position.quantity + event.quantity)
+    is_split = bool(event.quantity) and not (event.cost or event.cash)
+    mark = position.mark
+    if is_split and quantity and position.quantity:
+        mark = int(mark * position.quantity / quantity)
+    return replace(
+        position,
+        quantity=quantity,
+        cost=plain(position.cost + event.cost),
+        realized=plain(position.realized + event.realized),
+        mark=mark,
+        strategy=event.strategy or position.strategy,
+        is_hands_off=position.is_hands_off or event.kind == "hands_off",
     )
 
 

@@ -6,8 +6,10 @@ quarantined with what was heard. Evidence moves an order, silence never does.
 
 from msgspec.structs import replace
 
-from trader import accounting, orders, positions, risk
+from trader import accounting, movements, orders, positions, risk
+from trader.evolve import evolve
 from trader.messages import (
+    Acceptance,
     Alarmed,
     Brake,
     BrakeTripped,
@@ -24,19 +26,21 @@ from trader.messages import (
     OrderChanged,
     OrderReport,
     Quarantined,
+    Released,
     SendOutcome,
     SendStarted,
     Statement,
     StatementCompared,
     encode,
 )
-from trader.model import ENTRY_PURPOSES, Execution, Order, OrderState, Symbol
+from trader.model import ENTRY_PURPOSES, Execution, Order, OrderState, Side, Symbol
 from trader.money import ZERO, plain
 from trader.orders import Notice, Trigger
-from trader.state import ALL_SYMBOLS, ExecutionState, evolve
+from trader.state import ALL_SYMBOLS, ExecutionState
 
 STATEMENT_ATTEMPTS_MAX = 3  # looks at a difference before it is called one
 RAW_CHARACTERS_MAX = 2_000
+OVER = frozenset({Claim.FILLED, Claim.CANCELED, Claim.EXPIRED, Claim.REJECTED})
 
 
 # ------------------------------------------------------------------------------------------ order reports
@@ -47,16 +51,16 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     order = state.orders.get(report.client_order_id)
     if order is None:
         return _of_no_order(state, report)
-    misfit = _misfit(order, report)
+    misfit = _misfit(state, order, report)
     if misfit:
         return _quarantine(state, order.symbol, misfit, report)
     events: list[Event] = []
     notice = Notice.QUIET
     now = order
     if report.execution is not None and not orders.knows(order, report.execution):
-        event = _execution(state, order, report.execution)
+        event = execution_booked(state, order, report.execution)
         events.append(event)
-        now = orders.booked(order, event.execution, event.fees, event.released)
+        now = evolve(state, event).orders[order.client_order_id]
         now, notice = orders.after_execution(now)
     if report.claim is Claim.FOREIGN_CHANGE:
         events.extend(
@@ -70,12 +74,13 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
         notice = max(notice, heard, settled, key=lambda one: one.value)
     events.extend(_changes(state, order, now, report))
     events.extend(_notices(order, report, notice))
+    events.extend(_beyond_reserve(order, events))
     events.extend(_brakes(state, order, events))
     events.extend(_still_unexplained(order, now, report))
     return tuple(events)
 
 
-def _misfit(order: Order, report: OrderReport) -> str:
+def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
     """Why a report can't be about this order; empty when it can."""
     if report.symbol != order.symbol or report.side is not order.side:
         return f"report says {report.side.value} {report.symbol}"
@@ -88,12 +93,15 @@ def _misfit(order: Order, report: OrderReport) -> str:
         return ""
     if execution.quantity <= 0 or execution.price <= 0:
         return f"execution of {execution.quantity} at {execution.price}"
+    if state.executed.get(execution.execution_id, order.client_order_id) != order.client_order_id:
+        return f"execution {execution.execution_id} belongs to another order"
     if orders.contradicts(order, execution):
         return f"execution {execution.execution_id} told twice, differently"
     return ""
 
 
-def _execution(state: ExecutionState, order: Order, execution: Execution) -> ExecutionBooked:
+def execution_booked(state: ExecutionState, order: Order, execution: Execution) -> ExecutionBooked:
+    """What an execution does to the books."""
     notional = plain(execution.quantity * execution.price)
     fees = accounting.fee_of(order.side, execution.quantity, notional, state.fees)
     trade = positions.traded(
@@ -127,10 +135,12 @@ def _changes(
         and not answered
     ):
         return []
-    return [_change(state, now, _found(before, report))]
+    return [order_changed(state, now, _found(before, report))]
 
 
-def _change(state: ExecutionState, now: Order, reason: str) -> OrderChanged:
+def order_changed(state: ExecutionState, now: Order, reason: str) -> OrderChanged:
+    """The event that makes an order what `now` is."""
+    now = orders.with_reserve(state.orders[now.client_order_id], now)
     return OrderChanged(
         client_order_id=now.client_order_id,
         symbol=now.symbol,
@@ -139,6 +149,7 @@ def _change(state: ExecutionState, now: Order, reason: str) -> OrderChanged:
         quantity_reported=plain(now.quantity_reported),
         final_reported=now.final_reported,
         cancel_requested=now.cancel_requested,
+        reserved=now.reserved,
         reason=reason,
         at_ns=state.at_ns,
     )
@@ -158,6 +169,21 @@ def _notices(order: Order, report: OrderReport, notice: Notice) -> list[Event]:
     if notice is Notice.HALT:
         events.append(_quarantined(order.symbol, what, report))
     return events
+
+
+def _beyond_reserve(order: Order, events: list[Event]) -> list[Event]:
+    """A fill that costs more than was counted on is real, and somebody hears of it."""
+    return [
+        Alarmed(
+            alarm="beyond_reserve",
+            symbol=order.symbol,
+            message=f"{order.client_order_id} filled at {event.execution.price}, reserved at {order.reserve_price}",
+        )
+        for event in events
+        if isinstance(event, ExecutionBooked)
+        and order.side is Side.BUY
+        and event.execution.price > order.reserve_price
+    ]
 
 
 def _brakes(state: ExecutionState, order: Order, events: list[Event]) -> list[Event]:
@@ -189,10 +215,11 @@ def _still_unexplained(before: Order, now: Order, report: OrderReport) -> list[E
         return []
     if before.lookup_open and report.source != "query":
         return []
-    return [_lookup(now, "the broker claims executions that have not reached us")]
+    return [lookup_wanted(now, "the broker claims executions that have not reached us")]
 
 
-def _lookup(order: Order, reason: str) -> LookupWanted:
+def lookup_wanted(order: Order, reason: str) -> LookupWanted:
+    """Ask the broker about it."""
     return LookupWanted(
         client_order_id=order.client_order_id,
         symbol=order.symbol,
@@ -204,7 +231,19 @@ def _lookup(order: Order, reason: str) -> LookupWanted:
 def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     if report.client_order_id in state.used:
         return ()  # One of ours that ended days ago; nothing new can be read off a statement.
-    return _quarantine(state, report.symbol, "an order that this program did not send", report)
+    if state.position(report.symbol).is_hands_off:
+        return movements.on_hand_trade(state, report)
+    if not state.is_opened and report.claim in OVER:
+        return ()  # It was over before we came; the opening balance has it in it.
+    reference = f"foreign {report.client_order_id}"
+    if reference in state.booked:
+        return ()
+    why = f"an order that this program did not send: {report.client_order_id}"
+    raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
+    return (
+        Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
+        Alarmed(alarm="foreign_order", symbol=report.symbol, message=f"{report.symbol}: {why}"),
+    )
 
 
 def _quarantine(
@@ -229,7 +268,7 @@ def _quarantined(symbol: Symbol, why: str, report: OrderReport) -> Quarantined:
 def on_send_started(state: ExecutionState, started: SendStarted) -> tuple[Event, ...]:
     """Bytes are about to leave."""
     order = state.orders[started.client_order_id]
-    return _triggered(state, order, Trigger.SEND_STARTED, "")
+    return triggered(state, order, Trigger.SEND_STARTED, "")
 
 
 def on_send_outcome(state: ExecutionState, outcome: SendOutcome) -> tuple[Event, ...]:
@@ -237,33 +276,33 @@ def on_send_outcome(state: ExecutionState, outcome: SendOutcome) -> tuple[Event,
     order = state.orders[outcome.client_order_id]
     match outcome.outcome:
         case "never_sent":
-            return _triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
+            return triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
         case "rejected":
-            return _triggered(state, order, Trigger.REJECTED, outcome.reason)
+            return triggered(state, order, Trigger.REJECTED, outcome.reason)
         case _:
             return doubted(state, order, outcome.reason)
 
 
 def doubted(state: ExecutionState, order: Order, reason: str) -> tuple[Event, ...]:
     """Nobody knows whether the broker has it: it stays reserved and its symbol closed until there is evidence."""
-    moved = _triggered(state, order, Trigger.DOUBT, reason)
+    moved = triggered(state, order, Trigger.DOUBT, reason)
     now, _ = orders.after(order, Trigger.DOUBT)
     if now.state is not OrderState.UNKNOWN:
         return moved
-    return (*moved, _lookup(order, reason))
+    return (*moved, lookup_wanted(order, reason))
 
 
 def on_cancel_outcome(state: ExecutionState, outcome: CancelOutcome) -> tuple[Event, ...]:
     """The broker will try, says no, or did not answer; in the last two cases ask what became of the order."""
     order = state.orders[outcome.client_order_id]
     if outcome.outcome == "accepted":
-        return _triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
+        return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
     if not orders.is_live(order):
         return ()
     why = f"cancel {outcome.outcome}: {outcome.reason}"
     again = replace(order, cancel_requested=False)  # It may be asked for again.
-    events: list[Event] = [_change(state, again, why)] if order.cancel_requested else []
-    return (*events, _lookup(order, why)) if not order.lookup_open else tuple(events)
+    events: list[Event] = [order_changed(state, again, why)] if order.cancel_requested else []
+    return (*events, lookup_wanted(order, why)) if not order.lookup_open else tuple(events)
 
 
 def on_lookup_missed(state: ExecutionState, missed: LookupMissed) -> tuple[Event, ...]:
@@ -271,18 +310,19 @@ def on_lookup_missed(state: ExecutionState, missed: LookupMissed) -> tuple[Event
     order = state.orders.get(missed.client_order_id)
     if order is None or not orders.is_live(order):
         return ()
-    return (_lookup(order, "the broker does not know it, or not yet"),)
+    return (lookup_wanted(order, "the broker does not know it, or not yet"),)
 
 
-def _triggered(
+def triggered(
     state: ExecutionState, order: Order, trigger: Trigger, reason: str
 ) -> tuple[Event, ...]:
+    """What follows from the order table, and who has to hear of it."""
     now, notice = orders.after(order, trigger)
     if now.state is order.state and notice is Notice.QUIET:
         return ()
     events: list[Event] = []
     if now.state is not order.state:
-        events.append(_change(state, now, reason))
+        events.append(order_changed(state, now, reason))
     if notice is not Notice.QUIET:
         what = f"{order.client_order_id} was {order.state.value}, now {trigger.value}: {reason}"
         events.append(Alarmed(alarm="order_surprise", symbol=order.symbol, message=what))
@@ -311,17 +351,31 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
     events.append(compared)
     if not differences:
         return (*events, *_opened(state))
+    if all(_is_called(state, one) for one in differences):
+        return tuple(events)  # A person knows of it; the symbols concerned are closed already.
     if statement.attempts < STATEMENT_ATTEMPTS_MAX:
         # A fill may have come between the questions: look again, and enter nothing meanwhile.
         return (*events, *_closed(state))
     return (*events, *_called(state, differences), *_opened(state))
 
 
+def on_acceptance(state: ExecutionState, acceptance: Acceptance) -> tuple[Event, ...]:
+    """A person takes one side of every difference: adjusting entries, or none; and the quarantines end."""
+    events: list[Event] = []
+    for one in _differences(state, acceptance.statement):
+        if acceptance.side == "broker":
+            events.append(movements.adjustment(state, one, acceptance))
+        events.append(Released(symbol=one.symbol, who=acceptance.who, reason=acceptance.reason))
+    return tuple(events)
+
+
 def _differences(state: ExecutionState, statement: Statement) -> list[DifferenceFound]:
     found: list[DifferenceFound] = []
-    if state.books.cash != statement.cash:
-        found.append(_difference("cash", None, state.books.cash, statement.cash))
+    if state.cash_at_broker != statement.cash:
+        found.append(_difference("cash", None, state.cash_at_broker, statement.cash))
     for symbol in sorted({*state.positions.keys(), *statement.positions}):
+        if state.position(symbol).is_hands_off:
+            continue
         ours = state.position(symbol).quantity
         theirs = statement.positions.get(symbol, ZERO)
         if ours != theirs:
@@ -339,11 +393,19 @@ def _called(state: ExecutionState, differences: list[DifferenceFound]) -> list[E
     """A difference that stayed: rows with both values, and no entries where it is."""
     events: list[Event] = list(differences)
     for one in differences:
-        why = f"{one.subject}: ours {one.ours}, the broker's {one.theirs}"
-        if state.quarantined.get(one.symbol or ALL_SYMBOLS) != why:
+        if not _is_called(state, one):
+            why = _words(one)
             events.append(Quarantined(symbol=one.symbol, reason=why, raw=""))
             events.append(Alarmed(alarm="books_differ", symbol=one.symbol, message=why))
     return events
+
+
+def _words(one: DifferenceFound) -> str:
+    return f"{one.subject}: ours {one.ours}, the broker's {one.theirs}"
+
+
+def _is_called(state: ExecutionState, one: DifferenceFound) -> bool:
+    return state.quarantined.get(one.symbol or ALL_SYMBOLS) == _words(one)
 
 
 def _opened(state: ExecutionState) -> list[Event]:
@@ -368,4 +430,4 @@ def _lost_orders(state: ExecutionState, statement: Statement) -> list[Event]:
         and order.state not in {OrderState.INTENT, OrderState.SENT}
         and not order.lookup_open
     )
-    return [_lookup(state.orders[one], "not among the broker's open orders") for one in lost]
+    return [lookup_wanted(state.orders[one], "not among the broker's open orders") for one in lost]

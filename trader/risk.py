@@ -58,7 +58,8 @@ def duplicate(question: Question) -> tuple[Blocking, str] | None:
     if live is not None:
         in_doubt = live.state is OrderState.UNKNOWN
         return Blocking.UNKNOWN_ORDER if in_doubt else Blocking.LIVE_ORDER, live.client_order_id
-    if question.position.quantity and not _is_allowed_add(question):
+    held = question.position.quantity and not question.position.is_hands_off
+    if held and not _is_allowed_add(question):
         return Blocking.POSITION, canonical(question.position.quantity)
     return None
 
@@ -137,6 +138,11 @@ def not_owner(question: Question) -> Denial | None:
     if owner is None or question.request.strategy in {owner, OPERATOR}:
         return None
     return deny(DenyReason.NOT_OWNER, owner=owner)
+
+
+def hands_off(question: Question) -> Denial | None:
+    """A holding that a person wants left alone."""
+    return deny(DenyReason.HANDS_OFF) if question.position.is_hands_off else None
 
 
 # ------------------------------------------------------------------------------------------------ limits
@@ -318,6 +324,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
     quarantined,
     unknown_symbol,
     not_owner,
+    hands_off,
     side,
     quantity,
     no_quote,
@@ -340,8 +347,8 @@ ENTRY_RULES: tuple[Rule, ...] = (
 EXIT_RULES: tuple[Rule, ...] = (
     expired,
     market_closed,
-    unknown_symbol,
     not_owner,
+    hands_off,
     side,
     would_oversell,
     quantity,

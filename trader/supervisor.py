@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import trio
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from trader import calendar
 from trader.executor import Executor, symbol_view
+from trader.heartbeat import Heart
 from trader.inbox import Inbox
 from trader.mailbox import Mailbox
 from trader.messages import (
@@ -43,6 +44,11 @@ STATEMENT_PAUSE_S = 0.5
 STATEMENT_SPAN_NS = (
     24 * 60 * MINUTE_NS
 )  # how far back orders are asked for when none of ours is older
+# No stream tells what it has lost: so the broker is asked, more often while an order of ours is alive.
+POLL_LIVE_MINUTES = 5  # of market time
+POLL_IDLE_MINUTES = 30
+POLL_S = 5.0  # of machine time, where the market runs by a clock
+STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
 SHUTDOWN_S = 1.0  # machine time for cancels to be proven
 
 
@@ -66,6 +72,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     executor: Executor
     tape: Tape
     workers: tuple[WorkerPlan, ...]
+    heart: Heart = field(default_factory=Heart)
     extended_hours: bool = False
     calendar_always: bool = False
 
@@ -104,6 +111,8 @@ class Supervisor:
             return
         self._minute = at_ns // MINUTE_NS
         state = self._parts.executor.state
+        if self._minute % (POLL_LIVE_MINUTES if _has_live(state) else POLL_IDLE_MINUTES) == 0:
+            self._want_statement()
         held = sorted(symbol for symbol, one in state.positions.items() if one.quantity)
         session = calendar.session_of(at_ns)
         await self._parts.inbox.tell(
@@ -122,10 +131,17 @@ class Supervisor:
             await self.tick(now)
             await sleep_until_ns((now // MINUTE_NS + 1) * MINUTE_NS)
 
+    async def keep_polling(self) -> None:
+        """While anything is open, ask what has become of it every few seconds of machine time, for ever."""
+        while True:
+            await trio.sleep(POLL_S)
+            if _has_live(self._parts.executor.state):
+                self._want_statement()
+
     async def compare(self) -> None:
         """Hold the books against the broker's once more; returns when the executor agrees or calls the difference."""
         told = self._parts.executor.state.statements
-        self._statement_wanted.set()
+        self._want_statement()
         await self._parts.executor.wait_until(
             lambda state: state.statements > told and not _is_unreconciled(state)
         )
@@ -170,7 +186,11 @@ class Supervisor:
     async def _hear(self, heard: Input) -> None:
         await self._parts.inbox.tell(heard)
         if isinstance(heard, GateReport) and heard.gate is Gate.TRADING_STREAM and heard.is_open:
-            self._statement_wanted.set()
+            self._want_statement()
+
+    def _want_statement(self) -> None:
+        self._parts.pace.began(self)
+        self._statement_wanted.set()
 
     async def _reconcile(self) -> None:
         """Each time the stream is up again: ask for everything, until the executor agrees or calls a difference."""
@@ -200,7 +220,8 @@ class Supervisor:
         pause_s = STATEMENT_PAUSE_S
         while True:
             try:
-                return await self._parts.broker.statement(self._since_ns())
+                with self._parts.heart.at_work("reconcile", STATEMENT_SILENT_S_MAX):
+                    return await self._parts.broker.statement(self._since_ns())
             except BrokerUnavailable:
                 await trio.sleep(pause_s)
                 pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
@@ -234,6 +255,7 @@ class Supervisor:
                         symbol=plan.symbol,
                         ready=False,
                         reason=traceback.format_exc(),
+                        failures=self.restarts[plan.name],
                     )
                 )
             finally:
@@ -261,6 +283,10 @@ class Supervisor:
             worker.warm_up(history, mailbox.view)
         await parts.inbox.tell(WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True))
         return worker
+
+
+def _has_live(state: ExecutionState) -> bool:
+    return any(one.entries or one.exits for one in state.positions.values())
 
 
 def _is_unreconciled(state: ExecutionState) -> bool:

@@ -104,7 +104,7 @@ class Worker:
             size=wish.size or POSITION_WHOLE,
             limit_price=self._limit_price(wish),
             quote=self._quote,
-            reason=wish.reason,
+            reason=wish.reason.encode(errors="replace").decode(),
         )
 
     def _limit_price(self, wish: Wish) -> Decimal | None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.own_tree import edit_unseen, planted
+from tests.own_tree import trade as trade_of
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """\
@@ -188,3 +192,34 @@ def test_without_a_python_that_will_do_one_line_says_what_to_install(
     assert ended.stderr.count("\n") == 1
     assert "Python 3.11 or newer is needed" in ended.stderr
     assert not (root / ".venv").exists()
+
+
+UNSEEN = [
+    ("trader/cli/version.py", "no commit known", "no commit KNOWN", "no commit KNOWN"),
+    ("trader/__init__.py", '"0.1.0"', '"0.9.9"', "trader 0.9.9"),
+]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the real program that has run, so that its byte-code is on disk."""
+    root = planted(tmp_path_factory.mktemp("own"))
+    for _ in range(2):
+        assert trade_of(root, "version", cwd=root).returncode == 0
+    assert list((root / "trader" / "cli" / "__pycache__").glob("version.*.pyc"))
+    return root
+
+
+@pytest.mark.parametrize(("name", "old", "new", "words"), UNSEEN, ids=lambda one: one)
+def test_an_edit_of_the_same_size_and_time_runs_and_has_another_identity(
+    own: Path, name: str, old: str, new: str, words: str
+) -> None:
+    identity = json.loads(trade_of(own, "version", "--json", cwd=own).stdout)["identity"]
+    assert words not in trade_of(own, "version", cwd=own).stdout
+    edit_unseen(own / name, old, new)
+    assert words in trade_of(own, "version", cwd=own).stdout
+    edited = json.loads(trade_of(own, "version", "--json", cwd=own).stdout)["identity"]
+    edit_unseen(own / name, new, old)
+    assert words not in trade_of(own, "version", cwd=own).stdout
+    again = json.loads(trade_of(own, "version", "--json", cwd=own).stdout)["identity"]
+    assert (again == identity, edited == identity) == (True, False)

@@ -24,6 +24,7 @@ def mutant(tmp_path: Path) -> Mutant:
     return Mutant(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_unchanged_copy_passes_so_that_red_means_something(mutant: Mutant) -> None:
     assert mutant.passes(STAMPEDE, EXECUTOR, OUTBOX, SUPERVISOR, SELF_TEST)
 
@@ -54,26 +55,52 @@ def test_without_the_duplicate_rule_and_the_self_test_a_stampede_buys_more_than_
     assert int(str(bought)) <= 3, "the limits for one symbol hold even so"
 
 
-def test_a_wrong_sign_in_the_positions_is_caught_by_the_venues_books(mutant: Mutant) -> None:
-    mutant.edit(
-        "positions.py",
-        "quantity=plain(position.quantity + sign * event.execution.quantity)",
-        "quantity=plain(position.quantity - sign * event.execution.quantity)",
-    )
-    mutant.edit(*NO_SELF_TEST)
-    mutant.edit("live/self_test.py", "PATIENCE_S = 10.0", "PATIENCE_S = 0.1")
+WRONG_SIGN = (
+    "positions.py",
+    "quantity=plain(position.quantity + sign * event.execution.quantity)",
+    "quantity=plain(position.quantity - sign * event.execution.quantity)",
+)
+IMPATIENT = ("live/self_test.py", "PATIENCE_S = 10.0", "PATIENCE_S = 0.1")
+
+
+def test_a_wrong_sign_in_the_positions_ends_the_program_before_anything_of_it_is_written(
+    mutant: Mutant,
+) -> None:
+    for edit in (WRONG_SIGN, NO_SELF_TEST, IMPATIENT):
+        mutant.edit(*edit)
+    ended = mutant.folder.run("--symbols", "JD,GS")
+    assert ended.code == 70
+    assert "and their holdings" in ended.err
+    assert mutant.folder.ours("SELECT count(*) FROM trades") == [(0,)]
+    assert mutant.folder.ours("SELECT * FROM positions WHERE quantity <> 0") == []
+
+
+def test_a_wrong_sign_that_our_own_ledger_lets_pass_is_caught_by_the_venues_books(
+    mutant: Mutant,
+) -> None:
+    for edit in (WRONG_SIGN, NO_SELF_TEST, IMPATIENT):
+        mutant.edit(*edit)
+    for checked in (
+        'assert ledger.realized == state.books.realized, "so do their profits"',
+        'assert ledger.value == state.positions_value, "and their holdings"',
+    ):
+        mutant.edit("journal/projection.py", checked, "pass")
     ended = mutant.folder.run("--symbols", "JD,GS")
     assert ended.code == 1
     proof = ended.line("proof ")
-    assert "NOT the broker's own books agree" in proof
-    assert "GS" in proof
+    assert "NOT positions = trades: GS" in proof
+    assert "NOT the broker's own books agree: GS" in proof
 
 
 PLANTED = [
     # Money that stays reserved, and symbols that are let go too early.
     (
         "a reservation is not released",
-        ("state.py", "books = accounting.reserved(books, -now.reserved)", "pass"),
+        (
+            "state.py",
+            "books = accounting.reserved(state.books, plain(now.reserved - before.reserved))",
+            "books = state.books",
+        ),
         SUPERVISOR,
     ),
     (
@@ -88,7 +115,11 @@ PLANTED = [
     ),
     (
         "a position blocks nothing",
-        ("risk.py", "if question.position.quantity and not", "if False and not"),
+        (
+            "risk.py",
+            "return Blocking.POSITION, canonical(question.position.quantity)",
+            "return None",
+        ),
         STAMPEDE,
     ),
     # Turns that are not decide, commit, act.
@@ -131,7 +162,7 @@ PLANTED = [
             "        events = decide(state, heard)\n",
             "        first = first if entries else state\n        events = decide(first, heard)\n",
         ),
-        STAMPEDE,
+        EXECUTOR,
     ),
     # Lanes that send too much, or say too little.
     (
@@ -151,33 +182,50 @@ PLANTED = [
     ),
     (
         "a question that failed is taken for an answer",
-        ("outbox.py", "except BrokerUnavailable:\n                continue", "except BrokerUnavailable:\n                return"),
+        (
+            "outbox.py",
+            "except BrokerUnavailable:\n                continue",
+            "except BrokerUnavailable:\n                return",
+        ),
         OUTBOX,
     ),
     # A nursery that forgets.
     (
         "a failed worker keeps its symbol open",
-        ("supervisor.py", "                        ready=False,\n                        reason", "                        ready=True,\n                        reason"),
+        (
+            "supervisor.py",
+            "                        ready=False,\n                        reason",
+            "                        ready=True,\n                        reason",
+        ),
         SUPERVISOR,
     ),
     (
         "a restarted worker's wishes about history are told",
-        ("worker.py", "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = bar.start_ns", "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = -1"),
+        (
+            "worker.py",
+            "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = bar.start_ns",
+            "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = -1",
+        ),
         "tests/tasks/test_worker.py",
     ),
     (
         "a statement that failed is an empty account",
-        ("supervisor.py", "            except BrokerUnavailable:\n                await trio.sleep(pause_s)", "            except BrokerUnavailable:\n                return []\n                await trio.sleep(pause_s)"),
+        (
+            "supervisor.py",
+            "except BrokerUnavailable:\n                await trio.sleep(pause_s)",
+            "except BrokerUnavailable:\n                return []",
+        ),
         SUPERVISOR,
     ),
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("edit", "test"), [(edit, test) for _, edit, test in PLANTED], ids=[name for name, *_ in PLANTED]
+    ("edit", "test"),
+    [(edit, test) for _, edit, test in PLANTED],
+    ids=[name for name, *_ in PLANTED],
 )
-def test_a_planted_mistake_is_found(
-    mutant: Mutant, edit: tuple[str, str, str], test: str
-) -> None:
+def test_a_planted_mistake_is_found(mutant: Mutant, edit: tuple[str, str, str], test: str) -> None:
     mutant.edit(*edit)
     assert not mutant.passes(test)

@@ -21,9 +21,12 @@ FILLS = (
     "SELECT client_order_id, symbol, side, quantity, price, fees, timestamp FROM trades ORDER BY id"
 )
 
-pytestmark = pytest.mark.skipif(
-    not BARS.exists(), reason="needs ../shared/market-data/minute beside the checkout"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not BARS.exists(), reason="needs ../shared/market-data/minute beside the checkout"
+    ),
+]
 
 
 def traded(path: Path) -> tuple[Folder, Ended]:
@@ -93,7 +96,6 @@ def busy_machine() -> Iterator[None]:
     busy.wait()
 
 
-@pytest.mark.slow
 def test_repeated_runs_decide_the_same(
     acceptance: tuple[Folder, Ended], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -105,7 +107,6 @@ def test_repeated_runs_decide_the_same(
         assert again.ours(FILLS) == first.ours(FILLS)
 
 
-@pytest.mark.slow
 def test_a_run_on_a_busy_machine_decides_the_same(
     acceptance: tuple[Folder, Ended], tmp_path: Path, busy_machine: None
 ) -> None:

@@ -1,6 +1,7 @@
-"""`trader run` cut off: by SIGTERM, by Ctrl-C, by kill -9, in the middle of a day; and what the next start makes of it."""
+"""`trader run` cut off in the middle of a day, by SIGTERM, Ctrl-C and kill -9; and what the next start makes of it."""
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ SPEED = ("--speed", "7800")  # a day in three seconds
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
+
+
+def is_at_or_after(hour: str, line: str) -> bool:
+    return line[:2].isdigit() and line[:2] >= hour
 
 
 def wait_for_the_rehearsal(running: Running) -> None:
@@ -81,7 +86,7 @@ def test_a_program_that_is_killed_every_hour_still_ends_its_day_with_equal_books
 ) -> None:
     for hour in ("10", "11", "12", "13"):
         with folder.started(*SPEED) as running:
-            running.wait_line(lambda line, hour=hour: line[:2].isdigit() and line[:2] >= hour)
+            running.wait_line(partial(is_at_or_after, hour))
             running.end(signal.SIGKILL)
     assert_recovered(folder, folder.run())
 

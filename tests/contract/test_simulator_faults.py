@@ -68,7 +68,7 @@ async def test_a_rule_for_one_symbol_leaves_the_others_alone() -> None:
 def test_a_rule_picks_its_requests(rule: FaultRule, failing: list[int]) -> None:
     faults = Faults([rule])
     verbs = [
-        faults.verb_for(
+        faults.rule_for(
             Occasion(
                 method="POST",
                 path="/v2/orders",

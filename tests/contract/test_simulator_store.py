@@ -109,7 +109,7 @@ async def test_a_session_that_was_cut_off_is_ended_when_another_begins(tmp_path:
     again = broker_on(path)
     again.begin_session(TUESDAY)
     assert again.venue.state.orders[resting.order_id].status == "expired"
-    assert [fee.date for fee in again.venue.state.fees] == [MONDAY]
+    assert [fee.date for fee in again.venue.state.activities] == [MONDAY]
     again.close()
 
 

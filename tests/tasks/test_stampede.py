@@ -1,4 +1,4 @@
-"""The stampede: however many tasks want a symbol in the same instant, and however they are scheduled, it is bought once."""
+"""The stampede: however many tasks want a symbol in the same instant, in whatever order, it is bought once."""
 
 from collections import Counter
 

@@ -1,9 +1,12 @@
 """Every event that moves money or shares balances, and the accounts add up to the books."""
 
 from collections import defaultdict
+from contextlib import closing
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
+from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 from hypothesis import given
@@ -15,15 +18,18 @@ from tests.plays import (
     accepted,
     again,
     as_booked,
+    boot,
     buy,
     clock,
     executed,
     filled,
+    gate,
     opened,
     report,
     sell,
     send_ended,
     sent,
+    statement,
 )
 from trader.accounting import (
     USD,
@@ -37,15 +43,18 @@ from trader.accounting import (
 )
 from trader.accounting import opened as with_opening
 from trader.config import Fees
+from trader.journal.sqlite import open_journal
 from trader.messages import (
     Claim,
     Event,
     ExecutionBooked,
+    Gate,
     OpeningBooked,
     OrderChanged,
     RequestAccepted,
 )
 from trader.model import FINAL_STATES, OrderState, Side, Symbol
+from trader.ports import Batch
 from trader.positions import Position
 
 D = Decimal
@@ -204,6 +213,22 @@ def _releases(play: Play) -> list[Posting]:
                 case _:
                     pass
     return found
+
+
+def test_an_order_that_comes_back_to_life_is_in_the_journal_with_its_reserve(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "trading_data.db"
+    play = Play() >> boot() >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
+    play >> statement() >> clock() >> buy("JD", 62, "31.95") >> sent() >> send_ended("never_sent")
+    play >> report(Claim.NEW) >> filled(20, "31.92")
+    assert play.state.books.reserved == 42 * D("31.95")
+    journal = open_journal(path, create=True, since="", inline=True)
+    journal.write(Batch(entries=tuple(play.entries), after=play.state))
+    journal.close()
+    with closing(connect(path)) as reader:
+        held = reader.execute("SELECT amount FROM posting_rows WHERE account = 'cash:reserved'")
+        assert sum(Decimal(amount) for (amount,) in held) == play.state.books.reserved
 
 
 def test_a_fill_changes_equity_by_its_fee_alone() -> None:

@@ -8,7 +8,9 @@ everything that was lost has been found, both sides must agree to the cent and t
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from itertools import groupby
 from math import ceil
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
@@ -31,6 +33,8 @@ from tests.plays import (
     SESSION,
     Line,
     Play,
+    boot,
+    buy,
     clock,
     command,
     executed,
@@ -39,8 +43,11 @@ from tests.plays import (
     quote,
     reboot,
     request,
+    sell,
     statement,
 )
+from trader.evolve import fold
+from trader.journal.sqlite import open_journal
 from trader.messages import (
     Alarmed,
     Cancel,
@@ -69,12 +76,14 @@ from trader.model import (
     ClientOrderId,
     Order,
     OrderState,
+    OrderType,
     Purpose,
     Side,
     StrategyName,
     Symbol,
 )
-from trader.state import fold
+from trader.ports import Batch
+from trader.state import ExecutionState
 
 LIMITS = replace(
     ROOMY, loss_day_max=Decimal("0.9"), drawdown_max=Decimal("0.9"), exposure_max=Decimal(4)
@@ -652,3 +661,80 @@ def test_the_core_keeps_its_promises_on_a_long_walk(seed: int) -> None:
     assert len(core.accepted) > 10
     assert len(core.heard) > 10
     core.teardown()
+
+
+# --------------------------------------------------------------------- a broker that talks nonsense
+
+
+def nonsense(play: Play, chance: Random) -> Line:
+    """Anything that can be heard about orders that exist, true or not, in any order."""
+    name = chance.choice(play.orders)
+    order = play.state.orders.get(name)
+    if order is None:
+        return clock()
+    cumulative = Decimal(chance.randrange(0, 15))
+    execution = None
+    if chance.random() < 0.6:
+        quantity, price = chance.randrange(-1, 12), chance.choice(["31.9", "0", "33.07", "0.0001"])
+        execution = executed(quantity, price, str(cumulative), f"{name}/{chance.choice('xyz')}")
+    told = OrderReport(
+        client_order_id=name,
+        broker_order_id=chance.choice(
+            [None, BrokerOrderId("B1"), BrokerOrderId("B1"), BrokerOrderId("B2")]
+        ),
+        symbol=order.symbol,
+        side=order.side if chance.random() < 0.95 else Side.SELL,
+        claim=chance.choice(sorted(Claim)),
+        quantity=chance.choice([None, order.quantity, order.quantity, Decimal(3)]),
+        quantity_cumulative=cumulative,
+        execution=execution,
+        at_ns=0,
+        source=chance.choice(["reply", "stream", "query", "activity"]),
+    )
+    outcome = chance.choice(["never_sent", "rejected", "unknown", "accepted"])
+    choices: list[Line] = [told] * 12
+    return chance.choice(
+        [
+            *choices,
+            SendStarted(client_order_id=name),
+            SendOutcome(client_order_id=name, outcome=outcome, reason=""),
+            CancelOutcome(client_order_id=name, outcome=outcome),
+            LookupMissed(client_order_id=name, attempts=0),
+            command("cancel", chance.choice([name, "entries"])),
+            command("resume"),
+            reboot,
+            clock(chance.randrange(0, 400), JD=chance.randrange(1, 400_000)),
+            statement(positions={"JD": chance.randrange(0, 20)}, attempts=chance.choice([1, 3])),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_no_nonsense_breaks_the_core_or_what_its_books_say_of_themselves(
+    seed: int, tmp_path: Path
+) -> None:
+    chance, play = Random(seed), Play()
+    play >> boot(limits=LIMITS) >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
+    play >> statement() >> clock() >> buy("JD", 10, "31.95")
+    for number in range(60):
+        exit_wish = sell("JD", chance.randrange(1, 12), None, order_type=OrderType.MARKET)
+        play >> (nonsense(play, chance) if number % 5 else exit_wish)
+        books, held = play.state.books, play.state.positions.values()
+        assert books.cash == books.opening - books.bought + books.sold - books.fees
+        cost = sum((one.cost for one in held), Decimal(0))
+        assert books.cash + cost == books.opening + books.realized
+        live = [one for one in play.state.orders.values() if one.state not in FINAL_STATES]
+        assert books.reserved == sum((one.reserved for one in live), Decimal(0))
+        assert play.state.positions_value == sum((one.value for one in held), Decimal(0))
+        assert play.state.entries_open == sum(one.side is Side.BUY for one in live)
+        for position in held:
+            buys = sum(one.quantity_leaves for one in live if one.side is Side.BUY)
+            assert position.quantity_pending_buy == buys
+    assert fold(ExecutionState(), play.entries) == play.state
+    journal = open_journal(tmp_path / "nonsense.db", create=True, since="", inline=True)
+    after = ExecutionState()
+    for _, life in groupby(play.entries, key=lambda entry: entry.epoch):
+        entries = tuple(life)
+        after = fold(after, entries)
+        journal.write(Batch(entries=entries, after=after))
+    journal.close()

@@ -46,8 +46,9 @@ from tests.plays import (
     session_began,
     worker,
 )
-from trader.execution import client_order_id, decide
+from trader.execution import decide
 from trader.executor import decided
+from trader.inquiry import client_order_id
 from trader.messages import (
     Blocking,
     Claim,

@@ -176,6 +176,7 @@ def test_an_execution_is_known_by_its_id_or_by_where_it_ends() -> None:
     once = orders.booked(some_order(), executed(20, "31.9", 20, "s1"), Decimal(0), Decimal(0))
     assert orders.knows(once, executed(20, "31.9", 20, "s1"))
     assert orders.knows(once, executed(20, "31.9", 20, "activity-7")), "the activity of the same"
+    assert orders.knows(once, executed(20, "31.9", 40, "s1"))
     assert not orders.knows(once, executed(20, "31.9", 40, "s2"))
 
 

@@ -42,6 +42,7 @@ from tests.plays import (
 from trader.accounting import Books
 from trader.executor import decided
 from trader.messages import (
+    Alarmed,
     Blocking,
     Claim,
     DenyReason,
@@ -327,6 +328,14 @@ def test_more_than_was_ordered_is_booked_and_stops_the_symbol() -> None:
     assert play.state.books.reserved == 0
 
 
+def test_a_fill_that_costs_more_than_was_reserved_is_booked_and_somebody_hears_of_it() -> None:
+    play = working() >> report(Claim.FILLED, 62, executed(62, "33", 62))
+    assert play.state.books.cash == OPENING - 62 * 33
+    assert play.state.books.reserved == 0
+    assert not play.state.quarantined, "entries stop when free cash falls below zero, not before"
+    assert any(isinstance(event, Alarmed) for event in play.events)
+
+
 # ------------------------------------------------------------------- reports that don't fit: quarantine
 
 MISFITS: dict[str, Line] = {
@@ -367,6 +376,21 @@ def test_an_execution_told_again_with_other_numbers_is_quarantined(other: Execut
     play = working() >> report(Claim.PARTIALLY_FILLED, 20, executed(20, "31.9", 20, "s-1"))
     play >> report(Claim.PARTIALLY_FILLED, 20, other)
     play << (quarantined("JD"), alarmed("quarantined"))
+
+
+def test_an_execution_of_one_order_told_of_another_is_quarantined() -> None:
+    """An execution changes the books once, whatever it is said to be about: its id is the account's."""
+    play = working() >> report(Claim.FILLED, 62, executed(62, "31.9", 62, "s-1"))
+    play >> buy("GS", 5, "901") >> report(Claim.NEW)
+    play >> report(Claim.FILLED, 5, executed(5, "900", 5, "s-1"))
+    play << (quarantined("GS"), alarmed("quarantined"))
+    assert play.state.position(Symbol("GS")).quantity == 0
+
+
+def test_every_foreign_order_of_a_symbol_is_recorded() -> None:
+    play = opened() >> foreign() >> foreign("by-hand-too")
+    assert play.events, "never dropped silently"
+    assert play.entries[-1].input == play.heard
 
 
 def foreign(name: str = "by-hand", **changes: object) -> OrderReport:
@@ -480,7 +504,7 @@ def essence(result: Result) -> dict[str, object]:
         "order fees": order.fees,
         "order reserved": order.reserved,
         "state": order.state,
-        "ends": sorted(one.quantity_cumulative for one in order.executions),
+        "executions": len(order.executions),
     }
 
 
@@ -651,6 +675,17 @@ def test_exits_sell_no_more_than_the_smaller_of_both_holdings() -> None:
     play = holding() >> statement(cash=holding().state.books.cash, positions={"JD": 30}, attempts=3)
     play >> sell("JD", 31, "31.9") << denied(DenyReason.WOULD_OVERSELL)
     play >> sell("JD", 30, "31.9") << accepted("JD", 30)
+
+
+def test_the_smaller_holding_stays_the_smaller_one_after_a_sale() -> None:
+    play = holding() >> statement(cash=holding().state.books.cash, positions={"JD": 30}, attempts=3)
+    play >> sell("JD", 30, "31.9") << accepted("JD", 30) >> filled(30, "31.9")
+    play >> sell("JD", 1, "31.9") << denied(DenyReason.WOULD_OVERSELL)
+
+
+def test_a_difference_that_is_gone_no_longer_binds_an_exit() -> None:
+    play = holding() >> statement(cash=holding().state.books.cash, positions={"JD": 30}, attempts=3)
+    play >> agreement >> sell("JD", 62, "31.9") << accepted("JD", 62)
 
 
 def test_a_live_order_that_the_broker_does_not_list_is_asked_about() -> None:

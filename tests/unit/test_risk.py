@@ -747,6 +747,12 @@ def test_exits_of_a_symbol_are_bounded() -> None:
     )
 
 
+def test_what_is_held_of_a_symbol_that_left_the_universe_can_be_sold() -> None:
+    play = bought() >> boot(2, symbols=(Symbol("GS"),))
+    play >> buy("JD", 1, "31.95") << blocked(Blocking.POSITION)
+    play >> sell("JD", 62, "31.9") << accepted("JD", 62)
+
+
 @pytest.mark.parametrize(
     ("side", "purpose"),
     [

@@ -39,6 +39,7 @@ from tests.plays import (
     statement,
     worker,
 )
+from trader.evolve import evolve, evolve_entry, fold
 from trader.executor import decided
 from trader.messages import (
     Claim,
@@ -55,7 +56,7 @@ from trader.messages import (
 )
 from trader.model import OrderState, Phase, Size, Symbol
 from trader.money import plain
-from trader.state import ExecutionState, evolve, evolve_entry, fold
+from trader.state import ExecutionState
 
 D = Decimal
 JD = Symbol("JD")

@@ -9,7 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from trader.calendar import next_session, session_on
 from trader.model import MINUTE_NS, Bar, Quote, Side, Symbol, TimeInForce
+from trader.money import ZERO
 from trader.venue import (
+    ActivityKind,
     NewOrder,
     OrderEvent,
     OrderType,
@@ -18,11 +20,18 @@ from trader.venue import (
     VenueOrder,
     VenueTerms,
 )
+from trader.venue.back_office import Undone
 
 SYMBOLS = [Symbol("JD"), Symbol("GS")]
 CASH = Decimal(3_000)
 ACCOUNT = "account-1"
 CENT = 100
+CASH_KINDS = {
+    ActivityKind.FEE: -1,
+    ActivityKind.WITHDRAWAL: -1,
+    ActivityKind.DEPOSIT: 1,
+    ActivityKind.INTEREST: 1,
+}
 
 prices = st.integers(980, 1_020)  # cents
 sizes = st.integers(0, 300)
@@ -42,6 +51,7 @@ class VenueBooks(RuleBasedStateMachine):
         self.cash = CASH
         self.shares = dict.fromkeys(SYMBOLS, Decimal(0))
         self.fees = Decimal(0)
+        self.is_amiss = False
         self.hear(self.venue.advance(self.session.open_ns))
         for symbol in SYMBOLS:
             self.quote(symbol, 999, 2, 100, 100)
@@ -145,13 +155,82 @@ class VenueBooks(RuleBasedStateMachine):
         )
         self.hear(self.venue.advance(self.venue.now_ns + MINUTE_NS, bars=[bar]))
 
+    @precondition(lambda self: self.venue.state.executions)
+    @rule(data=st.data(), cents=st.none() | prices)
+    def amend(self, data: st.DataObject, cents: int | None) -> None:
+        """A bust, or a correction of the price; what can't be done changes nothing."""
+        trades = [one for one in self.venue.state.executions if one.corrects is None]
+        trade = data.draw(st.sampled_from(trades))
+        stands = [
+            one
+            for one in self.venue.state.executions
+            if trade.execution_id in (one.execution_id, one.corrects)
+        ][-1]
+        office, saved = self.venue.back_office, self.venue.to_bytes()
+        try:
+            if cents is None:
+                events = office.bust(trade.execution_id)
+            else:
+                price = Decimal(cents).scaleb(-2)
+                events = office.correct(trade.execution_id, price=price)
+        except Undone:
+            assert self.venue.to_bytes() == saved
+            return
+        self.is_amiss = True
+        (event,) = events
+        record = event.execution
+        assert record is not None
+        sign = 1 if trade.side is Side.BUY else -1
+        old, new = stands.price, ZERO if cents is None else record.price
+        self.cash += sign * trade.quantity * (old - new)
+        self.fees += (ZERO if cents is None else record.fee) - stands.fee
+        if cents is None:
+            self.shares[trade.symbol] -= sign * trade.quantity
+        assert record.corrects == trade.execution_id
+        assert record.position_quantity == self.shares[trade.symbol]
+        self.states[event.order.order_id] = event.order
+
+    @precondition(lambda self: self.states)
+    @rule(data=st.data())
+    def fill_late(self, data: st.DataObject) -> None:
+        order_id = data.draw(st.sampled_from(sorted(self.states)))
+        try:
+            events = self.venue.back_office.fill(order_id)
+        except Undone:
+            return
+        self.is_amiss = True
+        (event,) = events
+        assert event.order.quantity_filled == event.order.quantity
+        self.book(event)
+        self.states[order_id] = event.order
+
+    @rule(kind=st.sampled_from(list(CASH_KINDS)), cents=st.integers(1, 10_000))
+    def move_cash(self, kind: ActivityKind, cents: int) -> None:
+        amount = Decimal(cents).scaleb(-2)
+        self.venue.back_office.move_cash(self.venue.account(ACCOUNT), kind, amount)
+        self.cash += CASH_KINDS[kind] * amount
+        self.is_amiss = True
+
+    @rule(symbol=st.sampled_from(SYMBOLS), factor=st.sampled_from(["2", "7", "0.5", "1.5"]))
+    def split(self, symbol: Symbol, factor: str) -> None:
+        account = self.venue.account(ACCOUNT)
+        before, shares = len(self.venue.state.activities), account.quantity(symbol)
+        self.hear(self.venue.back_office.split(symbol, Decimal(factor)))
+        assert not self.venue.open_orders(symbol)
+        for activity in self.venue.state.activities[before:]:
+            assert activity.quantity is not None
+            self.cash += activity.net_amount
+            self.shares[symbol] += activity.quantity
+        assert 0 <= shares * Decimal(factor) - account.quantity(symbol) < 1
+
     @rule()
     def end_session(self) -> None:
         assert self.session is not None
         self.hear(self.venue.advance(max(self.venue.now_ns, self.session.close_ns)))
         self.hear(self.venue.end_session(self.session.date, self.session.post_close_ns))
-        charged = [fee for fee in self.venue.state.fees if fee.date == self.session.date]
-        assert sum(fee.amount for fee in charged) == self.fees
+        charged = [fee for fee in self.venue.state.activities if fee.description.startswith("Reg")]
+        charged = [fee for fee in charged if fee.date == self.session.date]
+        assert -sum(fee.net_amount for fee in charged) == self.fees
         self.cash -= self.fees
         self.fees = Decimal(0)
         self.session = next_session(self.session.date)
@@ -185,6 +264,8 @@ class VenueBooks(RuleBasedStateMachine):
     @invariant()
     def nobody_spends_what_they_do_not_have(self) -> None:
         account = self.venue.account(ACCOUNT)
+        if self.is_amiss:
+            return
         assert account.cash - account.accrued_fees >= account.reserved
         assert account.cash >= account.accrued_fees >= 0
 

@@ -473,9 +473,9 @@ def test_fees_are_on_sells_rounded_up_by_execution_and_charged_once_at_the_end()
     assert account.buying_power == before_fees - Decimal("0.08")
     play.venue.end_session("2026-01-26", monday().post_close_ns)
     assert (account.cash, account.accrued_fees) == (before_fees - Decimal("0.08"), Decimal(0))
-    assert [fee.amount for fee in play.venue.state.fees] == [Decimal("0.08")]
+    assert [fee.net_amount for fee in play.venue.state.activities] == [Decimal("-0.08")]
     play.venue.end_session("2026-01-27", monday().post_close_ns)
-    assert len(play.venue.state.fees) == 1
+    assert len(play.venue.state.activities) == 1
 
 
 def test_the_fee_on_shares_is_capped() -> None:

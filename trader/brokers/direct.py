@@ -114,6 +114,11 @@ class DirectBroker:
         ]
         return [*executions, _report(known, None, "query")]
 
+    async def is_absent(self, order: Order) -> bool:
+        """The venue knows all its orders."""
+        await trio.lowlevel.checkpoint()
+        return self.venue.order_by_client_id(ACCOUNT, order.client_order_id) is None
+
     async def statement(self, since_ns: int) -> list[Input]:
         """Everything: the venue forgets nothing."""
         await trio.lowlevel.checkpoint()
@@ -127,7 +132,7 @@ class DirectBroker:
             Statement(
                 at_ns=self.venue.now_ns,
                 account=AccountId(f"direct:{ACCOUNT}"),
-                cash=account.cash - account.accrued_fees,
+                cash=account.cash,
                 positions={symbol: one.quantity for symbol, one in account.positions.items()},
                 open_orders={
                     ClientOrderId(order.client_order_id): order.symbol

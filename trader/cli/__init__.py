@@ -11,6 +11,8 @@ VERBS: dict[str, dict[str, str]] = {
         "run": "Trade: a simulated day, recorded bars, or a broker's account.",
         "broker": "Run the simulated broker alone, for any client.",
         "new-config": "Write a commented trader.toml.",
+        "doctor": "Is everything fit to trade with, and what mends it.",
+        "adopt": "Take into the books what the account held before.",
     },
     "Look": {
         "status": "Who runs, may it enter, what is open or in doubt.",
@@ -19,12 +21,17 @@ VERBS: dict[str, dict[str, str]] = {
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
         "logs": "The log, filtered.",
+        "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
         "version": "Which program this is.",
     },
     "Stop": {
         "halt": "Stop entering, durably.",
         "resume": "Allow entries again, with a reason.",
+    },
+    "Prove": {
+        "reconcile": "Our books against the broker's; settle a difference.",
+        "resolve": "Say what became of an order in doubt.",
     },
 }
 

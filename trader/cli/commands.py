@@ -5,13 +5,14 @@ import time
 
 from trader.calendar import iso
 from trader.cli.options import Common
+from trader.evolve import fold
 from trader.executor import decided
 from trader.exits import Mistake, StartRefused
 from trader.journal.sqlite import open_journal
 from trader.messages import Command
 from trader.model import OrderState
 from trader.ports import Batch, JournalBroken, JournalFailed
-from trader.state import ExecutionState, fold
+from trader.state import ExecutionState
 
 REASON_CHARACTERS_MAX = 200
 

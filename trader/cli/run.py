@@ -1,10 +1,9 @@
 """The verb `run`: trade a simulated day, recorded bars, or a broker's account."""
 
-import os
+import getpass
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import trio
@@ -12,9 +11,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.build import running_build
+from trader.cli.bypass import checked_start
+from trader.cli.commands import checked_reason
+from trader.cli.loopback import loopback
 from trader.cli.options import Common, common_options, config_text, read_config
+from trader.cli.visits import credentials
 from trader.config import BrokerName, Config, StrategyConfig, is_symbol, limits_missing
-from trader.credentials import Credentials, credentials_from_environment, credentials_from_file
 from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
@@ -23,12 +25,12 @@ from trader.feeds.synthetic import SyntheticMarket
 from trader.live.alpaca import LIVE, PAPER, AlpacaRun, local, run_alpaca
 from trader.live.screen import LiveScreen, PlainScreen, SilentScreen
 from trader.live.simulated import SimulatedRun, run_simulated
+from trader.live.take_over import TakeOver
 from trader.model import StrategyName, Symbol
 from trader.scenarios import play_named
 
 SPEED_DEFAULT = 780.0  # market seconds a machine second: a trading day in half a minute
 SPEED_MAX = 1_000_000.0
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -48,6 +50,9 @@ class Asked(Struct, frozen=True, kw_only=True):
     speed: str | None
     pace: str
     fresh: bool
+    take_over: bool
+    bypass: tuple[str, ...]
+    reason: str | None
 
 
 @click.command("run")
@@ -73,6 +78,11 @@ class Asked(Struct, frozen=True, kw_only=True):
     help="Each in turn, so that a day repeats itself; or a clock that waits for nobody.",
 )
 @click.option("--fresh", is_flag=True, help="Archive the simulated account and start anew.")
+@click.option("--take-over", is_flag=True, help="Take the place of a process that hangs.")
+@click.option(
+    "--bypass", multiple=True, metavar="CHECK", help="Start though this check fails; see doctor."
+)
+@click.option("--reason", metavar="TEXT", help="Why; it is kept in the journal.")
 @common_options
 def command(common: Common, /, **asked: object) -> int:
     """Trade: a simulated day, recorded bars, or a broker's account."""
@@ -80,10 +90,20 @@ def command(common: Common, /, **asked: object) -> int:
     config = _config(common, wanted)
     broker = BrokerName(wanted.broker) if wanted.broker else config.broker
     build, screen = running_build(), _screen(common)
+    passed_by = checked_start(
+        common.database,
+        build,
+        broker,
+        bypassed=wanted.bypass,
+        reason=wanted.reason,
+        screen=screen,
+    )
     if broker is BrokerName.SIMULATED:
-        code = trio.run(run_simulated, _simulated(common, wanted, config), build, screen)
+        simulated = replace(_simulated(common, wanted, config), bypasses=passed_by)
+        code = trio.run(run_simulated, simulated, build, screen)
     else:
-        code = trio.run(run_alpaca, _alpaca(common, wanted, config, broker), build, screen)
+        real = replace(_alpaca(common, wanted, config, broker), bypasses=passed_by)
+        code = trio.run(run_alpaca, real, build, screen)
     for line in closing_lines(common.database, common.log):
         screen.say(line)
     return int(code)
@@ -130,6 +150,7 @@ def _simulated(common: Common, asked: Asked, config: Config) -> SimulatedRun:
         ("--dry-run", asked.dry_run),
         ("--address", asked.address),
         ("--keys", asked.keys),
+        ("--take-over", asked.take_over),
     ):
         if given:
             raise Mistake("is for alpaca-paper and alpaca-live", where=option)
@@ -187,7 +208,7 @@ def _alpaca(common: Common, asked: Asked, config: Config, broker: BrokerName) ->
         raise Mistake("real markets have their own speed", where="--speed")
     if broker is BrokerName.ALPACA_LIVE:
         _check_live(common, asked, config)
-    address = None if asked.address is None else _loopback(asked.address)
+    address = None if asked.address is None else loopback(asked.address)
     own = LIVE if broker is BrokerName.ALPACA_LIVE else PAPER
     speed = _speed(asked.speed or "1", may_be_max=False)
     assert speed is not None, "max was not allowed"
@@ -198,11 +219,18 @@ def _alpaca(common: Common, asked: Asked, config: Config, broker: BrokerName) ->
         log=common.log,
         broker=broker,
         addresses=own if address is None else local(address),
-        credentials=_credentials(asked.keys),
+        credentials=credentials(asked.keys),
         is_local=address is not None,
         dry_run=asked.dry_run,
         speed=speed,
+        take_over=_take_over(asked),
     )
+
+
+def _take_over(asked: Asked) -> TakeOver | None:
+    if not asked.take_over:
+        return None
+    return TakeOver(who=getpass.getuser(), reason=checked_reason(asked.reason or ""))
 
 
 def _check_live(common: Common, asked: Asked, config: Config) -> None:
@@ -220,32 +248,6 @@ def _check_live(common: Common, asked: Asked, config: Config) -> None:
         raise Mistake(
             f"live needs every limit written out; missing: {', '.join(missing)}", where=where
         )
-
-
-def _loopback(address: str) -> str:
-    parts = urlsplit(address)
-    if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.path not in {"", "/"}:
-        raise Mistake(
-            f"not a server on this machine: {address!r}",
-            where="--address",
-            remedy="http://127.0.0.1:PORT, as bin/trade broker prints it",
-        )
-    return address.rstrip("/")
-
-
-def _credentials(file: str | None) -> Credentials:
-    found = (
-        credentials_from_environment(os.environ)
-        if file is None
-        else credentials_from_file(Path(file).absolute())
-    )
-    if found is None:
-        raise Mistake(
-            "there are no keys",
-            where="APCA_API_KEY_ID, APCA_API_SECRET_KEY",
-            remedy="set both, or name a file with --keys",
-        )
-    return found
 
 
 # --------------------------------------------------------------------------------------------- the end

@@ -21,7 +21,7 @@ class JournalHeld(StartRefused):
         super().__init__(
             f"in use by {holder}",
             where=str(path),
-            remedy="stop it first, or give another --database",
+            remedy="stop it first, or give another --database; one that hangs: run --take-over",
         )
         self.pid = pid
         self.since = since

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from immutables import Map
 
-from trader.messages import ClockMoved, ExecutionBooked, OrderChanged
+from trader.messages import BooksMoved, ClockMoved, ExecutionBooked, OrderChanged
 from trader.model import ENTRY_PURPOSES, ClientOrderId, Order, OrderState, Side, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR, ZERO, plain, price_of
 
@@ -90,13 +90,14 @@ class Ledger:
         self.entries = self.entries.set(order.symbol, order.decision_id)
         return before
 
-    def release(self, order: ClientOrderId) -> Decimal:
-        """An order has ended: what it still held back, in dollars."""
-        left = self.reserved.get(order)
-        if left is None:
-            return ZERO
-        self.reserved = self.reserved.delete(order)
-        return left
+    def hold(self, order: ClientOrderId, reserved: Decimal) -> Decimal:
+        """From now on the order holds this much back; returns how much less (or, negative, more) that is."""
+        before = self.reserved.get(order, ZERO)
+        if reserved:
+            self.reserved = self.reserved.set(order, reserved)
+        elif before:
+            self.reserved = self.reserved.delete(order)
+        return before - reserved
 
     def doubt(self, event: OrderChanged) -> bool:
         """Whether the order has come into doubt with this, or out of it."""
@@ -123,7 +124,22 @@ class Ledger:
         self.value += after.value - before.value
         self.held = self.held.set(event.symbol, after)
         if event.released:
-            self.reserved = self.reserved.set(order, self.reserved[order] - event.released)
+            self.hold(order, self.reserved.get(order, ZERO) - event.released)
+
+    def move(self, event: BooksMoved) -> None:
+        """The books moved without an execution of ours; a split moves the mark against the shares."""
+        self.cash += event.cash
+        self.realized += event.realized
+        self.opening += event.deposit
+        if event.symbol is None:
+            return
+        before = self.held.get(event.symbol, NOTHING)
+        quantity, mark = before.quantity + event.quantity, before.mark
+        if event.quantity and quantity and before.quantity and not (event.cost or event.cash):
+            mark = int(mark * before.quantity / quantity)
+        after = Holding(quantity=quantity, cost=before.cost + event.cost, mark=mark)
+        self.value += after.value - before.value
+        self.held = self.held.set(event.symbol, after)
 
     def mark(self, event: ClockMoved) -> None:
         """New prices of what is held."""

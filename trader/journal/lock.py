@@ -1,8 +1,12 @@
 """The kernel's lock on a journal: one process writes it, and the lock dies with that process, never before.
 
-The lock is on `<database>.lock`, a file that is never removed: whoever recreates a removed lock file would lock
+The lock is on a file beside the database that is never removed: whoever recreates a removed lock file would lock
 another inode, and two processes would both be sure to be alone. flock, not lockf: POSIX locks are lost when any
 other descriptor of the file is closed.
+
+A process that hangs keeps its lock, and nobody can take it away. So there are two files: an ordinary start holds
+the first and makes sure that nobody holds the second; whoever takes over holds either. That two processes hold one
+each is then possible, and the journal's epoch decides between them: see take_over.py.
 """
 
 import fcntl
@@ -16,24 +20,28 @@ HOLDER_BYTES_MAX = 200
 ATTEMPTS_MAX = 3  # those who only look whether it is held hold it for an instant
 ATTEMPT_PAUSE_S = 0.02
 
+Holder = tuple[int, str]  # pid and since when, as that process wrote them down
+
 
 class ProcessLock:
-    """Held from construction to `close`. Raises JournalHeld when another process has it."""
+    """Held from construction to `close`. Raises JournalHeld when another process has it.
 
-    def __init__(self, database: Path, since: str) -> None:
-        self.path = database.with_name(database.name + ".lock")
-        try:
-            self._descriptor = os.open(
-                self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
-        except OSError as error:
-            raise JournalUnusable(
-                self.path, f"can't be opened ({error.strerror})", "look at the folder's permissions"
-            ) from None
-        if not _locked(self._descriptor):
-            pid, started = _holder(os.pread(self._descriptor, HOLDER_BYTES_MAX, 0))
-            os.close(self._descriptor)
-            raise JournalHeld(database, pid, started)
+    `take_over` is for one that has it and hangs: held is then whichever file is free.
+    """
+
+    def __init__(self, database: Path, since: str, *, take_over: bool = False) -> None:
+        first, second = _files(database)
+        # Asked first: once we hold a file ourselves, the answer would be us.
+        self.taken_from = writer_of(database)
+        self.path, descriptor = first, _locked(first)
+        if take_over and descriptor is None:
+            self.path, descriptor = second, _locked(second)
+        elif not take_over and descriptor is not None and _holder_of(second) is not None:
+            os.close(descriptor)
+            descriptor = None
+        if descriptor is None:
+            raise JournalHeld(database, *(writer_of(database) or self.taken_from or (0, "")))
+        self._descriptor = descriptor
         if not self.still_ours():
             os.close(self._descriptor)
             raise JournalHeld(database, 0, "")
@@ -61,12 +69,25 @@ class ProcessLock:
             pass  # Who holds the lock is a courtesy to the reader; the lock itself stands.
 
 
-def writer_of(database: Path) -> tuple[int, str] | None:
-    """The process (pid, since) that holds the journal now; a killed one does not, whatever it left written."""
+def writer_of(database: Path) -> Holder | None:
+    """The process that holds the journal now; a killed one does not, whatever it left written.
+
+    Of two, the later: the other one was taken over, and may write nothing more.
+    """
+    holders = [holder for file in _files(database) if (holder := _holder_of(file)) is not None]
+    return max(holders, key=lambda holder: holder[1], default=None)
+
+
+def _files(database: Path) -> tuple[Path, Path]:
+    return (
+        database.with_name(database.name + ".lock"),
+        database.with_name(database.name + ".take-over.lock"),
+    )
+
+
+def _holder_of(file: Path) -> Holder | None:
     try:
-        descriptor = os.open(
-            database.with_name(database.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC
-        )
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
@@ -79,17 +100,25 @@ def writer_of(database: Path) -> tuple[int, str] | None:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(file: Path) -> int | None:
+    """The descriptor that holds the lock, None when another process does; raises JournalUnusable."""
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise JournalUnusable(
+            file, f"can't be opened ({error.strerror})", "look at the folder's permissions"
+        ) from None
     for attempt in range(ATTEMPTS_MAX):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+            return descriptor
         except BlockingIOError:
             if attempt + 1 < ATTEMPTS_MAX:
                 time.sleep(ATTEMPT_PAUSE_S)
-    return False
+    os.close(descriptor)
+    return None
 
 
-def _holder(data: bytes) -> tuple[int, str]:
+def _holder(data: bytes) -> Holder:
     pid, _, since = data.decode("ascii", "replace").strip().partition(" ")
     return (int(pid), since) if pid.isdecimal() and len(pid) < 12 else (0, "")

@@ -9,11 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from trader.accounting import Posting, postings_of, release_postings
+from trader.evolve import evolve
 from trader.journal import tables
 from trader.journal.chain import chained
 from trader.journal.ledger import Ledger
 from trader.journal.tables import Place, Row
 from trader.messages import (
+    BooksMoved,
     BrakeTripped,
     ClockMoved,
     DuplicateBlocked,
@@ -25,6 +27,7 @@ from trader.messages import (
     OpeningBooked,
     OrderChanged,
     Quarantined,
+    Released,
     RequestAccepted,
     RequestDenied,
     Resumed,
@@ -33,7 +36,7 @@ from trader.messages import (
 )
 from trader.model import FINAL_STATES, ClientOrderId, Order, Symbol
 from trader.ports import Batch
-from trader.state import ExecutionState, evolve
+from trader.state import ExecutionState
 
 
 class Draft(NamedTuple):
@@ -79,6 +82,7 @@ class Drafting:
         self.executions: list[Row] = []
         self.postings: list[Row] = []
         self.equity: list[Row] = []
+        self.movements: list[Row] = []
         self.notices: list[Row] = []
         self.orders: dict[ClientOrderId, OrderTrace] = {}
         self.symbols: set[Symbol] = set()
@@ -114,8 +118,7 @@ class Drafting:
                 trace.moved(place.sequence, event)
                 if self.ledger.doubt(event) or event.state in FINAL_STATES:
                     self.symbols.add(event.symbol)
-                if event.state in FINAL_STATES:
-                    return release_postings(self.ledger.release(event.client_order_id))
+                return release_postings(self.ledger.hold(event.client_order_id, event.reserved))
             case ExecutionBooked():
                 self._order(event.client_order_id, event.symbol)
                 self.ledger.book(event)
@@ -130,9 +133,23 @@ class Drafting:
             case OpeningBooked():
                 self.ledger.open(event.cash)
                 return postings_of(event)
+            case BooksMoved():
+                return self._moved(place, event)
             case _:
                 self._rare(place, entry.epoch, event)
         return ()
+
+    def _moved(self, place: Place, event: BooksMoved) -> Iterable[Posting]:
+        self.ledger.move(event)
+        self.movements.append(tables.movement_row(place, event))
+        self.equity.append(tables.equity_row(place, self.ledger))
+        if event.symbol is not None:
+            self.symbols.add(event.symbol)
+        if event.client_order_id is not None:
+            self._order(event.client_order_id, event.symbol or Symbol("")).is_back = True
+            held = release_postings(self.ledger.hold(event.client_order_id, event.reserved))
+            return (*postings_of(event), *held)
+        return postings_of(event)
 
     def _rare(self, place: Place, epoch: int, event: Event) -> None:
         match event:
@@ -146,8 +163,10 @@ class Drafting:
                 self.all_symbols = True
             case WorkerMoved():
                 self.symbols.add(event.symbol)
-            case Quarantined() | BrakeTripped() if event.symbol is not None:
+            case Quarantined() | BrakeTripped() | Released() if event.symbol is not None:
                 self.symbols.add(event.symbol)
+            case Released():
+                self.all_symbols = True
             case _:
                 pass
         notice = tables.notice_row(place, event)
@@ -196,6 +215,7 @@ class Projection:
             (tables.INSERT_EXECUTION, drafting.executions),
             (tables.INSERT_POSTING, drafting.postings),
             (tables.INSERT_EQUITY, drafting.equity),
+            (tables.INSERT_MOVEMENT, drafting.movements),
             (tables.INSERT_NOTICE, drafting.notices),
             (tables.UPSERT_POSITION, list(_position_rows(state, drafting))),
             (tables.UPSERT_ACCOUNT, [tables.account_row(last.sequence, drafting.head_hash, state)]),

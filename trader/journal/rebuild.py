@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
+from trader.evolve import evolve_entry
 from trader.journal.chain import GENESIS
 from trader.journal.ledger import Ledger
 from trader.journal.projection import Projection
@@ -10,7 +11,7 @@ from trader.journal.schema import TABLES, migrate
 from trader.journal.sqlite import entries_of
 from trader.messages import Boot, Entry
 from trader.ports import Batch
-from trader.state import ExecutionState, evolve_entry
+from trader.state import ExecutionState
 
 BATCH_ENTRIES = 500
 

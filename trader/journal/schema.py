@@ -108,6 +108,24 @@ TABLES: dict[str, list[str]] = {
         _amount("realized_pnl"),
         "UNIQUE (account, execution_id)",
     ],
+    "movement_rows": [
+        _integer("sequence"),
+        _integer("line"),
+        *_WHEN,
+        _text("kind"),
+        _text("reference"),
+        "symbol TEXT",
+        _amount("cash"),
+        _amount("quantity"),
+        _amount("cost"),
+        _amount("realized_pnl"),
+        _amount("fees"),
+        _amount("deposit"),
+        _text("description"),
+        "client_order_id TEXT",
+        "PRIMARY KEY (sequence, line)",
+        "UNIQUE (kind, reference)",
+    ],
     "position_rows": [
         "symbol TEXT PRIMARY KEY NOT NULL",
         "strategy TEXT",
@@ -187,11 +205,12 @@ TABLES: dict[str, list[str]] = {
         "PRIMARY KEY (sequence, line)",
     ],
 }
-WITHOUT_ROWID = ("position_rows", "equity_rows", "posting_rows", "notice_rows")
+WITHOUT_ROWID = ("position_rows", "equity_rows", "movement_rows", "posting_rows", "notice_rows")
 APPEND_ONLY = (
     "journal",
     "execution_rows",
     "equity_rows",
+    "movement_rows",
     "decision_rows",
     "posting_rows",
     "notice_rows",

@@ -14,16 +14,17 @@ from urllib.parse import quote
 
 import trio
 
+from trader.evolve import fold
 from trader.journal.chain import GENESIS, checked, decoded
 from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
 from trader.journal.ledger import restored
-from trader.journal.lock import ProcessLock
+from trader.journal.lock import Holder, ProcessLock
 from trader.journal.place import check_file, check_place
 from trader.journal.projection import Draft, Projection
 from trader.journal.schema import ENTRY_VERSION, FENCED, migrate
 from trader.messages import Entry
 from trader.ports import Batch, JournalBroken, JournalFailed
-from trader.state import ExecutionState, fold
+from trader.state import ExecutionState
 
 BUSY_MS_MAX = 5_000  # how long a commit waits for somebody who holds the file's lock
 
@@ -31,7 +32,9 @@ BUSY_MS_MAX = 5_000  # how long a commit waits for somebody who holds the file's
 class SqliteJournal:
     """Opened by `open_journal`; holds the process lock until `close`."""
 
-    def __init__(self, path: Path, lock: ProcessLock, *, inline: bool, busy_ms: int) -> None:
+    def __init__(
+        self, path: Path, lock: ProcessLock, *, inline: bool, busy_ms: int, take_over: bool = False
+    ) -> None:
         self.path = path
         self._lock = lock
         self._inline = inline
@@ -41,8 +44,12 @@ class SqliteJournal:
         )  # the reader's connection serves one reader at a time
         self._writer = _writing_connection(path, busy_ms)
         try:
+            if take_over:
+                # The old life may still be writing: nothing comes between what we read here and our first commit.
+                self._writer.execute("BEGIN IMMEDIATE")
             self._identity = _identity(path)
             self._reader = reading_connection(path)
+            self._fence = reading_connection(path)
             head, head_hash = self._head_on_disk()
             self._projection = Projection(
                 head=head,
@@ -73,6 +80,19 @@ class SqliteJournal:
     def still_ours(self) -> bool:
         """The lock is held and the files on disk are those that were opened: nothing was removed or replaced."""
         return self._lock.still_ours() and _identity(self.path) == self._identity
+
+    @property
+    def taken_from(self) -> Holder | None:
+        """Whose place we took: a process that held the journal, and may still be there."""
+        return self._lock.taken_from
+
+    def is_current(self, epoch: int) -> bool:
+        """No newer life has begun, as far as the disk shows now; asked right before bytes leave."""
+        try:
+            row = self._fence.execute("SELECT max(epoch) FROM life_rows").fetchone()
+        except sqlite3.Error:
+            return False
+        return bool(row[0] == epoch)
 
     async def commit(self, batch: Batch) -> None:
         """All of the batch in one durable transaction; raises JournalFailed, JournalFenced or JournalBroken."""
@@ -107,6 +127,7 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Close both connections and let go of the lock."""
+        self._fence.close()
         self._reader.close()
         self._writer.close()
         self._lock.close()
@@ -139,7 +160,8 @@ class SqliteJournal:
             raise JournalBroken(self._broken)
         self._check_ours()
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            if not self._writer.in_transaction:  # as it is only for who takes over
+                self._writer.execute("BEGIN IMMEDIATE")
             for statement, rows in draft.statements:
                 if rows:
                     self._writer.executemany(statement, rows)
@@ -185,30 +207,45 @@ class SqliteJournal:
 
 
 def open_journal(
-    path: Path, *, create: bool, since: str, inline: bool = False, busy_ms: int = BUSY_MS_MAX
+    path: Path,
+    *,
+    create: bool,
+    since: str,
+    inline: bool = False,
+    busy_ms: int = BUSY_MS_MAX,
+    take_over: bool = False,
 ) -> SqliteJournal:
     """The journal at an absolute path, locked for this process; `since` tells others when that was.
 
-    `create` allows a new file where there is none. Raises JournalUnusable, JournalHeld or JournalDamaged.
+    `create` allows a new file where there is none. `take_over` passes by a process that holds it and hangs: then
+    nobody else can write until the first commit, which has to begin a life.
+    Raises JournalUnusable, JournalHeld or JournalDamaged.
     """
     check_place(path)
     if path.exists():
         check_file(path)
     elif not create:
         raise JournalUnusable(path, "there is no database", "bin/trade run makes one")
-    lock = ProcessLock(path, since)
+    lock = ProcessLock(path, since, take_over=take_over)
+    is_late = take_over and lock.taken_from is not None
     try:
         if not path.exists():
             _create(path)
-        return SqliteJournal(path, lock, inline=inline, busy_ms=busy_ms)
+        return SqliteJournal(path, lock, inline=inline, busy_ms=busy_ms, take_over=is_late)
     except sqlite3.Error as error:
         lock.close()
-        raise JournalUnusable(
-            path, f"SQLite says: {error}", "restore a backup, or give another --database"
-        ) from error
+        raise JournalUnusable(path, f"SQLite says: {error}", _remedy(error, lock)) from error
     except BaseException:
         lock.close()
         raise
+
+
+def _remedy(error: sqlite3.Error, lock: ProcessLock) -> str:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:  # without the why
+        return "restore a backup, or give another --database"
+    if lock.taken_from is None:
+        return "close the program that is writing to it"
+    return f"process {lock.taken_from[0]} hangs in the middle of a commit: kill -9 it"
 
 
 def _create(path: Path) -> None:

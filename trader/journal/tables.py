@@ -17,6 +17,7 @@ from trader.journal.moments import epoch_of, moment_of
 from trader.journal.schema import ENTRY_VERSION, TABLES
 from trader.messages import (
     Alarmed,
+    BooksMoved,
     BrakeTripped,
     DifferenceFound,
     DuplicateBlocked,
@@ -26,12 +27,13 @@ from trader.messages import (
     Halted,
     LifeBegan,
     Quarantined,
+    Released,
     RequestAccepted,
     RequestDenied,
     Resumed,
 )
 from trader.model import Order, OrderState
-from trader.money import canonical, price_of
+from trader.money import canonical, plain, price_of
 from trader.positions import Position
 from trader.state import ALL_SYMBOLS, ExecutionState
 
@@ -81,6 +83,7 @@ INSERT_EXECUTION = _insert("execution_rows")
 INSERT_DECISION = _insert("decision_rows")
 INSERT_POSTING = _insert("posting_rows")
 INSERT_EQUITY = _insert("equity_rows")
+INSERT_MOVEMENT = _insert("movement_rows")
 INSERT_NOTICE = _insert("notice_rows")
 UPSERT_POSITION = _upsert("position_rows", "symbol")
 UPSERT_ACCOUNT = _upsert("account_row", "id")
@@ -171,6 +174,26 @@ def execution_row(place: Place, event: ExecutionBooked, account: str) -> Row:
     )
 
 
+def movement_row(place: Place, event: BooksMoved) -> Row:
+    """What moved the books without an execution of ours."""
+    return (
+        place.sequence,
+        place.line,
+        *place.when,
+        event.kind,
+        event.reference,
+        event.symbol,
+        exact(event.cash),
+        exact(event.quantity),
+        exact(event.cost),
+        exact(event.realized),
+        exact(event.fees),
+        exact(event.deposit),
+        event.description,
+        event.client_order_id,
+    )
+
+
 def equity_row(place: Place, ledger: Ledger) -> Row:
     """The account after one event of an entry."""
     sums = (ledger.equity, ledger.cash, ledger.value, ledger.realized, ledger.unrealized)
@@ -192,6 +215,9 @@ def notice_row(place: Place, event: Event) -> Row | None:
             kind, symbol = "difference_found", event.symbol
         case Halted():
             kind, symbol, message = "halted", None, f"{event.who}: {event.reason}"
+        case Released():
+            kind, symbol = "released", event.symbol
+            message = f"{event.who}: {event.reason}"
         case Resumed():
             kind, symbol, message = "resumed", None, f"{event.who}: {event.reason}"
         case _:
@@ -270,6 +296,8 @@ def position_row(state: ExecutionState, position: Position) -> Row:
 def _symbol_closed(state: ExecutionState, position: Position) -> Iterator[str]:
     """Why this symbol takes no entries, besides what it holds and has on its way."""
     symbol = position.symbol
+    if position.is_hands_off:
+        yield "hands-off"
     if symbol in state.quarantined:
         yield f"quarantined: {state.quarantined[symbol]}"
     yield from sorted(f"brake {brake.value}" for brake, of in state.brakes if of == symbol)
@@ -284,7 +312,7 @@ def account_row(sequence: int, entry_hash: str, state: ExecutionState) -> Row:
     """The account, and how far the journal has come: a journal that was cut off does not fit it."""
     books, counts = state.books, state.counts
     amounts = (
-        books.opening,
+        plain(books.opening + books.deposits),
         books.cash,
         books.reserved,
         books.fees,

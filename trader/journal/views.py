@@ -97,6 +97,8 @@ FROM (
       SELECT ifnull(sum(CAST(round(
         ((CASE side WHEN 'BUY' THEN -1 ELSE 1 END) * notional - fees) * 1000000.0) AS INTEGER)), 0)
       FROM execution_rows
+    ) + (
+      SELECT ifnull(sum(CAST(round((cash - deposit) * 1000000.0) AS INTEGER)), 0) FROM movement_rows
     ) AS recomputed,
     (SELECT count(*) FROM order_rows) AS orders,
     (SELECT count(*) FROM execution_rows) AS trades

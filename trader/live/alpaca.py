@@ -1,10 +1,12 @@
 """`run` with a broker that is not ours: Alpaca's paper or live service, or a server here that speaks its protocol."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.brokers.alpaca import (
     DATA_STREAM_URL,
@@ -18,9 +20,11 @@ from trader.brokers.alpaca import (
     ReadOnlyAlpacaBroker,
 )
 from trader.build import Build
+from trader.calendar import DAY_NS
 from trader.clock import FreePace, running
-from trader.config import BrokerName, Config
+from trader.config import BrokerName, Config, Fees
 from trader.credentials import Credentials
+from trader.doctor import Verdict, skew
 from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
 from trader.live.opening import Books, opened, ready_lines, summary_of
@@ -28,9 +32,15 @@ from trader.live.run import Ending, run_clocked, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import summary_lines
+from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
+from trader.live.watch import Bypass, watched
+from trader.messages import Input, Statement
+from trader.money import ZERO
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.state import ExecutionState
+
+HOLDINGS_NAMED_MAX = 8
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
@@ -75,13 +85,18 @@ class AlpacaRun(Struct, frozen=True, kw_only=True):
     is_local: bool
     dry_run: bool
     speed: float
+    take_over: TakeOver | None = None
+    bypasses: tuple[Bypass, ...] = ()
 
 
 async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
     """Trade until somebody stops us; raises StartRefused where it can't begin."""
     say = screen.say
-    books = opened(run.database, create=not run.database.exists())
+    books = opened(
+        run.database, create=not run.database.exists(), take_over=run.take_over is not None
+    )
     try:
+        books = await taken_over(books, run.take_over, build, say)
         tested = await self_test()
         say(f"{build.line()} | {_headline(run)}")
         say(f"self-test: {tested}")
@@ -95,9 +110,34 @@ async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
         screen.conclude(summary)
     finally:
         books.journal.close()
-    if stop.by == "SIGINT":
-        return Exit.INTERRUPTED
-    return ending.code if summary.proof.holds and not summary.cash_difference else Exit.DIFFERENCES
+    if not summary.proof.holds or summary.cash_difference:
+        return Exit.DIFFERENCES
+    return Exit.INTERRUPTED if stop.by == "SIGINT" else ending.code
+
+
+def _check_holdings(books: Books, told: Sequence[Input]) -> None:
+    """What the account held before us is for a person to take into the books, before anything is traded."""
+    statement = told[-1]
+    assert isinstance(statement, Statement), "a statement ends with its Statement"
+    unknown = [
+        f"{quantity} {symbol}"
+        for symbol, quantity in sorted(statement.positions.items())
+        if quantity and not books.state.position(symbol).quantity
+    ]
+    if unknown:
+        raise StartRefused(
+            f"the account holds {', '.join(unknown[:HOLDINGS_NAMED_MAX])}, which the books don't know",
+            where=str(books.journal.path),
+            remedy="bin/trade adopt takes them in, to trade or to leave alone",
+        )
+
+
+def _with_fees(run: AlpacaRun) -> Config:
+    """Alpaca's paper accounts are charged no regulatory fees, so none are accrued."""
+    if run.broker is not BrokerName.ALPACA_PAPER or run.is_local:
+        return run.config
+    nothing = Fees(sell_notional_rate=ZERO, sell_share_rate=ZERO, sell_share_cap=ZERO)
+    return replace(run.config, fees=nothing)
 
 
 def _headline(run: AlpacaRun) -> str:
@@ -111,6 +151,7 @@ async def _traded(
     run: AlpacaRun, build: Build, books: Books, stopped: trio.Event, screen: PlainScreen
 ) -> Ending:
     kind = ReadOnlyAlpacaBroker if run.dry_run else AlpacaBroker
+    config = _with_fees(run)
     clock = running(time.time_ns(), run.speed)
     async with (
         kind(
@@ -129,8 +170,12 @@ async def _traded(
     ):
         try:
             account = await broker.identify()
+            broker_ns = await broker.clock_ns()
             if run.is_local:
-                clock = running(await broker.clock_ns(), run.speed)
+                clock = running(broker_ns, run.speed)
+            elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
+                screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
+            _check_holdings(books, await broker.statement(max(0, clock() - DAY_NS)))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
         wanted = run.config.account
@@ -142,7 +187,7 @@ async def _traded(
         pace = FreePace(lambda: clock(), run.speed)
         with told(books.journal, run.log, screen, [run.credentials.secret()]) as telling:
             parts = assembled(
-                run.config,
+                config,
                 books.identity(run.broker.value, account, build),
                 books.state,
                 journal=books.journal,
@@ -158,5 +203,6 @@ async def _traded(
                 for line in ready_lines(run.config, state, f"account {account}"):
                     screen.say(line)
 
-            async with telling.following(parts), shown(screen, parts):
+            watch = watched(parts, telling, run.bypasses)
+            async with telling.following(parts), shown(screen, parts), watch:
                 return await run_clocked(parts, pace, ready=ready, stopped=stopped)

@@ -9,6 +9,7 @@ from trader import __version__
 from trader.config import Config
 from trader.executor import Executor
 from trader.exits import Mistake
+from trader.heartbeat import BeatingPace, Heart
 from trader.inbox import Inbox
 from trader.market_guard import Rejection
 from trader.messages import Boot, Input
@@ -53,7 +54,8 @@ def assembled(
     listeners: Listeners,
 ) -> Parts:
     """The parts, wired; nothing runs yet."""
-    inbox = Inbox()
+    inbox, heart = Inbox(), Heart()
+    pace = BeatingPace(pace, heart)
     outbox = Outbox(
         broker=broker,
         inbox=inbox,
@@ -94,6 +96,7 @@ def assembled(
         executor=executor,
         tape=tape,
         workers=tuple(workers),
+        heart=heart,
         extended_hours=config.extended_hours,
     )
 

@@ -10,13 +10,14 @@ from msgspec import Struct
 from trader.build import Build
 from trader.calendar import iso
 from trader.config import Config, limits_lines
+from trader.evolve import fold
 from trader.exits import StartRefused
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
 from trader.live.assembly import Identity
 from trader.live.summary import Summary, orders_of_life, proven, summed_up
 from trader.messages import Gate
 from trader.model import AccountId, Order
-from trader.state import ExecutionState, fold
+from trader.state import ExecutionState
 from trader.venue import Venue
 
 Say = Callable[[str], None]
@@ -30,7 +31,11 @@ class Books(Struct, frozen=True, kw_only=True):
 
     def last_check(self, order: Order) -> str:
         """Right before bytes leave: why not, or nothing."""
-        return "" if self.journal.still_ours() else "the database isn't ours any more"
+        if not self.journal.still_ours():
+            return "the database isn't ours any more"
+        if not self.journal.is_current(order.epoch):
+            return "another process has taken over"
+        return ""
 
     def identity(self, broker: str, account: AccountId, build: Build) -> Identity:
         """Of the life that begins; raises StartRefused where these are another account's books."""
@@ -49,9 +54,13 @@ class Books(Struct, frozen=True, kw_only=True):
         )
 
 
-def opened(database: Path, *, create: bool) -> Books:
-    """Lock, open and fold; raises StartRefused where the file can't be used or believed."""
-    journal = open_journal(database, create=create, since=iso(time.time_ns()))
+def opened(database: Path, *, create: bool, take_over: bool = False) -> Books:
+    """Lock, open and fold; raises StartRefused where the file can't be used or believed.
+
+    With `take_over` the caller goes on to take_over.taken_over at once: the old process may be writing still.
+    """
+    since = iso(time.time_ns())
+    journal = open_journal(database, create=create, since=since, take_over=take_over)
     try:
         return Books(journal=journal, state=fold(ExecutionState(), journal.entries()))
     except BaseException:

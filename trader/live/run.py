@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import trio
 from msgspec import Struct
 
+from trader import systemd
 from trader.clock import FreePace
 from trader.exits import Exit, StartRefused
 from trader.live.embedded import Embedded
@@ -19,6 +20,9 @@ from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.scenarios.play import Play, Stage
 from trader.state import ExecutionState
 from trader.supervisor import Parts, Supervisor
+
+
+COMPARE_S = 30.0  # machine time for the last look at the broker's books
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -85,6 +89,7 @@ async def run_clocked(
         await _started(nursery, supervisor)
         ready(parts.executor.state)
         nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
+        nursery.start_soon(supervisor.keep_polling, name="poller")
         await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
@@ -98,6 +103,7 @@ async def _started(nursery: trio.Nursery, supervisor: Supervisor) -> None:
         raise StartRefused(_words(refused), where="broker") from None
     except* BrokerUnavailable as unavailable:
         raise StartRefused(_words(unavailable), where="broker") from None
+    systemd.tell("READY=1")
 
 
 def _words(group: BaseExceptionGroup[BaseException]) -> str:
@@ -116,8 +122,10 @@ async def _ended(parts: Parts, supervisor: Supervisor, *, interrupted: bool) -> 
             return Exit.DIFFERENCES
         return Exit.HALTED if state.halted or state.brakes else Exit.WELL
 
+    systemd.tell("STOPPING=1")
     if not interrupted:
-        await supervisor.compare()
+        with trio.move_on_after(COMPARE_S):  # A broker that is gone can't keep us from ending.
+            await supervisor.compare()
     code, unproved = await supervisor.shut_down(code_for)
     return Ending(code=Exit(code), state=parts.executor.state, unproved=tuple(unproved))
 

@@ -92,7 +92,7 @@ async def self_test() -> SelfTest:
     if found.orders != 1 or found.blocked != TASKS - 1:
         raise StartRefused(
             f"self-test failed: {TASKS} tasks wanted {SYMBOL} in the same instant, "
-            f"{found.orders} orders were sent and {found.blocked} blocked",
+            f"orders sent: {found.orders}, blocked: {found.blocked}",
             remedy="this code must not trade; check it out anew",
         )
     return found
@@ -132,7 +132,7 @@ def _wish(number: int, at_ns: int) -> OrderRequest:
         decision_key=DecisionKey(decision),
         at_ns=at_ns,
         symbol=SYMBOL,
-        strategy=StrategyName(f"self-test-{number}"),
+        strategy=StrategyName("self-test"),
         side=Side.BUY,
         purpose=Purpose.ENTER,
         size=Size(unit="shares", amount=Decimal(33)),

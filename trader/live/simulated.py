@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed
 from trader.build import Build
-from trader.calendar import Session
+from trader.calendar import Session, iso
 from trader.clock import FreePace
 from trader.config import Config
 from trader.exits import Exit, Mistake, StartRefused
 from trader.feeds.market import Market
+from trader.journal.lock import ProcessLock
 from trader.live.archive import archive, broker_books
 from trader.live.assembly import assembled, worker_plans
 from trader.live.embedded import Embedded, Sessions
@@ -22,6 +23,7 @@ from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import Summary, summary_lines
 from trader.live.telling import shown, told
+from trader.live.watch import Bypass, watched
 from trader.scenarios.play import Outcome, Play
 from trader.state import ExecutionState
 
@@ -40,13 +42,15 @@ class SimulatedRun(Struct, frozen=True, kw_only=True):
     is_clocked: bool
     play: Play
     fresh: bool
+    bypasses: tuple[Bypass, ...] = ()
 
 
 async def run_simulated(run: SimulatedRun, build: Build, screen: PlainScreen) -> Exit:
     """The whole of it; raises Mistake or StartRefused where it can't begin."""
     say = screen.say
-    if run.fresh and (folder := archive(run.database, run.log, time.time_ns())) is not None:
-        say(f"archived the old account in {folder}")
+    worker_plans(run.config, run.config_path)  # A mistake in them is told before any file is made.
+    if run.fresh:
+        _archived(run, say)
     books = _opened(run)
     try:
         tested = await self_test()
@@ -62,9 +66,20 @@ async def run_simulated(run: SimulatedRun, build: Build, screen: PlainScreen) ->
         screen.conclude(summary)
     finally:
         books.journal.close()
-    if stop.by == "SIGINT":
-        return Exit.INTERRUPTED
-    return ending.code if is_well else Exit.DIFFERENCES
+    if not is_well:
+        return Exit.DIFFERENCES
+    return Exit.INTERRUPTED if stop.by == "SIGINT" else ending.code
+
+
+def _archived(run: SimulatedRun, say: Say) -> None:
+    """Move the old account aside, unless a program still writes it."""
+    lock = ProcessLock(run.database, iso(time.time_ns()))
+    try:
+        folder = archive(run.database, run.log, time.time_ns())
+    finally:
+        lock.close()
+    if folder is not None:
+        say(f"archived the old account in {folder}")
 
 
 def _opened(run: SimulatedRun) -> Books:
@@ -151,7 +166,8 @@ async def _traded(
                 for line in ready_lines(run.config, state, f"seed {run.seed}, {_speed_words(run)}"):
                     screen.say(line)
 
-            async with telling.following(parts), shown(screen, parts):
+            watch = watched(parts, telling, run.bypasses)
+            async with telling.following(parts), shown(screen, parts), watch:
                 if isinstance(pace, FreePace):
                     return await run_clocked(
                         parts,

@@ -7,12 +7,13 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from trader.evolve import evolve_entry
 from trader.journal.failures import JournalDamaged
 from trader.journal.rebuild import tables_that_differ
-from trader.messages import Entry, ExecutionBooked, OrderChanged, RequestAccepted
+from trader.messages import BooksMoved, Entry, ExecutionBooked, OrderChanged, RequestAccepted
 from trader.model import ClientOrderId, OrderState, Side, Symbol
 from trader.money import ZERO, plain
-from trader.state import Counts, ExecutionState, evolve_entry
+from trader.state import Counts, ExecutionState
 from trader.venue import Venue
 
 ENDED_WORDS = ("filled", "canceled", "expired", "rejected", "never_sent", "unknown")
@@ -33,7 +34,9 @@ class Proof(Struct, frozen=True, kw_only=True):
     tables_differing: tuple[str, ...]
     fold_differing: tuple[str, ...]
     positions_differing: tuple[str, ...]
-    broker_differing: tuple[str, ...]
+    broker_differing: (
+        tuple[str, ...] | None
+    )  # None: we don't have the broker's own books to compare with
 
     @property
     def holds(self) -> bool:
@@ -56,6 +59,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     bought: Decimal
     sold: Decimal
     fees: Decimal
+    other: Decimal  # cash that moved without an order of ours
     cash: Decimal
     equity: Decimal
     positions: int
@@ -64,7 +68,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     @property
     def cash_difference(self) -> Decimal:
         """Of the identity cash = opening - buys + sells - fees."""
-        return plain(self.cash - (self.opening - self.bought + self.sold - self.fees))
+        explained = self.opening - self.bought + self.sold - self.fees + self.other
+        return plain(self.cash - explained)
 
 
 def orders_of_life(entries: Iterable[Entry], epoch: int) -> Orders:
@@ -100,6 +105,8 @@ def proven(
                 if isinstance(event, ExecutionBooked):
                     sign = 1 if event.side is Side.BUY else -1
                     held[event.symbol] += sign * event.execution.quantity
+                if isinstance(event, BooksMoved) and event.symbol is not None:
+                    held[event.symbol] += event.quantity
         tables = tuple(tables_that_differ(reader))
     except JournalDamaged as damaged:
         damage = str(damaged)
@@ -113,7 +120,7 @@ def proven(
             for symbol in sorted({*held, *state.positions.keys()})
             if held[symbol] != state.position(symbol).quantity
         ),
-        broker_differing=() if venue is None else _venue_differing(venue, account_id, state),
+        broker_differing=None if venue is None else _venue_differing(venue, account_id, state),
     )
 
 
@@ -129,8 +136,8 @@ def _venue_differing(venue: Venue, account_id: str, state: ExecutionState) -> tu
     """Our books against the venue's own, which share no code with them."""
     account = venue.account(account_id)
     found: list[str] = []
-    if account.cash - account.accrued_fees != state.books.cash:
-        found.append(f"cash {account.cash - account.accrued_fees}, ours {state.books.cash}")
+    if account.cash != state.cash_at_broker:
+        found.append(f"cash {account.cash}, ours {state.cash_at_broker}")
     theirs = {symbol: one.quantity for symbol, one in account.positions.items() if one.quantity}
     ours = {symbol: one.quantity for symbol, one in state.positions.items() if one.quantity}
     for symbol in sorted({*theirs, *ours}):
@@ -154,6 +161,7 @@ def summed_up(state: ExecutionState, orders: Orders, proof: Proof) -> Summary:
         bought=books.bought,
         sold=books.sold,
         fees=books.fees,
+        other=books.other,
         cash=books.cash,
         equity=plain(state.equity),
         positions=sum(1 for one in state.positions.values() if one.quantity),
@@ -177,11 +185,12 @@ def summary_lines(summary: Summary) -> list[str]:
     if not summary.orders.by_state.get("unknown"):
         ended.append("0 UNKNOWN")
     difference = summary.cash_difference
+    other = f" + other {summary.other:,.2f}" if summary.other else ""
     return [
         f"requests {counts.requests:,}: {counts.accepted:,} accepted, {counts.denied:,} denied, "
         f"{counts.blocked:,} duplicates blocked | orders {summary.orders.sent:,}: {', '.join(ended)}",
         f"cash     {summary.cash:,.2f} = {summary.opening:,.2f} - buys {summary.bought:,.2f} "
-        f"+ sells {summary.sold:,.2f} - fees {summary.fees:,.2f}   "
+        f"+ sells {summary.sold:,.2f} - fees {summary.fees:,.2f}{other}   "
         + ("to the cent" if not difference else f"DIFFERENCE {difference}"),
         "proof    " + _proof_line(proof),
     ]
@@ -196,5 +205,6 @@ def _proof_line(proof: Proof) -> str:
         ("positions = trades", proof.positions_differing),
         ("the broker's own books agree", proof.broker_differing),
     ):
-        parts.append(right if not wrong else f"NOT {right}: {', '.join(wrong)}")
+        if wrong is not None:
+            parts.append(right if not wrong else f"NOT {right}: {', '.join(wrong)}")
     return "; ".join(parts)

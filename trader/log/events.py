@@ -231,6 +231,23 @@ class OpeningBooked(LogEvent, frozen=True, kw_only=True, tag="opening_booked"):
     cash: str
 
 
+class BooksMoved(LogEvent, frozen=True, kw_only=True, tag="books_moved"):
+    """The books changed without an order of ours: activity, adoption, bust or adjustment; amounts in dollars."""
+
+    kind: str
+    reference: str
+    cash: str
+    quantity: str
+    description: str
+
+
+class Released(LogEvent, frozen=True, kw_only=True, tag="released"):
+    """A quarantine is over, because a person said so."""
+
+    who: str
+    reason: str
+
+
 class BooksCompared(LogEvent, frozen=True, kw_only=True, tag="books_compared"):
     """The broker's statement was held against our books."""
 
@@ -326,6 +343,8 @@ Event = (
     | CancelRequested
     | LookupWanted
     | OpeningBooked
+    | BooksMoved
+    | Released
     | BooksCompared
     | DifferenceFound
     | Alarm

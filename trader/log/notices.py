@@ -45,6 +45,8 @@ class Notices:
                     message=f"the account opens with cash {cash}",
                     cash=cash,
                 )
+            case messages.BooksMoved() | messages.Released():
+                return self._books(event)
             case messages.CancelRequested() | messages.LookupWanted():
                 return self._wanted(event)
             case messages.StatementCompared() | messages.DifferenceFound():
@@ -67,6 +69,33 @@ class Notices:
             pid=event.pid,
             broker=outside(event.broker),
             account=outside(event.account),
+        )
+
+    def _books(self, event: messages.BooksMoved | messages.Released) -> Event:
+        symbol = None if event.symbol is None else outside(event.symbol)
+        if isinstance(event, messages.Released):
+            who, reason = outside(event.who), outside(event.reason)
+            return log.Released(
+                timestamp=self.timestamp,
+                sequence=self.sequence,
+                symbol=symbol,
+                message=f"quarantine of {symbol or 'everything'} ended by {who}" + because(reason),
+                who=who,
+                reason=reason,
+            )
+        cash, quantity = canonical(event.cash), canonical(event.quantity)
+        description = outside(event.description)
+        return log.BooksMoved(
+            timestamp=self.timestamp,
+            sequence=self.sequence,
+            symbol=symbol,
+            message=f"books moved: {event.kind}, cash {cash}, shares {quantity}"
+            + because(description),
+            kind=event.kind,
+            reference=outside(event.reference),
+            cash=cash,
+            quantity=quantity,
+            description=description,
         )
 
     def _wanted(self, event: messages.CancelRequested | messages.LookupWanted) -> Event:

@@ -70,6 +70,8 @@ def _notice_line(event: Event) -> tuple[str, str] | None:
         case log.Halted() | log.Resumed():
             word = "HALTED" if isinstance(event, log.Halted) else "RESUMED"
             return word, f"{event.who}: {event.reason}"
+        case log.GateMoved(is_open=False, gate="shutdown"):
+            return None
         case log.GateMoved(is_open=False):
             return "CLOSED", f"entries, by the gate {event.gate}: {event.reason}"
         case log.WorkerFailed():

@@ -32,7 +32,7 @@ from trader.supervisor import WorkerPlan
 STAMPEDED, LOST, FORGED = Symbol("GS"), Symbol("TRIP"), Symbol("T")
 TASKS = 8
 EVENTS_LOST_MAX = 100
-REHEARSAL = StrategyName("rehearsal")
+REHEARSAL = StrategyName("first-day")
 FORGERY = StrategyName("forgery")
 FOREIGN = Symbol("TERN")  # whose price the forged request carries
 

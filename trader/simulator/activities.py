@@ -1,4 +1,4 @@
-"""The ledger of an account as a query sees it: fills and fees, paged by the id of the last one seen."""
+"""The ledger of an account as a query sees it: fills and all else, paged by the id of the last one seen."""
 
 from starlette.requests import Request
 
@@ -6,55 +6,64 @@ from trader.calendar import new_york_date
 from trader.simulator.parameters import count_parameter, one_of, time_parameter
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
-from trader.simulator.shapes import Shape, fee_shape, fill_shape
-from trader.venue import Fee, VenueExecution, VenueState
+from trader.simulator.shapes import Shape, activity_shape, fill_shape
+from trader.venue import Activity, VenueExecution, VenueState
 
 PAGE_MAX = 100
-KINDS = frozenset({"FILL", "FEE"})
-Activity = VenueExecution | Fee
+FILL = "FILL"
+CASH_MOVED = frozenset({"CSD", "CSW"})
+Entry = VenueExecution | Activity
 
 
 def activities_page(state: VenueState, account_id: str, request: Request) -> list[Shape]:
     """GET /v2/account/activities[/{kind}]: newest first unless `direction` is asc."""
     page_size = count_parameter(request, "page_size", PAGE_MAX, PAGE_MAX)
     direction = one_of(request, "direction", ("desc", "asc"))
+    kinds = _kinds(request)
+    entries: list[Entry] = [*state.executions, *state.activities]
     found = [
-        activity
-        for activity in _activities(state, account_id, _kinds(request))
-        if _is_within(activity, request)
+        entry
+        for entry in entries
+        if entry.account_id == account_id
+        and (not kinds or _kind(entry) in kinds)
+        and _is_within(entry, request)
     ]
     # Both lists grow with time, so their order of being written is kept where the times are equal.
-    found.sort(key=lambda activity: activity.at_ns)
+    found.sort(key=lambda entry: entry.at_ns)
     if direction == "desc":
         found.reverse()
-    shapes = [_shape(activity) for activity in found]
+    shapes = [_shape(entry) for entry in found]
     return _after_token(shapes, request.query_params.get("page_token"))[:page_size]
 
 
-def _activities(state: VenueState, account_id: str, kinds: frozenset[str]) -> list[Activity]:
-    executions: list[Activity] = [*state.executions] if "FILL" in kinds else []
-    fees: list[Activity] = [*state.fees] if "FEE" in kinds else []
-    return [activity for activity in executions + fees if activity.account_id == account_id]
-
-
 def _kinds(request: Request) -> frozenset[str]:
-    """Of the path, else of `activity_types`; all by default. Kinds that never occur here are simply never found."""
+    """Of the path, else of `activity_types`; empty: all. Kinds that never occur here are simply never found."""
     given = request.path_params.get("kind") or request.query_params.get("activity_types") or ""
-    return frozenset(given.upper().split(",")) if given else KINDS
+    kinds = frozenset(given.upper().split(",")) - {""}
+    return kinds | CASH_MOVED if "TRANS" in kinds else kinds
 
 
-def _is_within(activity: Activity, request: Request) -> bool:
+def _kind(entry: Entry) -> str:
+    return entry.kind if isinstance(entry, Activity) else FILL
+
+
+def _is_within(entry: Entry, request: Request) -> bool:
     after_ns, until_ns = time_parameter(request, "after"), time_parameter(request, "until")
     day = request.query_params.get("date")
     return (
-        (after_ns is None or activity.at_ns > after_ns)
-        and (until_ns is None or activity.at_ns < until_ns)
-        and (not day or new_york_date(activity.at_ns) == day[:10])
+        (after_ns is None or entry.at_ns > after_ns)
+        and (until_ns is None or entry.at_ns < until_ns)
+        and (not day or _date(entry) == day[:10])
     )
 
 
-def _shape(activity: Activity) -> Shape:
-    return fill_shape(activity) if isinstance(activity, VenueExecution) else fee_shape(activity)
+def _date(entry: Entry) -> str:
+    """An activity has the date of what it is about, which may lie days before it was written down."""
+    return entry.date if isinstance(entry, Activity) else new_york_date(entry.at_ns)
+
+
+def _shape(entry: Entry) -> Shape:
+    return activity_shape(entry) if isinstance(entry, Activity) else fill_shape(entry)
 
 
 def _after_token(shapes: list[Shape], token: str | None) -> list[Shape]:

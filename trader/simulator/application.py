@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trader.simulator.broker import SimulatedBroker
-from trader.simulator.faults import FaultVerb, Occasion
+from trader.simulator.faults import Occasion
+from trader.simulator.faulty import faulty_answer
 from trader.simulator.market_rest import MarketRest
 from trader.simulator.replies import BadRequest, json_reply, refusal_reply
 from trader.simulator.requests import MALFORMED, refused
@@ -65,21 +66,16 @@ def _guarded(
 async def _answer_or_fail(
     broker: SimulatedBroker, endpoint: Endpoint, request: Request, account_id: str
 ) -> Response:
-    verb = broker.faults.verb_for(await _occasion(request, broker.now_ns))
-    if verb is FaultVerb.DROP_BEFORE_ACCEPT:
-        broker.connections.cut(request)
-        return Response(status_code=503)
-    try:
-        response = await endpoint(request, account_id)
-    except BadRequest as bad:
-        response = refusal_reply(bad.refusal)
-    if response.status_code >= 400:
-        return response
-    if verb is FaultVerb.DROP_AFTER_ACCEPT:
-        broker.connections.cut(request)
-    if verb is FaultVerb.ACCEPT_THEN_504:
-        return Response("upstream request timeout", status_code=504, media_type="text/plain")
-    return response
+    async def answer() -> Response:
+        try:
+            return await endpoint(request, account_id)
+        except BadRequest as bad:
+            return refusal_reply(bad.refusal)
+
+    rule = broker.faults.rule_for(await _occasion(broker, request))
+    if rule is None:
+        return await answer()
+    return await faulty_answer(broker, rule, request, account_id, answer)
 
 
 def _shown_keys(request: Request) -> tuple[str, str]:
@@ -105,7 +101,9 @@ async def _has_body(request: Request) -> bool:
     return len(await request.body()) <= BODY_BYTES_MAX
 
 
-async def _occasion(request: Request, now_ns: int) -> Occasion:
+async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
+    """The symbol and client order id of the body or, where the path or the query names an order, of that."""
+    order = broker.venue.state.orders.get(request.path_params.get("order_id", "").lower())
     try:
         hint = msgspec.json.decode(await request.body() or b"{}", type=BodyHint)
     except MALFORMED:
@@ -113,9 +111,11 @@ async def _occasion(request: Request, now_ns: int) -> Occasion:
     return Occasion(
         method=request.method,
         path=request.url.path,
-        at_ns=now_ns,
-        symbol=hint.symbol,
-        client_order_id=hint.client_order_id,
+        at_ns=broker.now_ns,
+        symbol=order.symbol if order else hint.symbol or request.path_params.get("symbol", ""),
+        client_order_id=order.client_order_id
+        if order
+        else hint.client_order_id or request.query_params.get("client_order_id", ""),
     )
 
 

@@ -8,7 +8,8 @@ from trader.calendar import iso
 from trader.model import Side, Symbol
 from trader.money import ZERO, canonical, ratio, rounded
 from trader.venue import (
-    Fee,
+    Activity,
+    ExecutionKind,
     OrderEvent,
     Refusal,
     Venue,
@@ -98,10 +99,10 @@ def order_shape(order: VenueOrder) -> Shape:
     }
 
 
-def trade_update(event: OrderEvent) -> Shape:
-    """The frame of the trading stream; `order` is the state after the event."""
+def trade_update(event: OrderEvent, word: str = "") -> Shape:
+    """The frame of the trading stream; `order` is the state after the event. `word` instead of the event's own."""
     data: Shape = {
-        "event": event.kind,
+        "event": word or event.kind,
         "timestamp": iso(event.at_ns),
         "order": order_shape(event.order),
     }
@@ -112,6 +113,10 @@ def trade_update(event: OrderEvent) -> Shape:
             "qty": canonical(event.execution.quantity),
             "position_qty": canonical(event.execution.position_quantity),
         }
+        if event.execution.corrects is not None:
+            data["previous_execution_id"] = event.execution.corrects
+    if event.reason:
+        data["reason"] = event.reason
     return {"stream": "trade_updates", "data": data}
 
 
@@ -202,12 +207,14 @@ def position_shape(
 
 
 def fill_shape(execution: VenueExecution) -> Shape:
+    """Of a bust or a correction `type` says so, and `previous_id` is the execution that it is about."""
     filled = not execution.quantity_leaves
-    return {
+    word = "fill" if filled else "partial_fill"
+    shape: Shape = {
         "id": activity_id(execution.at_ns, execution.execution_id),
         "activity_type": "FILL",
         "transaction_time": iso(execution.at_ns),
-        "type": "fill" if filled else "partial_fill",
+        "type": word if execution.kind is ExecutionKind.TRADE else execution.kind,
         "price": canonical(execution.price),
         "qty": canonical(execution.quantity),
         "side": side_word(execution.side),
@@ -217,19 +224,31 @@ def fill_shape(execution: VenueExecution) -> Shape:
         "order_id": execution.order_id,
         "order_status": "filled" if filled else "partially_filled",
     }
+    if execution.corrects is not None:
+        shape["previous_id"] = execution.corrects
+    return shape
 
 
-def fee_shape(fee: Fee) -> Shape:
-    return {
-        "id": activity_id(fee.at_ns, fee.fee_id),
-        "activity_type": "FEE",
-        "activity_sub_type": "REG",
-        "date": fee.date,
-        "created_at": iso(fee.at_ns),
-        "net_amount": canonical(-fee.amount),
-        "description": f"Regulatory fees on sales of {fee.date}",
+def activity_shape(activity: Activity) -> Shape:
+    """What an activity has nothing to say about is left out."""
+    shape: Shape = {
+        "id": activity_id(activity.at_ns, activity.activity_id),
+        "activity_type": activity.kind,
+        "date": activity.date,
+        "created_at": iso(activity.at_ns),
+        "net_amount": canonical(activity.net_amount),
+        "description": activity.description,
         "status": "executed",
     }
+    if activity.symbol is not None:
+        shape["symbol"] = activity.symbol
+    amounts = {
+        "qty": activity.quantity,
+        "price": activity.price,
+        "per_share_amount": activity.per_share_amount,
+    }
+    shape |= {key: canonical(value) for key, value in amounts.items() if value is not None}
+    return shape
 
 
 def activity_id(at_ns: int, identifier: str) -> str:

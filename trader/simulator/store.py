@@ -1,4 +1,4 @@
-"""The simulated broker's own file: orders, executions, fees and accounts, saved before a reply leaves.
+"""The simulated broker's own file: orders, executions, activities and accounts, saved before a reply leaves.
 
 One transaction for each thing that happened; no fsync (WAL, synchronous=NORMAL): what was acknowledged survives the
 death of the process, which is what a trader's own crash looks like to a broker, though not a loss of power.
@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from trader.exits import StartRefused
 from trader.money import canonical
-from trader.venue import Fee, VenueAccount, VenueExecution, VenueOrder, VenueState
+from trader.venue import Activity, VenueAccount, VenueExecution, VenueOrder, VenueState
 
 T = TypeVar("T")
-APPLICATION_ID = 0x54424B31  # "TBK1"
+APPLICATION_ID = 0x54424B32  # "TBK2"
 SCHEMA = """
 CREATE TABLE broker (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE accounts (account_id TEXT PRIMARY KEY, account TEXT NOT NULL) WITHOUT ROWID;
@@ -31,7 +31,7 @@ CREATE TABLE orders (
     "order" TEXT NOT NULL
 );
 CREATE TABLE executions (number INTEGER PRIMARY KEY, execution TEXT NOT NULL);
-CREATE TABLE fees (number INTEGER PRIMARY KEY, fee TEXT NOT NULL);
+CREATE TABLE activities (number INTEGER PRIMARY KEY, activity TEXT NOT NULL);
 """
 
 SAVE_ORDER = """
@@ -69,7 +69,7 @@ class BrokerStore:
                 f"not the simulated broker's file: {error}", where=str(path)
             ) from None
         self._saved_executions = self._count("executions")
-        self._saved_fees = self._count("fees")
+        self._saved_activities = self._count("activities")
 
     def close(self) -> None:
         self._connection.close()
@@ -82,7 +82,7 @@ class BrokerStore:
             },
             orders={one.order_id: one for one in self._all(VenueOrder, '"order"', "orders")},
             executions=self._all(VenueExecution, "execution", "executions"),
-            fees=self._all(Fee, "fee", "fees"),
+            activities=self._all(Activity, "activity", "activities"),
         )
         state.now_ns = int(self._value("now_ns") or 0)
         mark = self._value("session")
@@ -99,8 +99,8 @@ class BrokerStore:
                 ((_text(one),) for one in state.executions[self._saved_executions :]),
             )
             many(
-                "INSERT INTO fees (fee) VALUES (?)",
-                ((_text(one),) for one in state.fees[self._saved_fees :]),
+                "INSERT INTO activities (activity) VALUES (?)",
+                ((_text(one),) for one in state.activities[self._saved_activities :]),
             )
             many(
                 SAVE_ACCOUNT,
@@ -114,7 +114,8 @@ class BrokerStore:
         except BaseException:
             execute("ROLLBACK")
             raise
-        self._saved_executions, self._saved_fees = len(state.executions), len(state.fees)
+        self._saved_executions = len(state.executions)
+        self._saved_activities = len(state.activities)
 
     def _open(self) -> None:
         execute = self._connection.execute
@@ -127,7 +128,7 @@ class BrokerStore:
                 f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION_ID};COMMIT;"
             )
         elif application_id != APPLICATION_ID:
-            raise sqlite3.DatabaseError("it belongs to another application")
+            raise sqlite3.DatabaseError("it belongs to another application, or an older version")
 
     def _count(self, table: str) -> int:
         (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()

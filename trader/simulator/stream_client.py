@@ -29,12 +29,17 @@ class StreamClient:
         self.packed = content_type.partition(";")[0].strip().lower() == "application/msgpack"
         self._text = text and not self.packed
         self.account_id = ""
+        self.is_mute = (
+            False  # connected, yet nothing but the answers to its own words comes through
+        )
         self.audible: dict[str, set[str]] = {}
         self._websocket = websocket
         self._cut = cut
         self._overrun_frame = overrun_frame(self.packed)
         self._frames: deque[bytes] = deque()
         self._wake = trio.Event()
+        self._written = trio.Event()
+        self._written.set()
         self._closing = trio.Event()
 
     def put(self, frame: bytes) -> bool:
@@ -42,6 +47,8 @@ class StreamClient:
         if self._closing.is_set():
             return False
         self._frames.append(frame)
+        if self._written.is_set():
+            self._written = trio.Event()
         if len(self._frames) > FRAMES_MAX:
             self._frames.clear()
             self.close(self._overrun_frame)
@@ -56,6 +63,17 @@ class StreamClient:
         self._closing.set()
         self._wake.set()
 
+    def drop(self) -> None:
+        """Lose what is queued, and the connection under it."""
+        self._frames.clear()
+        self._closing.set()
+        self._wake.set()
+        self._cut()
+
+    async def wait_written(self) -> None:
+        """Until everything queued was handed to the socket."""
+        await self._written.wait()
+
     def hears(self, channel: str, symbol: str) -> bool:
         symbols = self.audible.get(channel)
         return symbols is not None and (symbol in symbols or "*" in symbols)
@@ -69,6 +87,7 @@ class StreamClient:
         while self._frames or not self._closing.is_set():
             while self._frames:
                 await self._send(self._frames.popleft())
+            self._written.set()
             if not self._closing.is_set():
                 self._wake = trio.Event()
                 await self._wake.wait()

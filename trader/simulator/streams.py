@@ -13,27 +13,42 @@ from starlette.websockets import WebSocket
 
 from trader.model import Bar, Quote
 from trader.simulator.connections import Connections
+from trader.simulator.faults import AUTHENTICATE, CONNECT, LISTEN, FaultRule, FaultVerb
 from trader.simulator.market_frames import frames, stream_element
 from trader.simulator.requests import MALFORMED
 from trader.simulator.shapes import Json, Shape, trade_update
 from trader.simulator.stream_client import StreamClient
+from trader.simulator.stream_messages import CHANNELS, DataMessage, TradingMessage
 from trader.venue import OrderEvent
 
 M = TypeVar("M")
 AUTH_SECONDS = 10.0
+PATIENCE_SECONDS = 1.0
 FEEDS = frozenset({"iex", "sip", "delayed_sip", "test"})
-CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
 FOLLOWING = ("corrections", "cancelErrors")  # always as `trades`
 SYMBOLS_MAX = 10_000
 INTERNAL_ERROR: Json = {"action": "error", "data": {"error_message": "internal server error"}}
 SLOW_CLIENT: Json = [{"T": "error", "code": 407, "msg": "slow client"}]
 
 Authorize = Callable[[str, str], str | None]
+AskFault = Callable[[str, str], FaultRule | None]
+Told = Callable[[int], list[OrderEvent]]
 
 
 class StreamKind(StrEnum):
     TRADING = "trading"
     DATA = "data"
+
+
+PATHS = {StreamKind.TRADING: "/stream", StreamKind.DATA: "/v2/iex"}
+ERRORS = {
+    402: "auth failed",
+    404: "auth timeout",
+    405: "symbol limit exceeded",
+    406: "connection limit exceeded",
+    409: "insufficient subscription",
+    500: "internal error",
+}
 
 
 class Observer(Struct, frozen=True, kw_only=True):
@@ -43,52 +58,21 @@ class Observer(Struct, frozen=True, kw_only=True):
     on_stream: Callable[[str, bool], None] = lambda kind, connected: None
 
 
-class TradingData(Struct, frozen=True, kw_only=True):
-    key_id: str = ""
-    secret_key: str = ""
-    streams: list[str] = []
-
-
-class TradingMessage(Struct, frozen=True, kw_only=True):
-    """A client's word on `/stream`; `auth` carries its keys beside it, `authenticate` in `data`."""
-
-    action: str
-    key: str = ""
-    secret: str = ""
-    data: TradingData = TradingData()
-
-
-class DataMessage(Struct, frozen=True, kw_only=True):
-    """A client's word on `/v2/{feed}`."""
-
-    action: str
-    key: str = ""
-    secret: str = ""
-    trades: list[str] = []
-    quotes: list[str] = []
-    bars: list[str] = []
-    updated_bars: list[str] = msgspec.field(default_factory=list, name="updatedBars")
-    daily_bars: list[str] = msgspec.field(default_factory=list, name="dailyBars")
-    statuses: list[str] = []
-    lulds: list[str] = []
-
-    def wanted(self) -> Iterable[tuple[str, list[str]]]:
-        lists = (
-            self.trades,
-            self.quotes,
-            self.bars,
-            self.updated_bars,
-            self.daily_bars,
-            self.statuses,
-            self.lulds,
-        )
-        return zip(CHANNELS, lists, strict=True)
-
-
 class Streams:
     """All connected clients of both kinds, and what is told to them."""
 
-    def __init__(self, authorize: Authorize, connections: Connections, observer: Observer) -> None:
+    def __init__(
+        self,
+        authorize: Authorize,
+        connections: Connections,
+        observer: Observer,
+        *,
+        ask_fault: AskFault = lambda method, path: None,
+        told: Told = lambda count: [],
+    ) -> None:
+        """`ask_fault` knows whether a connection is to fail; `told` the last events that were told."""
+        self._ask_fault = ask_fault
+        self._told = told
         self._authorize = authorize
         self._connections = connections
         self._observer = observer
@@ -103,16 +87,19 @@ class Streams:
 
     # --- telling
 
-    def tell_orders(self, events: Iterable[OrderEvent]) -> None:
-        """One frame for each event to each client of its account that listens."""
+    def tell_orders(self, events: Iterable[OrderEvent], word: str = "") -> None:
+        """One frame for each event to each client of its account that listens; `word` in place of the event's own."""
         clients = [c for c in self._clients[StreamKind.TRADING] if c.hears("trade_updates", "")]
-        if not clients:
-            return
+        for client in clients:
+            self._tell_client(client, events, word)
+
+    def _tell_client(
+        self, client: StreamClient, events: Iterable[OrderEvent], word: str = ""
+    ) -> None:
         for event in events:
-            shape = trade_update(event)
-            for client in clients:
-                if client.account_id == event.order.account_id:
-                    self._put(StreamKind.TRADING, client, _encoded(shape, client))
+            if client.account_id == event.order.account_id:
+                frame = _encoded(trade_update(event, word), client)
+                self._put(StreamKind.TRADING, client, frame)
 
     def tell_market(self, bars: Sequence[Bar], quotes: Sequence[Quote]) -> None:
         """A frame of quotes and one of bars, to each client what it subscribed to: a bar is judged with its price."""
@@ -138,7 +125,27 @@ class Streams:
             for frame in frames(elements, packed):
                 self._put(StreamKind.DATA, client, frame)
 
+    def mute(self, kind: StreamKind, is_mute: bool) -> None:
+        """The connections of today: those that come later are not mute."""
+        for client in self._clients[kind]:
+            client.is_mute = is_mute
+
+    def disconnect(self, kind: StreamKind) -> None:
+        """Cut every connection, with all that is on its way; what was counted counts no more."""
+        for client in list(self._clients[kind]):
+            client.drop()
+            self._note_listening(kind, client)
+
+    async def wait_written(self) -> None:
+        """Until everything queued was handed to the sockets, or PATIENCE_SECONDS have passed."""
+        with trio.move_on_after(PATIENCE_SECONDS):
+            for clients in self._clients.values():
+                for client in list(clients):
+                    await client.wait_written()
+
     def _put(self, kind: StreamKind, client: StreamClient, frame: bytes) -> None:
+        if client.is_mute:
+            return
         if client.put(frame):
             self._observer.on_frame(kind, 1)
         else:
@@ -172,6 +179,9 @@ class Streams:
         hear: Callable[[bytes], None],
         auth_seconds: float | None = None,
     ) -> None:
+        if self._is_refused(CONNECT, kind):
+            await websocket.close()
+            return
         await websocket.accept()
         self._clients[kind].append(client)
         try:
@@ -208,6 +218,8 @@ class Streams:
             )
             return
         match heard.action:
+            case "auth" | "authenticate" if self._is_refused(AUTHENTICATE, StreamKind.TRADING):
+                client.put(_authorization(client, "authenticate"))
             case "auth" | "authenticate":
                 key, secret = heard.key or heard.data.key_id, heard.secret or heard.data.secret_key
                 client.account_id = self._authorize(key, secret) or ""
@@ -215,12 +227,31 @@ class Streams:
             case "listen" if not client.account_id:
                 client.put(_authorization(client, "listen"))
             case "listen":
-                known: list[Json] = [one for one in heard.data.streams if one == "trade_updates"]
-                client.audible = {"trade_updates": {"*"}} if known else {}
-                client.put(_encoded({"stream": "listening", "data": {"streams": known}}, client))
+                self._listen(client, heard.data.streams)
             case _:
                 failure: Shape = {"error_message": "unknown action"}
                 client.put(_encoded({"action": "error", "data": failure}, client))
+
+    def _listen(self, client: StreamClient, streams: list[str]) -> None:
+        rule = self._fault(LISTEN, StreamKind.TRADING)
+        verb = None if rule is None else rule.verb
+        if verb is FaultVerb.REFUSE_STREAM:
+            client.close(_encoded(INTERNAL_ERROR, client))
+            return
+        known: list[Json] = [one for one in streams if one == "trade_updates"]
+        client.audible = {"trade_updates": {"*"}} if known else {}
+        client.put(_encoded({"stream": "listening", "data": {"streams": known}}, client))
+        client.is_mute = verb is FaultVerb.MUTE_SOCKET
+        if rule is not None and verb is FaultVerb.REPLAY_EVENTS:
+            # Heard to be listening first: whoever counts frames begins to count with that.
+            self._note_listening(StreamKind.TRADING, client)
+            self._tell_client(client, self._told(rule.count))
+
+    def _fault(self, method: str, kind: StreamKind) -> FaultRule | None:
+        return self._ask_fault(method, PATHS[kind])
+
+    def _is_refused(self, method: str, kind: StreamKind) -> bool:
+        return self._fault(method, kind) is not None
 
     def _hear_data(self, client: StreamClient, message: bytes) -> None:
         try:
@@ -247,11 +278,16 @@ class Streams:
         if client.account_id:
             _say_error(client, 403, "already authenticated")
             return
+        rule = self._fault(AUTHENTICATE, StreamKind.DATA)
+        if rule is not None:
+            code = rule.status or 406
+            _close_with(client, code, ERRORS.get(code, rule.word))
+            return
         account_id = self._authorize(heard.key, heard.secret)
         if account_id is None:
-            _say_error(client, 402, "auth failed")
+            _say_error(client, 402, ERRORS[402])
         elif any(other.account_id == account_id for other in self._clients[StreamKind.DATA]):
-            _close_with(client, 406, "connection limit exceeded")
+            _close_with(client, 406, ERRORS[406])
         else:
             client.account_id = account_id
             _say(client, {"T": "success", "msg": "authenticated"})
@@ -261,9 +297,15 @@ class Streams:
             channel: client.audible.get(channel, set()) | set(symbols)
             for channel, symbols in heard.wanted()
         }
-        if any(len(symbols) > SYMBOLS_MAX for symbols in audible.values()):
-            _say_error(client, 405, "symbol limit exceeded")
+        rule = self._fault(LISTEN, StreamKind.DATA)
+        if rule is not None and rule.verb is FaultVerb.REFUSE_STREAM:
+            code = rule.status or 405
+            _say_error(client, code, ERRORS.get(code, rule.word))
             return
+        if any(len(symbols) > SYMBOLS_MAX for symbols in audible.values()):
+            _say_error(client, 405, ERRORS[405])
+            return
+        client.is_mute = rule is not None and rule.verb is FaultVerb.MUTE_SOCKET
         client.audible = audible
         _say_subscription(client)
 

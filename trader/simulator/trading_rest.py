@@ -15,10 +15,11 @@ from trader.money import ZERO
 from trader.simulator import shapes
 from trader.simulator.activities import activities_page
 from trader.simulator.broker import SimulatedBroker
+from trader.simulator.faulty import fault_of
 from trader.simulator.order_query import orders_page
 from trader.simulator.replies import BadRequest, json_reply, refusal_reply
 from trader.simulator.requests import decode_order, refused
-from trader.venue import Refusal, VenueOrder
+from trader.venue import Refusal, Venue, VenueOrder
 from trader.venue.acceptance import NOT_FOUND, order_not_found
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -33,7 +34,10 @@ class TradingRest:
 
     def __init__(self, broker: SimulatedBroker) -> None:
         self._broker = broker
-        self._venue = broker.venue
+
+    def _venue(self, request: Request) -> Venue:
+        """The venue, or a past state of it where the request is to see a stale one."""
+        return self._broker.seen(fault_of(request))
 
     def endpoints(self) -> list[tuple[str, str, Endpoint]]:
         """(verb, path, endpoint), the particular before the general."""
@@ -59,13 +63,14 @@ class TradingRest:
     # --- account
 
     async def _get_account(self, request: Request, account_id: str) -> Response:
-        return json_reply(shapes.account_shape(self._venue, self._venue.account(account_id)))
+        venue = self._venue(request)
+        return json_reply(shapes.account_shape(venue, venue.account(account_id)))
 
     async def _get_configurations(self, request: Request, account_id: str) -> Response:
         return json_reply(shapes.configurations_shape())
 
     async def _get_activities(self, request: Request, account_id: str) -> Response:
-        page = activities_page(self._venue.state, account_id, request)
+        page = activities_page(self._venue(request).state, account_id, request)
         return json_reply(page)
 
     # --- orders
@@ -74,13 +79,13 @@ class TradingRest:
         new = decode_order(await request.body())
         if isinstance(new, Refusal):
             return refusal_reply(new)
-        outcome = self._broker.submit(account_id, new)
+        outcome = self._broker.submit(account_id, new, fault_of(request))
         if isinstance(outcome, Refusal):
             return refusal_reply(outcome)
         return json_reply(shapes.order_shape(outcome[0].order))
 
     async def _get_orders(self, request: Request, account_id: str) -> Response:
-        orders = self._venue.state.orders.values()
+        orders = self._venue(request).state.orders.values()
         mine = [order for order in orders if order.account_id == account_id]
         return json_reply([shapes.order_shape(order) for order in orders_page(mine, request)])
 
@@ -89,21 +94,21 @@ class TradingRest:
 
     async def _get_order_by_client_id(self, request: Request, account_id: str) -> Response:
         client_order_id = request.query_params.get("client_order_id", "")
-        order = self._venue.order_by_client_id(account_id, client_order_id)
+        order = self._venue(request).order_by_client_id(account_id, client_order_id)
         if order is None:
             return refusal_reply(order_not_found(client_order_id))
         return json_reply(shapes.order_shape(order))
 
     async def _delete_order(self, request: Request, account_id: str) -> Response:
         order = self._order(request, account_id)
-        outcome = self._broker.cancel(account_id, order.order_id)
+        outcome = self._broker.cancel(account_id, order.order_id, fault_of(request))
         return refusal_reply(outcome) if isinstance(outcome, Refusal) else Response(status_code=204)
 
     async def _delete_orders(self, request: Request, account_id: str) -> Response:
         replies: list[shapes.Json] = []
-        for order in self._venue.open_orders():
+        for order in self._broker.venue.open_orders():
             if order.account_id == account_id:
-                outcome = self._broker.cancel(account_id, order.order_id)
+                outcome = self._broker.cancel(account_id, order.order_id, fault_of(request))
                 status = outcome.status if isinstance(outcome, Refusal) else 200
                 replies.append({"id": order.order_id, "status": status})
         return json_reply(replies, status=207)
@@ -112,7 +117,7 @@ class TradingRest:
         order_id = request.path_params["order_id"]
         if not UUID.match(order_id):
             raise BadRequest(refused(f"order_id is not a valid UUID: {order_id[:40]}"))
-        order = self._venue.order(account_id, order_id.lower())
+        order = self._venue(request).order(account_id, order_id.lower())
         if order is None:
             raise BadRequest(order_not_found(order_id))
         return order
@@ -120,19 +125,20 @@ class TradingRest:
     # --- positions, assets
 
     async def _get_positions(self, request: Request, account_id: str) -> Response:
-        held = sorted(self._venue.account(account_id).positions)
-        return json_reply([self._position(account_id, symbol) for symbol in held])
+        venue = self._venue(request)
+        held = sorted(venue.account(account_id).positions)
+        return json_reply([self._position(venue, account_id, symbol) for symbol in held])
 
     async def _get_position(self, request: Request, account_id: str) -> Response:
         symbol = self._symbol(request)
-        if symbol not in self._venue.account(account_id).positions:
+        venue = self._venue(request)
+        if symbol not in venue.account(account_id).positions:
             raise BadRequest(_not_found("position does not exist"))
-        return json_reply(self._position(account_id, symbol))
+        return json_reply(self._position(venue, account_id, symbol))
 
-    def _position(self, account_id: str, symbol: Symbol) -> shapes.Shape:
+    def _position(self, venue: Venue, account_id: str, symbol: Symbol) -> shapes.Shape:
         lastday_price = self._broker.lastday_prices.get(symbol, ZERO)
-        account = self._venue.account(account_id)
-        return shapes.position_shape(self._venue, account, symbol, lastday_price)
+        return shapes.position_shape(venue, venue.account(account_id), symbol, lastday_price)
 
     async def _get_assets(self, request: Request, account_id: str) -> Response:
         if request.query_params.get("status", "active") not in ("active", "all", ""):

@@ -1,13 +1,16 @@
 """The simulated venue's own books and matching: pure, synchronous, and independent of the trader's."""
 
 from trader.venue.accounts import VenueAccount, VenuePosition
+from trader.venue.back_office import BackOffice
 from trader.venue.ledger import VenueState
 from trader.venue.matching import Book
 from trader.venue.terms import VenueTerms
 from trader.venue.venue import Venue
 from trader.venue.words import (
+    Activity,
+    ActivityKind,
     EventKind,
-    Fee,
+    ExecutionKind,
     NewOrder,
     OrderEvent,
     OrderStatus,
@@ -18,9 +21,12 @@ from trader.venue.words import (
 )
 
 __all__ = [
+    "Activity",
+    "ActivityKind",
+    "BackOffice",
     "Book",
     "EventKind",
-    "Fee",
+    "ExecutionKind",
     "NewOrder",
     "OrderEvent",
     "OrderStatus",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from trader.model import Side, Symbol
-from trader.money import ZERO, ratio, share
+from trader.money import ONE, ZERO, ratio, rounded, rounded_down, share
 from trader.venue.words import VenueExecution, VenueOrder
 
 
@@ -83,22 +83,71 @@ class VenueAccount(Struct, kw_only=True):
     def book(self, execution: VenueExecution) -> None:
         """Cash and shares change hands."""
         notional = execution.quantity * execution.price
-        position = self.positions.setdefault(execution.symbol, VenuePosition())
         if execution.side is Side.BUY:
             self.cash -= notional
-            position.quantity += execution.quantity
-            position.cost += notional
+            self.put_in(execution.symbol, execution.quantity, execution.price)
         else:
-            assert execution.quantity <= position.quantity, "sells are covered by held shares"
             self.cash += notional
-            position.cost -= share(position.cost, execution.quantity, position.quantity)
-            position.quantity -= execution.quantity
+            self._take_out(execution.symbol, execution.quantity)
         self.accrued_fees += execution.fee
+
+    def unbook(self, execution: VenueExecution) -> None:
+        """Undo a trade: bought shares leave at the position's average cost, sold ones come back at the sale's price."""
+        notional = execution.quantity * execution.price
+        if execution.side is Side.BUY:
+            self.cash += notional
+            self._take_out(execution.symbol, execution.quantity)
+        else:
+            self.cash -= notional
+            self.put_in(execution.symbol, execution.quantity, execution.price)
+        self.accrued_fees -= execution.fee
+
+    def reprice(self, execution: VenueExecution, price: Decimal, fee: Decimal) -> None:
+        """The trade was at another price; the fee is the one for that."""
+        difference = execution.quantity * (price - execution.price)
+        if execution.side is Side.SELL:
+            self.cash += difference
+        else:
+            self.cash -= difference
+            if execution.symbol in self.positions:
+                self.positions[execution.symbol].cost += difference
+        self.accrued_fees += fee - execution.fee
+
+    def put_in(self, symbol: Symbol, quantity: Decimal, price: Decimal) -> None:
+        """Shares, at what they cost."""
+        position = self.positions.setdefault(symbol, VenuePosition())
+        position.quantity += quantity
+        position.cost += quantity * price
+
+    def split(self, symbol: Symbol, factor: Decimal) -> tuple[Decimal, Decimal]:
+        """`factor` new shares for each old one; gives (whole shares more or less, cash for the fraction of one).
+
+        The fraction is paid at its cost: there is no profit in a split.
+        """
+        position = self.positions[symbol]
+        assert not self.held_for_orders(symbol), "orders of the symbol are canceled first"
+        exact = position.quantity * factor
+        whole = rounded_down(exact, ONE)
+        change, cash = (
+            whole - position.quantity,
+            rounded(share(position.cost, exact - whole, exact)),
+        )
+        position.quantity, position.cost = whole, position.cost - cash
+        self.cash += cash
+        if not whole:
+            del self.positions[symbol]
+        return change, cash
+
+    def _take_out(self, symbol: Symbol, quantity: Decimal) -> None:
+        position = self.positions[symbol]
+        assert quantity <= position.quantity, "nobody is short"
+        position.cost -= share(position.cost, quantity, position.quantity)
+        position.quantity -= quantity
         if not position.quantity:
-            del self.positions[execution.symbol]
+            del self.positions[symbol]
 
     def charge_fees(self) -> Decimal:
-        """Pay what is accrued; returns it."""
+        """Pay what is accrued; returns it. Negative: a busted sale's fee is paid back."""
         amount, self.accrued_fees = self.accrued_fees, ZERO
         self.cash -= amount
         return amount

@@ -1,9 +1,10 @@
-"""The venue's record: every order ever accepted, executions, fees, accounts, and the events told of them.
+"""The venue's record: every order ever accepted, executions, activities, accounts, and the events told of them.
 
-Two doors lead to an order's state, `change` and `fill`; both go through `_put`, so that what the order holds of its
-account always follows. Terminal states absorb.
+Three doors lead to an order's state, `change`, `fill` and `amend`; all go through `_put`, so that what the order holds
+of its account always follows. Terminal states absorb, unless a fill comes late or a trade is undone.
 """
 
+from copy import deepcopy
 from decimal import Decimal
 from random import Random
 from uuid import UUID
@@ -15,8 +16,10 @@ from trader.model import Side, Symbol
 from trader.money import ZERO
 from trader.venue.accounts import VenueAccount
 from trader.venue.words import (
+    Activity,
+    ActivityKind,
     EventKind,
-    Fee,
+    ExecutionKind,
     OrderEvent,
     OrderStatus,
     VenueExecution,
@@ -31,7 +34,17 @@ class VenueState(Struct, kw_only=True):
     accounts: dict[str, VenueAccount] = {}
     orders: dict[str, VenueOrder] = {}
     executions: list[VenueExecution] = []
-    fees: list[Fee] = []
+    activities: list[Activity] = []
+
+    def copy(self) -> "VenueState":
+        """As it stands, whatever happens to this one."""
+        return VenueState(
+            now_ns=self.now_ns,
+            accounts=deepcopy(self.accounts),
+            orders=dict(self.orders),
+            executions=list(self.executions),
+            activities=list(self.activities),
+        )
 
 
 class Ledger:
@@ -79,6 +92,8 @@ class Ledger:
         canceled_ns: int | None = None,
         cancel_requested_ns: int | None = None,
         expired_ns: int | None = None,
+        failed_ns: int | None = None,
+        reason: str = "",
     ) -> None:
         before = self.state.orders[order_id]
         after = replace(
@@ -88,12 +103,18 @@ class Ledger:
             canceled_ns=canceled_ns,
             cancel_requested_ns=cancel_requested_ns or before.cancel_requested_ns,
             expired_ns=expired_ns,
+            failed_ns=failed_ns,
         )
         self._put(after)
-        self._tell(kind, after)
+        self._tell(kind, after, reason=reason)
 
-    def fill(self, order_id: str, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
-        """One execution, in the order, the account and the record."""
+    def fill(
+        self, order_id: str, quantity: Decimal, price: Decimal, fee: Decimal, *, amiss: bool = False
+    ) -> None:
+        """One execution, in the order, the account and the record.
+
+        `amiss`: it may come after the order's end, and for more than was ordered.
+        """
         order = self.state.orders[order_id]
         account = self.account(order.account_id)
         signed = quantity if order.side is Side.BUY else -quantity
@@ -107,31 +128,44 @@ class Ledger:
             quantity=quantity,
             price=price,
             quantity_cumulative=cumulative,
-            quantity_leaves=order.quantity - cumulative,
+            quantity_leaves=max(order.quantity - cumulative, ZERO),
             position_quantity=account.quantity(order.symbol) + signed,
             fee=fee,
             at_ns=self.state.now_ns,
         )
-        assert execution.quantity_leaves >= ZERO, "nobody gets more than was ordered"
+        assert amiss or cumulative <= order.quantity, "nobody gets more than was ordered"
         after = _after_execution(order, execution)
-        self._put(after)
+        self._put(after, amiss=amiss)
         account.book(execution)
         self.state.executions.append(execution)
         kind = EventKind.PARTIAL_FILL if execution.quantity_leaves else EventKind.FILL
         self._tell(kind, after, execution)
 
+    def amend(self, record: VenueExecution, order: VenueOrder, kind: EventKind) -> None:
+        """A bust or a correction, which `record` is; the account has been told already, `order` is what it leaves."""
+        self._put(order, amiss=True)
+        self.state.executions.append(record)
+        self._tell(kind, order, record, reason=kind.upper())
+
+    def note(self, activity: Activity) -> None:
+        """Write down what the account has been told already."""
+        self.state.activities.append(activity)
+
     def charge_fees(self, account: VenueAccount, session_date: str) -> None:
         """What the account has accrued leaves its cash in one amount."""
         amount = account.charge_fees()
         if amount:
-            fee = Fee(
-                fee_id=self.identifier(),
-                account_id=account.account_id,
-                date=session_date,
-                amount=amount,
-                at_ns=self.state.now_ns,
+            self.note(
+                Activity(
+                    activity_id=self.identifier(),
+                    account_id=account.account_id,
+                    kind=ActivityKind.FEE,
+                    date=session_date,
+                    at_ns=self.state.now_ns,
+                    net_amount=-amount,
+                    description=f"Regulatory fees on sales of {session_date}",
+                )
             )
-            self.state.fees.append(fee)
 
     def take_told(self) -> list[OrderEvent]:
         told, self._told = self._told, []
@@ -140,11 +174,11 @@ class Ledger:
     def identifier(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
-    def _put(self, order: VenueOrder) -> None:
+    def _put(self, order: VenueOrder, *, amiss: bool = False) -> None:
         account = self.account(order.account_id)
         before = self.state.orders.get(order.order_id)
         if before is not None:
-            assert before.is_open, "terminal states absorb"
+            assert before.is_open or amiss, "terminal states absorb"
             account.release(before)
         account.hold(order)
         self.state.orders[order.order_id] = order
@@ -158,17 +192,31 @@ class Ledger:
             self._open.get(order.symbol, {}).pop(order.order_id, None)
 
     def _tell(
-        self, kind: EventKind, order: VenueOrder, execution: VenueExecution | None = None
+        self,
+        kind: EventKind,
+        order: VenueOrder,
+        execution: VenueExecution | None = None,
+        reason: str = "",
     ) -> None:
-        event = OrderEvent(kind=kind, order=order, at_ns=self.state.now_ns, execution=execution)
+        event = OrderEvent(
+            kind=kind, order=order, at_ns=self.state.now_ns, execution=execution, reason=reason
+        )
         self._told.append(event)
+
+    def trade(self, execution_id: str) -> VenueExecution | None:
+        """What of a trade counts now: itself, its last correction, or None once it is busted or where none was."""
+        found: VenueExecution | None = None
+        for record in self.state.executions:
+            if execution_id in (record.execution_id, record.corrects):
+                found = None if record.kind is ExecutionKind.BUST else record
+        return found
 
 
 def _after_execution(order: VenueOrder, execution: VenueExecution) -> VenueOrder:
     filled = not execution.quantity_leaves
     status = OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED
-    if order.status is OrderStatus.PENDING_CANCEL and not filled:
-        status = OrderStatus.PENDING_CANCEL
+    if not filled and (order.status is OrderStatus.PENDING_CANCEL or not order.is_open):
+        status = order.status
     return replace(
         order,
         status=status,

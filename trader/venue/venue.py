@@ -16,6 +16,7 @@ from trader.model import Bar, Phase, Quote, Side, Symbol, TimeInForce
 from trader.money import ZERO, price_of
 from trader.venue import acceptance
 from trader.venue.accounts import VenueAccount
+from trader.venue.back_office import BackOffice
 from trader.venue.ledger import Ledger, VenueState
 from trader.venue.matching import Book, bar_match, empty_book, quoted_match, takeable_volume
 from trader.venue.terms import VenueTerms
@@ -48,6 +49,13 @@ class Venue:
         self.state = state or VenueState()
         self.books: dict[Symbol, Book] = {symbol: empty_book() for symbol in symbols}
         self._ledger = Ledger(self.state, random)
+        self.back_office = BackOffice(self._ledger, self.books, self.terms)
+
+    def as_it_stood(self, state: VenueState) -> "Venue":
+        """This venue's books of an earlier moment, to be looked at only."""
+        view = Venue((), random=Random(0), terms=self.terms, state=state)
+        view.books.update(self.books)
+        return view
 
     @classmethod
     def from_bytes(
@@ -99,8 +107,13 @@ class Venue:
 
     # --- orders
 
-    def submit(self, account_id: str, new: NewOrder) -> Refusal | list[OrderEvent]:
-        """Take the order or say why not; a refused order leaves no trace, its client order id stays unused."""
+    def submit(
+        self, account_id: str, new: NewOrder, *, routed: bool = True
+    ) -> Refusal | list[OrderEvent]:
+        """Take the order or say why not; a refused order leaves no trace, its client order id stays unused.
+
+        An order that is not `routed` stays pending_new, until the back office rejects it or its session ends.
+        """
         account = self.account(account_id)
         objection = self._objection(account, new)
         if objection is not None:
@@ -108,6 +121,8 @@ class Venue:
         order = self._accepted(account, new)
         if self._works(order, phase(self.now_ns)):
             self._ledger.add(order, EventKind.PENDING_NEW)
+            if not routed:
+                return self._ledger.take_told()
             self._ledger.change(order.order_id, EventKind.NEW, status=OrderStatus.NEW)
             self._match_arrival(order.order_id)
         else:
@@ -117,10 +132,13 @@ class Venue:
             self._cancel_rest(order.order_id)
         return self._ledger.take_told()
 
-    def cancel(self, account_id: str, order_id: str) -> Refusal | list[OrderEvent]:
+    def cancel(
+        self, account_id: str, order_id: str, *, at_once: bool = True
+    ) -> Refusal | list[OrderEvent]:
         """Ask for an order's end; no events: there is nothing to do.
 
-        The order may still trade until `cancel_latency_ns` has passed.
+        The order may still trade until `cancel_latency_ns` has passed, and at least until the clock moves where the
+        end is not to come `at_once`.
         """
         order = self.order(account_id, order_id)
         if order is None:
@@ -135,7 +153,8 @@ class Venue:
             status=OrderStatus.PENDING_CANCEL,
             cancel_requested_ns=self.now_ns,
         )
-        self._cancel_due(order_id)
+        if at_once:
+            self._cancel_due(order_id)
         return self._ledger.take_told()
 
     def order(self, account_id: str, order_id: str) -> VenueOrder | None:

@@ -128,10 +128,25 @@ class EventKind(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    CANCEL_REJECTED = "order_cancel_rejected"
+    TRADE_BUST = "trade_bust"
+    TRADE_CORRECT = "trade_correct"
+
+
+class ExecutionKind(StrEnum):
+    """FIX 150: a trade, or a later record about one."""
+
+    TRADE = "trade"
+    BUST = "trade_bust"
+    CORRECTION = "trade_correct"
 
 
 class VenueExecution(Struct, frozen=True, kw_only=True):
-    """One trade. `position_quantity` is what the account holds after it; `fee` is accrued, charged at the day's end."""
+    """One trade. `position_quantity` is what the account holds after it; `fee` is accrued, charged at the day's end.
+
+    A bust or a correction is a record of its own about the one that `corrects` names, which stays as it was told. A
+    bust repeats its quantity and price, and none of it counts any more; a correction states those that count instead.
+    """
 
     execution_id: str
     order_id: str
@@ -145,6 +160,8 @@ class VenueExecution(Struct, frozen=True, kw_only=True):
     position_quantity: Decimal
     fee: Decimal
     at_ns: int
+    kind: ExecutionKind = ExecutionKind.TRADE
+    corrects: str | None = None  # FIX 19
 
 
 class OrderEvent(Struct, frozen=True, kw_only=True):
@@ -154,16 +171,38 @@ class OrderEvent(Struct, frozen=True, kw_only=True):
     order: VenueOrder
     at_ns: int
     execution: VenueExecution | None = None
+    reason: str = ""
 
 
-class Fee(Struct, frozen=True, kw_only=True):
-    """A session's regulatory fees, charged in one amount; `date` is New York's."""
+class ActivityKind(StrEnum):
+    """Alpaca's words for what moves cash or shares without a trade."""
 
-    fee_id: str
+    FEE = "FEE"
+    DIVIDEND = "DIV"
+    INTEREST = "INT"
+    DEPOSIT = "CSD"
+    WITHDRAWAL = "CSW"
+    SPLIT = "SPLIT"
+    TRANSFER = "ACATS"  # shares brought in from another broker
+
+
+class Activity(Struct, frozen=True, kw_only=True):
+    """`net_amount` is what it did to cash, with its sign; `date` is New York's.
+
+    `quantity` is what it did to the shares held, but for a dividend: the shares that it was paid on.
+    """
+
+    activity_id: str
     account_id: str
+    kind: ActivityKind
     date: str
-    amount: Decimal
     at_ns: int
+    net_amount: Decimal = ZERO
+    symbol: Symbol | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    per_share_amount: Decimal | None = None
+    description: str = ""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

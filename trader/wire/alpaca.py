@@ -110,6 +110,7 @@ class PositionMessage(Struct, frozen=True, kw_only=True):
     symbol: Identifier
     qty: Number
     side: Word = "long"
+    cost_basis: Number | None = None
 
 
 class AccountMessage(Struct, frozen=True, kw_only=True):
@@ -123,6 +124,19 @@ class AccountMessage(Struct, frozen=True, kw_only=True):
     trading_blocked: bool = False
     account_blocked: bool = False
     trade_suspended_by_user: bool = False
+
+
+class ActivityMessage(Struct, frozen=True, kw_only=True):
+    """What moved the account without a trade; `date` is New York's."""
+
+    id: Identifier
+    activity_type: Word
+    date: Word | None = None
+    net_amount: Number | None = None
+    symbol: Identifier | None = None
+    qty: Number | None = None
+    description: Annotated[str, Meta(max_length=2_000)] | None = None
+    status: Word | None = None
 
 
 class ClockMessage(Struct, frozen=True, kw_only=True):
@@ -141,6 +155,7 @@ class ErrorBody(Struct, frozen=True, kw_only=True):
 _ORDER = msgspec.json.Decoder(OrderMessage)
 _ORDERS = msgspec.json.Decoder(list[OrderMessage])
 _FILLS = msgspec.json.Decoder(list[FillMessage])
+_ACTIVITIES = msgspec.json.Decoder(list[ActivityMessage])
 _POSITIONS = msgspec.json.Decoder(list[PositionMessage])
 _ACCOUNT = msgspec.json.Decoder(AccountMessage)
 _CLOCK = msgspec.json.Decoder(ClockMessage)
@@ -167,6 +182,11 @@ def decode_fills(body: bytes) -> list[FillMessage]:
 def decode_positions(body: bytes) -> list[PositionMessage]:
     with reading("list of positions"):
         return _POSITIONS.decode(body)
+
+
+def decode_activities(body: bytes) -> list[ActivityMessage]:
+    with reading("activity"):
+        return _ACTIVITIES.decode(body)
 
 
 def decode_account(body: bytes) -> AccountMessage:

@@ -135,12 +135,13 @@ class MarketDataReader:
             messages, skipped = self._one_by_one(frame)
         controls: list[Control] = []
         for message in messages:
-            if isinstance(message, _StreamQuote | _StreamBar):
-                item = self._item(message)
-                if item is not None:
-                    deliver(item)
-            else:
-                controls.append(message)
+            match message:
+                case _StreamQuote() | _StreamBar():
+                    item = self._item(message)
+                    if item is not None:
+                        deliver(item)
+                case _:
+                    controls.append(message)
         return FrameRead(events=len(messages) - len(controls) + skipped, controls=tuple(controls))
 
     def _item(self, message: _StreamQuote | _StreamBar) -> Quote | Bar | None:

@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
-from trader.messages import Input, Statement
+from trader.messages import Activity, Input, Statement
 from trader.model import AccountId, Symbol
 from trader.money import ZERO, amount, plain
 from trader.wire.alpaca import (
     AccountMessage,
+    ActivityMessage,
     FillMessage,
     OrderMessage,
     PositionMessage,
@@ -17,6 +18,9 @@ from trader.wire.alpaca import (
 )
 from trader.wire.alpaca_claims import FINAL_CLAIMS
 from trader.wire.unreadable import reading, shown
+
+# Activities whose `qty` is a change of shares; those of others tell what an amount was computed from.
+SHARES_MOVE = frozenset({"SPLIT", "SSP", "SSO", "ACATS", "JNLS", "REORG"})
 
 
 def account_trouble(account: AccountMessage) -> str | None:
@@ -42,25 +46,55 @@ def statement_inputs(
     positions: list[PositionMessage],
     orders: list[OrderMessage],
     fills: list[FillMessage],
+    activities: list[ActivityMessage],
 ) -> list[Input]:
-    """Executions, then what the orders claim, then the Statement. Every fill's order must be among the orders."""
+    """Executions, what the orders claim, activities, then the Statement. Every fill's order is among the orders."""
     names = {order.id: order.client_order_id for order in orders}
     executions = [fill_report(fill, names[fill.order_id]) for fill in fills]
     reports = [order_report(order, "query") for order in orders]
     with reading("account"):
-        cash = plain(amount(funds.cash) - quantity_of(funds.accrued_fees or "0"))
+        cash = plain(amount(funds.cash))
     statement = Statement(
         at_ns=at_ns,
         account=account,
         cash=cash,
         positions=holdings(positions),
+        costs=costs(positions),
         open_orders={
             report.client_order_id: report.symbol
             for report, order in zip(reports, orders, strict=True)
             if report.claim not in FINAL_CLAIMS and order.status != "replaced"
         },
     )
-    return [*executions, *reports, statement]
+    return [*executions, *reports, *map(activity, activities), statement]
+
+
+def activity(told: ActivityMessage) -> Activity:
+    """One activity; canceled ones never get here. Its time is the day it is about, which is all that is told."""
+    with reading("activity"):
+        quantity = ZERO if told.qty is None else amount(told.qty)
+        moved = ZERO if told.net_amount is None else amount(told.net_amount)
+    return Activity(
+        activity_id=told.id,
+        kind=told.activity_type,
+        at_ns=0,
+        session=told.date or "",
+        amount=plain(moved),
+        symbol=None if told.symbol is None else Symbol(told.symbol),
+        # Dividends tell how many shares they were paid on: only these change how many there are.
+        quantity=plain(quantity) if told.activity_type in SHARES_MOVE else ZERO,
+        description=shown(told.description or ""),
+    )
+
+
+def costs(positions: list[PositionMessage]) -> dict[Symbol, Decimal]:
+    """What was paid for it by symbol, in dollars, where the broker says so."""
+    with reading("position"):
+        return {
+            Symbol(one.symbol): plain(amount(one.cost_basis))
+            for one in positions
+            if one.cost_basis is not None
+        }
 
 
 def holdings(positions: list[PositionMessage]) -> dict[Symbol, Decimal]:

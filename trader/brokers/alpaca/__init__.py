@@ -120,6 +120,13 @@ class ReadOnlyAlpacaBroker:
         except BrokerRefused as refused:
             raise BrokerUnavailable(str(refused)) from None
 
+    async def is_absent(self, order: Order) -> bool:
+        """See ports.Broker."""
+        try:
+            return await self._queries.is_absent(order)
+        except BrokerRefused as refused:
+            raise BrokerUnavailable(str(refused)) from None
+
     async def statement(self, since_ns: int) -> list[Input]:
         """See ports.Broker; raises BrokerRefused, too, where the account can't be traded any more."""
         return await self._queries.statement(since_ns)

@@ -15,11 +15,13 @@ from trader.model import SECOND_NS, AccountId, Order
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.wire.alpaca import (
     AccountMessage,
+    ActivityMessage,
     FillMessage,
     OrderMessage,
     by_client_order_id,
     by_order_id,
     decode_account,
+    decode_activities,
     decode_clock,
     decode_error,
     decode_fills,
@@ -44,6 +46,8 @@ PAGES_MAX = 200
 PAGE_OVERLAP_NS = 1_000_000
 # The broker's `after` excludes the moment itself, and a fill may be stamped before the order that it belongs to.
 SLACK_NS = SECOND_NS
+ACTIVITIES_OVERLAP_NS = 5 * 24 * 3_600 * SECOND_NS  # a weekend and a holiday
+UNDONE = frozenset({"canceled", "pending"})
 STATEMENT_ATTEMPTS = 5
 STATEMENT_PAUSE_SECONDS = 0.2
 
@@ -94,6 +98,16 @@ class Queries:
             executions = [fill_report(fill, message.client_order_id) for fill in fills]
             return [*executions, order_report(message, "query")]
 
+    async def is_absent(self, order: Order) -> bool:
+        """No order under this id, and no fill of an order that the walk did not show. Raises BrokerUnavailable."""
+        after_ns = _a_little_before(order.created_ns)
+        known = await self._orders("open", None) + await self._orders("all", after_ns)
+        if any(one.client_order_id == order.client_order_id for one in known):
+            return False
+        ids = {one.id for one in known}
+        fills = await self._fills(after_ns, None)
+        return all(fill.order_id in ids or fill.symbol != order.symbol for fill in fills)
+
     async def statement(self, since_ns: int) -> list[Input]:
         """Whole, and of one moment: asked again while fills happen in between. Raises BrokerUnavailable."""
         why = ""
@@ -115,6 +129,7 @@ class Queries:
         after_ns = _a_little_before(since_ns)
         fills = await self._fills(after_ns, None)
         orders = await self._orders_touched(after_ns, fills)
+        activities = await self._activities(after_ns)
         positions = await self._get("/v2/positions", decode_positions)
         funds = await self._account()
         if await self._fills(after_ns, fills[-1].id if fills else None):
@@ -130,6 +145,7 @@ class Queries:
                 positions=positions,
                 orders=orders,
                 fills=fills,
+                activities=activities,
             )
         return inputs, ""
 
@@ -183,6 +199,28 @@ class Queries:
                 break
             page_token = page[-1].id
         raise BrokerUnavailable("the broker's list of fills has no end")
+
+    async def _activities(self, after_ns: int) -> list[ActivityMessage]:
+        """What moved the account without a trade; told by the day, so a few days are asked for again."""
+        activities: list[ActivityMessage] = []
+        page_token: str | None = None
+        for _ in range(PAGES_MAX):
+            query = {
+                "after": iso(max(after_ns - ACTIVITIES_OVERLAP_NS, 0)),
+                "direction": "asc",
+                "page_size": str(FILLS_PAGE),
+                "category": "non_trade_activity",
+            }
+            if page_token is not None:
+                query["page_token"] = page_token
+            page = await self._get(f"/v2/account/activities?{urlencode(query)}", decode_activities)
+            activities += [one for one in page if one.activity_type != "FILL"]
+            if len(page) < FILLS_PAGE:
+                return [one for one in activities if one.status not in UNDONE]
+            if page[-1].id == page_token:
+                break
+            page_token = page[-1].id
+        raise BrokerUnavailable("the broker's list of activities has no end")
 
     async def _account(self) -> AccountMessage:
         account = await self._get("/v2/account", decode_account)

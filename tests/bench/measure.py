@@ -1,0 +1,109 @@
+"""What the benches measure with: samples, clocks of CPU and machine time, quantiles, the process at the other end."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct
+
+ROOT = Path(__file__).resolve().parents[2]
+CHILD_SECONDS_MAX = 10.0
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One figure of one round. A goal is to be exceeded, or with `is_ceiling` not to be."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+    is_ceiling: bool = False
+
+
+class Stopwatch:
+    """CPU seconds of this process and machine seconds, added up over every `with` of it."""
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self.wall_s = 0.0
+        self._began = (0.0, 0.0)
+
+    def __enter__(self) -> Self:
+        self._began = (time.process_time(), time.perf_counter())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        cpu_s, wall_s = self._began
+        self.cpu_s += time.process_time() - cpu_s
+        self.wall_s += time.perf_counter() - wall_s
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """The value that `part` of them do not exceed."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(part * len(ranked)))]
+
+
+def p50_p99(
+    name: str, seconds: Sequence[float], goals: tuple[float | None, float | None]
+) -> list[Sample]:
+    """Two figures in milliseconds."""
+    return [
+        Sample(
+            name=f"{name}, {word}",
+            value=1e3 * quantile(seconds, part),
+            unit="ms",
+            goal=goal,
+            is_ceiling=True,
+        )
+        for word, part, goal in zip(("p50", "p99"), (0.50, 0.99), goals, strict=True)
+    ]
+
+
+class OtherEnd:
+    """A process that serves the one under test; it says something when it is ready, and answers each line with one."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._in, self.out = process.stdin, process.stdout
+
+    def line(self) -> str:
+        """What it says next."""
+        said = self.out.readline().decode()
+        assert said, "the other end is gone"
+        return said.strip()
+
+    def ask(self) -> str:
+        """Its answer."""
+        self._in.write(b"?\n")
+        self._in.flush()
+        return self.line()
+
+
+@contextmanager
+def other_end(module: str, *arguments: str) -> Iterator[OtherEnd]:
+    """Run `tests.bench.<module>` beside us; it ends when its input does."""
+    command = [sys.executable, "-P", "-m", f"tests.bench.{module}", *arguments]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd=ROOT
+    ) as process:
+        try:
+            yield OtherEnd(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(CHILD_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -1,0 +1,102 @@
+"""`trade doctor`: is everything fit to trade with, and which command mends what is not."""
+
+import shutil
+import time
+from collections.abc import Iterator
+
+import click
+import msgspec
+import trio
+
+from trader import doctor
+from trader.brokers.alpaca import ReadOnlyAlpacaBroker
+from trader.build import running_build
+from trader.cli.loopback import loopback
+from trader.cli.options import Common, common_options, read_config
+from trader.cli.visits import Whom, broker_options, credentials
+from trader.config import BrokerName, ConfigError
+from trader.credentials import Credentials
+from trader.doctor import Finding, Verdict
+from trader.exits import Exit, Mistake, StartRefused
+from trader.live.alpaca import LIVE, PAPER, Addresses, local
+from trader.log.words import visible
+from trader.ports import BrokerRefused, BrokerUnavailable
+
+BROKER_PATIENCE_S = 20.0
+
+
+@click.command("doctor")
+@common_options
+@broker_options
+def command(common: Common, whom: Whom) -> int:
+    """Look at everything a start depends on; exit code 3 where something fails."""
+    findings: list[Finding] = []
+    for finding in _findings(common, whom):
+        findings.append(finding)
+        if not common.json:
+            _say(finding)
+    if common.json:
+        click.echo(msgspec.json.encode(findings).decode())
+    failed = any(one.verdict is Verdict.FAIL for one in findings)
+    return Exit.REFUSED if failed else Exit.WELL
+
+
+def _say(finding: Finding) -> None:
+    remedy = f"  -> {finding.remedy}" if finding.remedy else ""
+    click.echo(
+        f"{finding.verdict:<4}  {finding.check:<13} {visible(finding.what)}{visible(remedy)}"
+    )
+
+
+def _findings(common: Common, whom: Whom) -> Iterator[Finding]:
+    build = running_build()
+    try:
+        name = read_config(common).broker
+        yield doctor.ok("configuration", str(common.config or "defaults"))
+    except ConfigError as error:
+        name = BrokerName.SIMULATED
+        yield doctor.fail("configuration", f"{error.where}: {error.what}", error.remedy)
+    name = BrokerName(whom.broker) if whom.broker else name
+    is_real = name is not BrokerName.SIMULATED
+    folder = common.database.parent
+    yield doctor.clock(time.time_ns())
+    yield doctor.disk(shutil.disk_usage(folder).free, folder)
+    yield doctor.commit(build, is_real=is_real, is_live=name is BrokerName.ALPACA_LIVE)
+    yield from doctor.of_books(common.database, build.identity)
+    if is_real or whom.address or whom.keys:
+        yield from _of_broker(name, whom)
+
+
+def _of_broker(name: BrokerName, whom: Whom) -> Iterator[Finding]:
+    try:
+        found = credentials(whom.keys)
+    except Mistake as error:
+        yield doctor.fail("credentials", f"{error.where}: {error.what}", error.remedy)
+        return
+    yield doctor.ok("credentials", f"key {found.key[:4]}..., secret hidden")
+    own = LIVE if name is BrokerName.ALPACA_LIVE else PAPER
+    addresses = own if whom.address is None else local(loopback(whom.address))
+    yield from trio.run(_asked, addresses, found, name)
+
+
+async def _asked(addresses: Addresses, credentials: Credentials, name: BrokerName) -> list[Finding]:
+    try:
+        with trio.fail_after(BROKER_PATIENCE_S):
+            async with ReadOnlyAlpacaBroker(
+                base_url=addresses.trading,
+                stream_url=addresses.trading_stream,
+                credentials=credentials,
+                name=name.value,
+                market_ns=time.time_ns,
+            ) as broker:
+                account = await broker.identify()
+                before_ns = time.time_ns()
+                broker_ns = await broker.clock_ns()
+                between_ns = (before_ns + time.time_ns()) // 2
+    except (BrokerRefused, BrokerUnavailable, StartRefused, ValueError, trio.TooSlowError) as error:
+        what = f"{addresses.trading}: {str(error) or 'no answer'}"
+        return [doctor.fail("broker", what, "check the address, the keys and the network")]
+    return [
+        doctor.ok("broker", f"{addresses.trading} answers, account {account}"),
+        doctor.skew(broker_ns, between_ns),
+    ]

@@ -1,0 +1,87 @@
+"""`trade reconcile`: our books against the broker's; a person may accept one side, with a reason that stays."""
+
+import getpass
+
+import click
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trader.cli.commands import checked_reason
+from trader.cli.options import Common, common_options
+from trader.cli.visits import Whom, broker_options, end, visit, write
+from trader.exits import Exit, Mistake
+from trader.messages import Acceptance, Statement
+from trader.money import ZERO, plain
+from trader.state import ExecutionState
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One line: cash or a symbol, what we have and what the broker has."""
+
+    what: str
+    ours: str
+    theirs: str
+
+
+@click.command("reconcile")
+@click.option("--accept", type=click.Choice(["broker", "ours"]), help="Whose side is right.")
+@click.option("--reason", metavar="TEXT", help="Why; it stays in the journal.")
+@common_options
+@broker_options
+def command(common: Common, /, whom: Whom, accept: str | None, reason: str | None) -> int:
+    """Hold our books against the broker's, and settle a difference by an adjusting entry."""
+    if (accept is None) != (reason is None):
+        raise Mistake("go together", where="--accept and --reason")
+    why = "" if reason is None else checked_reason(reason)
+    session = visit(common, whom)
+    state = session.state
+    found = differences(state, session.told.statement)
+    if accept is not None:
+        told = Acceptance(
+            command_id=f"reconcile-{session.books.journal.head}",
+            side=accept,
+            statement=session.told.statement,
+            who=getpass.getuser(),
+            reason=why,
+        )
+        state = write(session.books, state, [told])
+        again = replace(session.told.statement, attempts=1)
+        state = write(session.books, state, [again])
+    is_open = bool(found) and accept is None
+    code = Exit.DIFFERENCES if is_open else Exit.WELL
+    end(session, state, int(code))
+    _say(common, found, accept)
+    return int(code)
+
+
+def differences(state: ExecutionState, statement: Statement) -> list[Difference]:
+    """Where the two sides differ; hands-off holdings are not compared."""
+    theirs = statement.positions
+    found = []
+    if state.cash_at_broker != statement.cash:
+        ours = str(plain(state.cash_at_broker))
+        found.append(Difference(what="cash", ours=ours, theirs=str(statement.cash)))
+    for symbol in sorted({*state.positions.keys(), *theirs}):
+        held = state.position(symbol)
+        if not held.is_hands_off and held.quantity != theirs.get(symbol, ZERO):
+            found.append(
+                Difference(
+                    what=symbol, ours=str(held.quantity), theirs=str(theirs.get(symbol, ZERO))
+                )
+            )
+    return found
+
+
+def _say(common: Common, found: list[Difference], accept: str | None) -> None:
+    if common.json:
+        click.echo(msgspec.json.encode({"differences": found, "accepted": accept}).decode())
+        return
+    if not found:
+        click.echo("books = broker")
+    for one in found:
+        click.echo(f"{one.what:<8} ours {one.ours}   the broker's {one.theirs}")
+    if found and accept is None:
+        click.echo('settle it: bin/trade reconcile --accept broker --reason "…"')
+    if found and accept is not None:
+        click.echo(f"accepted: {accept}")

@@ -1,0 +1,159 @@
+"""What the verbs share that ask a broker and write what a person decides about its answer: adopt and reconcile."""
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import click
+import trio
+from msgspec import Struct
+
+from trader import __version__
+from trader.build import running_build
+from trader.cli.loopback import loopback
+from trader.cli.options import Common, read_config
+from trader.config import BrokerName, Config
+from trader.credentials import Credentials, credentials_from_environment, credentials_from_file
+from trader.executor import decided
+from trader.exits import Mistake, StartRefused
+from trader.live.opening import Books, opened
+from trader.live.visit import Told, Visit, addresses_of, asked
+from trader.messages import Boot, Input, LifeEnd
+from trader.model import MINUTE_NS
+from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.state import ExecutionState
+
+P = ParamSpec("P")
+R = TypeVar("R")
+STATEMENT_SPAN_NS = 7 * 24 * 60 * MINUTE_NS
+
+
+class Whom(Struct, frozen=True, kw_only=True):
+    """Which broker, as it was asked for."""
+
+    broker: str | None
+    address: str | None
+    keys: str | None
+
+
+def broker_options(
+    verb: Callable[Concatenate[Common, Whom, P], R],
+) -> Callable[Concatenate[Common, P], R]:
+    """Give a verb --broker --address --keys, bundled as its second argument."""
+
+    @click.option(
+        "--broker", type=click.Choice([one.value for one in BrokerName]), help="Whose account."
+    )
+    @click.option(
+        "--address", metavar="URL", help="A server on this machine instead of Alpaca's own."
+    )
+    @click.option("--keys", metavar="FILE", help="The broker's keys.  [default: the environment]")
+    @functools.wraps(verb)
+    def with_broker(common: Common, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        whom = Whom(
+            broker=_text(kwargs.pop("broker")),
+            address=_text(kwargs.pop("address")),
+            keys=_text(kwargs.pop("keys")),
+        )
+        return verb(common, whom, *args, **kwargs)
+
+    return with_broker
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """An open journal with a life of its own, and what the broker said to it."""
+
+    books: Books
+    told: Told
+    state: ExecutionState
+    config: Config
+
+
+def visit(common: Common, whom: Whom, *, create: bool = False) -> Session:
+    """Open the journal, ask the broker, begin a life; raises Mistake or StartRefused. The caller ends it."""
+    config = read_config(common)
+    books = opened(common.database, create=create and not common.database.exists())
+    try:
+        broker = _which(whom, config, books)
+        told = trio.run(
+            asked,
+            Visit(
+                broker=broker,
+                addresses=addresses_of(
+                    broker, None if whom.address is None else loopback(whom.address)
+                ),
+                credentials=None if broker is BrokerName.SIMULATED else credentials(whom.keys),
+                config=config,
+                database=common.database,
+            ),
+            max(0, (books.state.at_ns or time.time_ns()) - STATEMENT_SPAN_NS),
+        )
+        identity = books.identity(broker.value, told.account, running_build())
+        boot = Boot(
+            epoch=identity.epoch,
+            build=identity.build,
+            pid=os.getpid(),
+            version=__version__,
+            broker=identity.broker,
+            account=identity.account,
+            symbols=tuple(sorted(config.symbols)),
+            limits=config.limits,
+            fees=config.fees,
+            at_ns=max(books.state.at_ns, told.statement.at_ns),
+        )
+        state = write(books, books.state, [boot])
+        state = write(books, state, list(told.inputs))
+    except BaseException:
+        books.journal.close()
+        raise
+    return Session(books=books, told=told, state=state, config=config)
+
+
+def end(session: Session, state: ExecutionState, code: int) -> None:
+    """End the life of this visit in order."""
+    try:
+        write(session.books, state, [LifeEnd(at_ns=state.at_ns, exit_code=code)])
+    finally:
+        session.books.journal.close()
+
+
+def write(books: Books, state: ExecutionState, inputs: list[Input]) -> ExecutionState:
+    """Decide and commit; returns the state after. Raises StartRefused where the journal can't be written."""
+    after, entries = decided(state, inputs)
+    if entries:
+        try:
+            books.journal.write(Batch(entries=tuple(entries), after=after))
+        except (JournalFailed, JournalBroken) as error:
+            raise StartRefused(str(error), where=str(books.journal.path)) from None
+    return after
+
+
+def _which(whom: Whom, config: Config, books: Books) -> BrokerName:
+    """Asked for, or the one whose books these are, or the configured one."""
+    if whom.broker is not None:
+        return BrokerName(whom.broker)
+    name = books.state.account.partition(":")[0]
+    return BrokerName(name) if name in set(BrokerName) else config.broker
+
+
+def credentials(file: str | None) -> Credentials:
+    """From a file or the environment; raises Mistake where there are none."""
+    found = (
+        credentials_from_environment(os.environ)
+        if file is None
+        else credentials_from_file(Path(file).absolute())
+    )
+    if found is None:
+        raise Mistake(
+            "there are no keys",
+            where="APCA_API_KEY_ID, APCA_API_SECRET_KEY",
+            remedy="set both, or name a file with --keys",
+        )
+    return found

@@ -1,0 +1,138 @@
+"""An execution that the broker takes back or replaces; an order whose fate a person has to tell.
+
+A bust books the exact reverse of what was booked, under the execution's own id, so it happens once; a correction books
+what takes its place like any execution. A person's word counts only for an order that is alive and in question.
+"""
+
+from decimal import Decimal
+
+from trader import orders, reports
+from trader.evolve import evolve
+from trader.messages import (
+    Alarmed,
+    Claim,
+    Event,
+    ExecutionCorrected,
+    Noted,
+    OrderReport,
+    Quarantined,
+    Resolution,
+    encode,
+)
+from trader.model import BookedExecution, Execution, ExecutionId, Order, Side
+from trader.money import plain
+from trader.movements import movement
+from trader.orders import Trigger
+from trader.state import ExecutionState
+
+RAW_CHARACTERS_MAX = 2_000
+
+
+def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Event, ...]:
+    """Take back exactly what was booked for an execution, once, and book what takes its place."""
+    order = state.orders.get(told.client_order_id)
+    booked = None if order is None else _booked_in(order, told.execution_id)
+    if order is None or booked is None:
+        return _of_nothing_booked(told)
+    if booked.is_busted:
+        return ()
+    bust = _bust(order, booked, told)
+    what = f"execution {told.execution_id} of {order.client_order_id} was taken back"
+    events: list[Event] = [
+        bust,
+        Alarmed(alarm="execution_busted", symbol=order.symbol, message=what),
+    ]
+    after = evolve(state, bust)
+    now = after.orders[order.client_order_id]
+    if told.replacement is None:
+        if orders.is_live(now) and not now.lookup_open:
+            events.append(reports.lookup_wanted(now, "an execution was taken back"))
+        return tuple(events)
+    replaced = reports.execution_booked(after, now, told.replacement)
+    events.append(replaced)
+    filled, _ = orders.after_execution(evolve(after, replaced).orders[order.client_order_id])
+    if filled.state is not now.state:
+        events.append(reports.order_changed(state, filled, "corrected by the broker"))
+    return tuple(events)
+
+
+def _booked_in(order: Order, execution_id: str) -> BookedExecution | None:
+    return next(
+        (one for one in order.executions if one.execution.execution_id == execution_id), None
+    )
+
+
+def _of_nothing_booked(told: ExecutionCorrected) -> tuple[Event, ...]:
+    why = f"execution {told.execution_id} was corrected, and is not in the books"
+    raw = encode(told).decode()[:RAW_CHARACTERS_MAX]
+    return (
+        Quarantined(symbol=told.symbol, reason=why, raw=raw),
+        Alarmed(alarm="quarantined", symbol=told.symbol, message=f"{told.symbol}: {why}"),
+    )
+
+
+def _bust(order: Order, booked: BookedExecution, told: ExecutionCorrected) -> Event:
+    sign = 1 if order.side is Side.BUY else -1
+    after = orders.after_bust(orders.busted(order, told.execution_id))
+    return movement(
+        "bust",
+        told.execution_id,
+        told.reason or "taken back by the broker",
+        symbol=order.symbol,
+        cash=plain(sign * booked.notional + booked.fees),
+        quantity=plain(-sign * booked.execution.quantity),
+        cost=plain(-booked.cost),
+        realized=plain(-booked.realized),
+        fees=plain(-booked.fees),
+        client_order_id=order.client_order_id,
+        reserved=orders.with_reserve(order, after).reserved,
+    )
+
+
+def on_resolution(state: ExecutionState, told: Resolution) -> tuple[Event, ...]:
+    """A person's word on an order that is alive: booked like the broker's, and on record as theirs."""
+    order = state.orders.get(told.client_order_id)
+    if order is None or not orders.is_live(order):
+        return (Noted(subject="resolve", message=f"{told.client_order_id} isn't in question"),)
+    why = f"resolved by {told.who}: {told.reason}"
+    match told.outcome:
+        case "never-sent":
+            return reports.triggered(state, order, Trigger.PROVEN_NEVER_SENT, why)
+        case "rejected":
+            return reports.on_report(state, _as_report(order, Claim.REJECTED, why))
+        case "canceled":
+            return reports.on_report(state, _as_report(order, Claim.CANCELED, why))
+        case "filled" if told.quantity is not None and told.price is not None:
+            execution = Execution(
+                execution_id=ExecutionId(f"resolved {told.command_id}"),
+                quantity=plain(told.quantity),
+                price=plain(told.price),
+                quantity_cumulative=plain(order.quantity_filled + told.quantity),
+                at_ns=state.at_ns,
+            )
+            is_whole = execution.quantity_cumulative == order.quantity
+            claim = Claim.FILLED if is_whole else Claim.CANCELED
+            return reports.on_report(state, _as_report(order, claim, why, execution))
+        case _:
+            return (Noted(subject="resolve", message=f"no such outcome: {told.outcome}"),)
+
+
+def _as_report(
+    order: Order, claim: Claim, reason: str, execution: Execution | None = None
+) -> OrderReport:
+    cumulative: Decimal = (
+        order.quantity_filled if execution is None else execution.quantity_cumulative
+    )
+    return OrderReport(
+        client_order_id=order.client_order_id,
+        broker_order_id=order.broker_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        claim=claim,
+        quantity=order.quantity,
+        quantity_cumulative=cumulative,
+        execution=execution,
+        at_ns=0 if execution is None else execution.at_ns,
+        source="person",
+        reason=reason,
+    )

@@ -1,0 +1,69 @@
+"""Is the running code the code on disk? Looked at every two seconds, by content: times and sizes can lie."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import trio
+
+from trader.build import ROOT, digest_of, name_of
+from trader.messages import Gate, GateReport
+
+CHECK_PAUSE_S = 2.0  # machine time
+NAMES_TOLD_MAX = 3
+
+
+class Freshness:
+    """`known` are the hashes of what this life's identity was made from, by the names of trader.build.
+
+    `compiled` is the loader's own record, which grows: a module that is loaded only later, after an edit, is not of
+    this identity, and stays so when the file is put back.
+    """
+
+    def __init__(
+        self, known: Mapping[str, str], compiled: Mapping[str, str], root: Path = ROOT
+    ) -> None:
+        self._known = known
+        self._compiled = compiled
+        self._root = root
+
+    def check(self) -> list[str]:
+        """The names of sources that differ from the running code, or are gone. Reads every one of them."""
+        loaded = {
+            name_of(Path(path), self._root): digest for path, digest in self._compiled.items()
+        }
+        stale = {name for name, digest in loaded.items() if self._known.get(name) != digest}
+        stale.update(name for name, digest in self._known.items() if self._on_disk(name) != digest)
+        return sorted(stale)
+
+    def _on_disk(self, name: str) -> str:
+        try:
+            return digest_of(self._root / name)
+        except OSError:
+            return ""
+
+
+async def watch(
+    freshness: Freshness,
+    hear: Callable[[GateReport], Awaitable[None]],
+    beat: Callable[[], None] = lambda: None,
+) -> None:
+    """Look for ever, and tell when the answer changes: entries close while the code is stale."""
+    told: list[str] = []
+    while True:
+        stale = await trio.to_thread.run_sync(freshness.check)
+        if stale != told:
+            told = stale
+            await hear(
+                GateReport(gate=Gate.FRESH_CODE, is_open=not stale, reason=stale_words(stale))
+            )
+        beat()
+        await trio.sleep(CHECK_PAUSE_S)
+
+
+def stale_words(stale: list[str]) -> str:
+    """Which files, in words; a few by name."""
+    if not stale:
+        return "the files are those of the running code again"
+    names = ", ".join(stale[:NAMES_TOLD_MAX])
+    more = f" and {len(stale) - NAMES_TOLD_MAX} more" if len(stale) > NAMES_TOLD_MAX else ""
+    return f"{names}{more} {'differs' if len(stale) == 1 else 'differ'} from the running code"

@@ -1,0 +1,118 @@
+"""Signs of life of the tasks, by name: who has something in hand and has not been heard of for too long.
+
+A task that waits for mail owes no sign; one that took something in hand does, until it lays it down. What no task can
+see is a loop that stands still because a strategy computes for ever: nothing of this program runs then. Two things
+outside of the loop see it: systemd, whose watchdog is no longer fed, and Python's own timer, which prints where every
+thread stands.
+"""
+
+import faulthandler
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import trio
+
+from trader.ports import Pace
+
+SILENT_S_MAX = 15.0  # machine time
+SENDER_SILENT_S_MAX = 30.0  # above every deadline of the broker's adapter
+LOOP_STILL_S_MAX = 5.0
+WATCH_PAUSE_S = 1.0
+
+
+class Heart:
+    """Who owes a sign of life, and until when."""
+
+    def __init__(self, now_s: Callable[[], float] = trio.current_time) -> None:
+        self._now_s = now_s
+        self._beats: dict[str, tuple[float, float]] = {}  # name: last sign, and the silence allowed
+
+    def beat(self, name: str, within_s: float = SILENT_S_MAX) -> None:
+        """I live, and you will hear of me again within so many seconds."""
+        self._beats[name] = (self._now_s(), within_s)
+
+    def rest(self, name: str) -> None:
+        """I have nothing in hand."""
+        self._beats.pop(name, None)
+
+    @contextmanager
+    def at_work(self, name: str, within_s: float = SILENT_S_MAX) -> Iterator[None]:
+        """A sign at the beginning; none owed after the end."""
+        self.beat(name, within_s)
+        try:
+            yield
+        finally:
+            self.rest(name)
+
+    def silent(self) -> dict[str, float]:
+        """Those who are overdue, with the seconds since their last sign."""
+        now_s = self._now_s()
+        return {
+            name: now_s - beat_s
+            for name, (beat_s, within_s) in self._beats.items()
+            if now_s - beat_s > within_s
+        }
+
+
+class BeatingPace:
+    """A pace whose turns are signs of life: the executor's until its commit is done, the sender's until the reply."""
+
+    def __init__(self, pace: Pace, heart: Heart) -> None:
+        self._pace = pace
+        self._heart = heart
+        self.market_ns = pace.market_ns
+        self.began = pace.began
+        self.ended = pace.ended
+
+    @asynccontextmanager
+    async def executor_turn(self) -> AsyncIterator[None]:
+        """See ports.Pace."""
+        async with self._pace.executor_turn():
+            with self._heart.at_work("executor"):
+                yield
+
+    @asynccontextmanager
+    async def sender_turn(self) -> AsyncIterator[None]:
+        """See ports.Pace."""
+        async with self._pace.sender_turn():
+            with self._heart.at_work("sender", SENDER_SILENT_S_MAX):
+                yield
+
+
+Alarm = Callable[[str], Awaitable[None]]
+
+
+async def watch(
+    heart: Heart,
+    alarm: Alarm,
+    *,
+    well: Callable[[], None] = lambda: None,
+    pause_s: float = WATCH_PAUSE_S,
+    prints_traces: bool = False,
+) -> None:
+    """Look for ever; tell of each silence once, and of its end; `well` is called while nobody is silent.
+
+    `prints_traces` sets Python's timer on this loop, of which a process has only one.
+    """
+    told: set[str] = set()
+    if prints_traces:
+        faulthandler.enable()  # What systemd's watchdog sends is a signal that can be answered with a trace.
+    try:
+        while True:
+            if prints_traces:
+                faulthandler.dump_traceback_later(pause_s + LOOP_STILL_S_MAX)
+            due_s = trio.current_time() + pause_s
+            await trio.sleep(pause_s)
+            if (late_s := trio.current_time() - due_s) > LOOP_STILL_S_MAX:
+                await alarm(f"everything stood still for {late_s:.0f} s: a handler that computes")
+            silent = heart.silent()
+            for name in sorted(silent.keys() - told):
+                await alarm(f"{name}: no sign of life for {silent[name]:.0f} s")
+            for name in sorted(told - silent.keys()):
+                await alarm(f"{name}: lives again")
+            told = set(silent)
+            if not silent:
+                well()
+    finally:
+        if prints_traces:
+            faulthandler.cancel_dump_traceback_later()

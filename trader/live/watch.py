@@ -1,0 +1,85 @@
+"""Watches over a run: code that is stale, tasks that are silent, checks that somebody bypassed; and tells systemd."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+from msgspec import Struct
+
+from trader import freshness, heartbeat, sources, systemd
+from trader.build import running_sources
+from trader.freshness import Freshness
+from trader.live.telling import Telling
+from trader.messages import Command
+from trader.state import ExecutionState
+from trader.supervisor import Parts
+
+CODE_SILENT_S_MAX = 30.0
+
+
+class Bypass(Struct, frozen=True, kw_only=True):
+    """A check of the start that a person passes by, and why."""
+
+    check: str
+    who: str
+    reason: str
+
+
+@asynccontextmanager
+async def watched(
+    parts: Parts, telling: Telling, bypasses: Sequence[Bypass] = ()
+) -> AsyncIterator[None]:
+    """While inside, watch; from the first row of this life on, for nothing may be written before it."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch, parts, telling, bypasses, name="watch")
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def _watch(parts: Parts, telling: Telling, bypasses: Sequence[Bypass]) -> None:
+    await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
+    for bypass in bypasses:
+        await parts.inbox.tell(
+            Command(
+                command_id=f"bypass-{parts.boot.epoch}-{bypass.check}",
+                verb="bypass",
+                subject=bypass.check,
+                who=bypass.who,
+                reason=bypass.reason,
+            )
+        )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch_code, parts, name="freshness")
+        nursery.start_soon(_watch_tasks, parts, telling, name="heartbeats")
+
+
+async def _watch_code(parts: Parts) -> None:
+    await freshness.watch(
+        Freshness(running_sources(), sources.compiled),
+        parts.inbox.tell,
+        lambda: parts.heart.beat("freshness", CODE_SILENT_S_MAX),
+    )
+
+
+async def _watch_tasks(parts: Parts, telling: Telling) -> None:
+    async def alarm(message: str) -> None:
+        telling.program("silent_task", message, is_alarm=True)
+
+    def well() -> None:
+        systemd.tell("WATCHDOG=1", systemd.status(_status_words(parts.executor.state)))
+
+    within_s = systemd.watchdog_s() or 2 * heartbeat.WATCH_PAUSE_S
+    await heartbeat.watch(
+        parts.heart,
+        alarm,
+        well=well,
+        pause_s=min(heartbeat.WATCH_PAUSE_S, within_s / 2),
+        prints_traces=True,
+    )
+
+
+def _status_words(state: ExecutionState) -> str:
+    held = sum(1 for one in state.positions.values() if one.quantity)
+    closed = [f"{gate.value}: {why}" for gate, why in state.gates_closed]
+    entries = f"entries closed ({'; '.join(closed)})" if closed else "entries open"
+    return f"{'HALTED' if state.halted else entries}, {held} positions"

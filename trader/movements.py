@@ -1,0 +1,150 @@
+"""What moves the books without an order of ours: activities, adoptions, hand trades, adjustments, decided.
+
+Each is booked once, by its reference, as one BooksMoved that balances: cash + cost = deposit + realized. Nothing is
+overwritten: where our books were wrong, an adjusting entry says so, and who said so.
+"""
+
+from decimal import Decimal
+
+from trader import positions
+from trader.messages import (
+    Acceptance,
+    Activity,
+    Adoption,
+    BooksMoved,
+    DifferenceFound,
+    Event,
+    OrderReport,
+    Released,
+)
+from trader.model import Side, Symbol
+from trader.money import ZERO, plain, share
+from trader.state import ExecutionState
+
+# The broker's words for what its owner brings or takes; everything else that moves cash is profit or loss.
+DEPOSITS = frozenset({"CSD", "CSW", "JNLC", "TRANS", "ACATC"})
+FEES = frozenset({"FEE", "CFEE"})
+
+
+def movement(kind: str, reference: str, description: str, **amounts: object) -> BooksMoved:
+    """A BooksMoved in which everything that isn't named is nothing."""
+    nothing: dict[str, object] = dict.fromkeys(
+        ("cash", "quantity", "cost", "realized", "fees", "deposit"), ZERO
+    )
+    values = {"symbol": None} | nothing | amounts
+    return BooksMoved(kind=kind, reference=reference, description=description, **values)  # type: ignore[arg-type]
+
+
+def on_activity(state: ExecutionState, activity: Activity) -> tuple[Event, ...]:
+    """Book it once; what happened before our books were opened is in the opening balance."""
+    if activity.activity_id in state.booked:
+        return ()
+    about = f"{activity.kind} {activity.description}".strip()
+    if not state.is_opened:
+        return (movement("before_opening", activity.activity_id, about, symbol=activity.symbol),)
+    amount = plain(activity.amount)
+    if activity.kind in FEES:
+        # Accrued at the fill and taken from our cash then; only what it was wrong by is booked now.
+        wrong_by = plain(amount + state.fees_accrued.get(activity.session, ZERO))
+        return (
+            movement(
+                "activity",
+                activity.activity_id,
+                about,
+                cash=wrong_by,
+                realized=wrong_by,
+                fees=plain(-wrong_by),
+                charged=activity.session,
+            ),
+        )
+    symbol = activity.symbol if activity.quantity else None
+    deposit = amount if activity.kind in DEPOSITS else ZERO
+    return (
+        movement(
+            "activity",
+            activity.activity_id,
+            about,
+            symbol=symbol,
+            cash=amount,
+            quantity=plain(activity.quantity),
+            realized=plain(amount - deposit),
+            deposit=deposit,
+        ),
+    )
+
+
+def on_adoption(state: ExecutionState, adoption: Adoption) -> tuple[Event, ...]:
+    """An opening entry for what was held before us; said twice, it is booked once."""
+    held = state.position(adoption.symbol)
+    if adoption.command_id in state.booked or held.quantity:
+        return ()
+    return (
+        movement(
+            "hands_off" if adoption.treatment == "hands-off" else "adoption",
+            adoption.command_id,
+            f"adopted by {adoption.who}: {adoption.reason}",
+            symbol=adoption.symbol,
+            quantity=plain(adoption.quantity),
+            cost=plain(adoption.cost),
+            deposit=plain(adoption.cost),
+            strategy=adoption.strategy,
+        ),
+        Released(symbol=adoption.symbol, who=adoption.who, reason=adoption.reason),
+    )
+
+
+def on_hand_trade(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
+    """Somebody trades by hand in a symbol that is theirs: booked, without alarm."""
+    execution = report.execution
+    if execution is None or execution.execution_id in state.booked or not state.is_opened:
+        return ()
+    notional = plain(execution.quantity * execution.price)
+    held = state.position(report.symbol)
+    trade = positions.traded(held, report.side, execution.quantity, notional, ZERO)
+    sign = 1 if report.side is Side.BUY else -1
+    return (
+        movement(
+            "hand_trade",
+            execution.execution_id,
+            f"{report.side.value} {execution.quantity} {report.symbol} at {execution.price} by hand",
+            symbol=report.symbol,
+            cash=plain(-sign * notional),
+            quantity=plain(sign * execution.quantity),
+            cost=trade.cost,
+            realized=trade.realized,
+        ),
+    )
+
+
+def adjustment(
+    state: ExecutionState, difference: DifferenceFound, acceptance: Acceptance
+) -> BooksMoved:
+    """Our books become the broker's in one respect: it is the owner's money, neither profit nor loss."""
+    change = plain(Decimal(difference.theirs) - Decimal(difference.ours))
+    reference = f"{acceptance.command_id} {difference.subject} {difference.symbol or ''}".strip()
+    why = f"accepted by {acceptance.who}: {acceptance.reason}"
+    if difference.symbol is None:
+        return movement("adjustment", reference, why, cash=change, deposit=change)
+    cost = _cost_of_change(state, difference.symbol, change, acceptance)
+    return movement(
+        "adjustment",
+        reference,
+        why,
+        symbol=difference.symbol,
+        quantity=change,
+        cost=cost,
+        deposit=cost,
+    )
+
+
+def _cost_of_change(
+    state: ExecutionState, symbol: Symbol, change: Decimal, acceptance: Acceptance
+) -> Decimal:
+    """What is left costs what the broker says; where it says nothing, its share of what it cost us."""
+    held = state.position(symbol)
+    theirs = acceptance.statement.costs.get(symbol)
+    if theirs is not None:
+        return plain(theirs - held.cost)
+    if held.quantity:
+        return share(held.cost, change, held.quantity)
+    return ZERO

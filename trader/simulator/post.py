@@ -1,0 +1,140 @@
+"""Trade updates and market data on their way from the venue to the streams, and what may go wrong on it.
+
+A frame exists from the moment that it is put on a client's queue: what is lost here was never counted anywhere, and
+what comes late counts when it comes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from trader.model import Bar, Quote
+from trader.simulator.agenda import Agenda
+from trader.simulator.faults import EVENT, MARKET, FaultRule, Faults, FaultVerb, Occasion
+from trader.simulator.streams import StreamKind, Streams
+from trader.venue import EventKind, OrderEvent
+
+V = TypeVar("V", Bar, Quote)
+TOLD_MAX = 1_000  # events that may be told again
+ENDS = frozenset({EventKind.CANCELED, EventKind.EXPIRED, EventKind.REJECTED})
+FillLate = Callable[[OrderEvent, FaultRule], None]
+
+
+class Post:
+    """`fill_late` trades an order whose end is just being told, later."""
+
+    def __init__(
+        self, faults: Faults, streams: Streams, agenda: Agenda, *, fill_late: FillLate
+    ) -> None:
+        self._faults = faults
+        self._streams = streams
+        self._agenda = agenda
+        self._fill_late = fill_late
+        self._held: list[OrderEvent] = []
+        self._told: deque[OrderEvent] = deque(maxlen=TOLD_MAX)
+
+    # --- trade updates
+
+    def tell(self, events: Sequence[OrderEvent]) -> None:
+        for event in events:
+            self._told.append(event)
+            rule = self._faults.rule_for(_occasion(event))
+            if rule is None:
+                self._put(event)
+            else:
+                self._mistell(event, rule)
+
+    def told(self, count: int) -> list[OrderEvent]:
+        """The last events, whether they arrived or not."""
+        return list(self._told)[-count:]
+
+    def bring_held(self) -> None:
+        """What waited for another event and saw none."""
+        held, self._held = self._held, []
+        self._streams.tell_orders(held)
+
+    def forget(self) -> None:
+        """Nothing is on its way any more."""
+        self._held.clear()
+
+    def _put(self, event: OrderEvent, word: str = "") -> None:
+        self._streams.tell_orders([event], word)
+        self.bring_held()
+
+    def _mistell(self, event: OrderEvent, rule: FaultRule) -> None:
+        later_ns = event.at_ns + rule.delay_ns
+        match rule.verb:
+            case FaultVerb.DUPLICATE_EVENT:
+                self._put(event)
+                for _ in range(rule.count):
+                    if rule.delay_ns:
+                        self._agenda.add(later_ns, partial(self._put, event))
+                    else:
+                        self._put(event)
+            case FaultVerb.DELAY_EVENT:
+                self._agenda.add(later_ns, partial(self._put, event))
+            case FaultVerb.REORDER_EVENTS:
+                self._held.append(event)
+            case FaultVerb.ODD_WORD:
+                self._put(event, rule.word)
+            case FaultVerb.FILL_AFTER_CANCEL:
+                self._put(event)
+                if event.kind in ENDS:
+                    self._agenda.add(later_ns, partial(self._fill_late, event, rule))
+            case FaultVerb.DISCONNECT_STREAM | FaultVerb.MUTE_SOCKET:
+                self._break(StreamKind.TRADING, event.at_ns, rule)
+            case _:
+                assert rule.verb is FaultVerb.DROP_EVENT, "what else can strike an event"
+
+    # --- market data
+
+    def tell_market(self, at_ns: int, bars: Sequence[Bar], quotes: Sequence[Quote]) -> None:
+        if self._faults.concern(MARKET):
+            quotes = self._sifted("quotes", at_ns, quotes)
+            bars = self._sifted("bars", at_ns, bars)
+        self._streams.tell_market(bars, quotes)
+
+    def _sifted(self, path: str, at_ns: int, values: Sequence[V]) -> list[V]:
+        """What of it is told now, and how often."""
+        told: list[V] = []
+        for value in values:
+            occasion = Occasion(method=MARKET, path=path, at_ns=at_ns, symbol=value.symbol)
+            rule = self._faults.rule_for(occasion)
+            if rule is None:
+                told.append(value)
+                continue
+            if rule.verb is FaultVerb.DUPLICATE_EVENT:
+                told.extend([value] * (rule.count + 1))
+            elif rule.verb is FaultVerb.DELAY_EVENT:
+                self._agenda.add(at_ns + rule.delay_ns, partial(self._tell_late, value))
+            elif rule.verb in (FaultVerb.DISCONNECT_STREAM, FaultVerb.MUTE_SOCKET):
+                self._break(StreamKind.DATA, at_ns, rule)
+        return told
+
+    def _tell_late(self, value: Bar | Quote) -> None:
+        if isinstance(value, Bar):
+            self._streams.tell_market([value], [])
+        else:
+            self._streams.tell_market([], [value])
+
+    # --- connections
+
+    def _break(self, kind: StreamKind, at_ns: int, rule: FaultRule) -> None:
+        """The connections that are there now; what comes next meets a new one, or silence."""
+        if rule.verb is FaultVerb.DISCONNECT_STREAM:
+            self._streams.disconnect(kind)
+            return
+        self._streams.mute(kind, True)
+        if rule.duration_ns is not None:
+            self._agenda.add(at_ns + rule.duration_ns, partial(self._streams.mute, kind, False))
+
+
+def _occasion(event: OrderEvent) -> Occasion:
+    return Occasion(
+        method=EVENT,
+        path=event.kind,
+        at_ns=event.at_ns,
+        symbol=event.order.symbol,
+        client_order_id=event.order.client_order_id,
+    )
