@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     0: "model messages money calendar calendar_table config exits sources",
     1: "orders positions question risk accounting reconcile market_guard strategies venue wire",
-    2: "execution state reports movements corrections",
-    3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build credentials heartbeat systemd",
+    2: "execution inquiry state evolve reports agreement movements corrections",
+    3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
+    " credentials heartbeat steps systemd",
     4: "supervisor executor worker inbox mailbox outbox doubt tape",
     5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",
@@ -52,6 +53,8 @@ JOURNAL_CHANGES = re.compile(
 ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
 ORDER_PATH_LINES_MAX = 1_500
 TRADER_CODE_LINES_MAX = 15_000
+# The simulated broker is a program of its own, for any client: it isn't counted with the trader.
+BROKER_PACKAGES = ("trader.venue", "trader.simulator")
 FILE_LINES_MAX = 400
 LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
 FUNCTION_LINES_MAX = 70

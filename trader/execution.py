@@ -9,7 +9,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from trader import corrections, movements, reports, risk
+from trader import agreement, corrections, movements, reports, risk
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound
 from trader.messages import (
@@ -17,6 +17,7 @@ from trader.messages import (
     Activity,
     Adoption,
     Alarmed,
+    AlarmReport,
     Boot,
     BrakeTripped,
     CancelOutcome,
@@ -86,13 +87,13 @@ def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
         case LookupMissed():
             return reports.on_lookup_missed(state, heard)
         case Statement():
-            return reports.on_statement(state, heard)
+            return agreement.on_statement(state, heard)
         case Activity():
             return movements.on_activity(state, heard)
         case Adoption():
             return movements.on_adoption(state, heard)
         case Acceptance():
-            return reports.on_acceptance(state, heard)
+            return agreement.on_acceptance(state, heard)
         case ExecutionCorrected():
             return corrections.on_correction(state, heard)
         case Resolution():
@@ -107,6 +108,8 @@ def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return _on_command(state, heard)
         case Boot():
             return _on_boot(state, heard)
+        case AlarmReport():
+            return (Alarmed(alarm=heard.alarm, symbol=None, message=heard.message),)
         case LifeEnd():
             return (LifeEnded(at_ns=heard.at_ns, exit_code=heard.exit_code),)
         case _:
@@ -298,6 +301,10 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         limits=boot.limits,
         fees=boot.fees,
         at_ns=boot.at_ns,
+        python=boot.python,
+        lock=boot.lock,
+        commit=boot.commit,
+        is_modified=boot.is_modified,
     )
     # An intent that was never answered may have reached the broker: in doubt, never sent again.
     unanswered = sorted(

@@ -10,6 +10,7 @@ from typing import Protocol
 import trio
 from msgspec.structs import replace
 
+from trader import steps
 from trader.execution import ExecutionState, decide, evolve
 from trader.inbox import Inbox
 from trader.messages import (
@@ -81,9 +82,11 @@ class Executor:
             await self._committed.wait()
 
     async def _turn(self, batch: list[Input]) -> None:
+        steps.reach("heard", batch)
         state, entries = decided(self._state, batch)
         if not entries:
             return
+        steps.reach("decided", batch)
         try:
             with trio.CancelScope(shield=True):
                 await self._journal.commit(Batch(entries=tuple(entries), after=state))
@@ -91,7 +94,9 @@ class Executor:
             await self._not_recorded(batch, str(failure))
             return
         self._state = state
+        steps.reach("committed", batch)
         self._act(entries)
+        steps.reach("acted", batch)
         self._committed.set()
         self._committed = trio.Event()
 

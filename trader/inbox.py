@@ -9,6 +9,7 @@ from trader.messages import (
     Acceptance,
     Activity,
     Adoption,
+    AlarmReport,
     Boot,
     CancelOutcome,
     Clock,
@@ -113,5 +114,7 @@ def _rank(heard: Input) -> tuple[int, int, str, int, str]:
             return (2, heard.at_ns, "", 0, "")
         case OrderRequest():
             return (3, heard.at_ns, heard.symbol, 0, heard.request_id)
+        case AlarmReport():
+            return (0, 1, "", 0, "")
         case LifeEnd():
             return (4, 0, "", 0, "")

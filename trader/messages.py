@@ -292,6 +292,10 @@ class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     limits: Limits
     fees: Fees
     at_ns: int
+    python: str = ""  # the interpreter, the lock file's hash, and what git says of the tree
+    lock: str = ""
+    commit: str = ""
+    is_modified: bool = False
 
 
 class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
@@ -326,6 +330,13 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
     reason: str
 
 
+class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
+    """Something outside the books that a person has to know: a task that has fallen silent, say."""
+
+    alarm: str
+    message: str
+
+
 class LifeEnd(Struct, frozen=True, kw_only=True, tag="life_end"):
     """This life ends in order, with the exit code that the process will have."""
 
@@ -351,6 +362,7 @@ Input = (
     | GateReport
     | WorkerReport
     | Command
+    | AlarmReport
     | LifeEnd
 )
 
@@ -474,6 +486,10 @@ class LifeBegan(Struct, frozen=True, kw_only=True, tag="life_began"):
     limits: Limits
     fees: Fees
     at_ns: int
+    python: str = ""  # the interpreter, the lock file's hash, and what git says of the tree
+    lock: str = ""
+    commit: str = ""
+    is_modified: bool = False
 
 
 class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):

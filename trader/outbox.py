@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import trio
 
+from trader import steps
 from trader.doubt import Doubts
 from trader.inbox import Inbox
 from trader.messages import (
@@ -96,14 +97,16 @@ class Outbox:
                 self._held -= 1
 
     async def _send(self, put_s: float, order: Order) -> None:
-        waited_s = trio.current_time() - put_s
-        refusal = self._last_check(order)
-        if waited_s > INTENT_AGE_MAX_S:
-            refusal = f"waited {waited_s:.0f} s to be sent"
+        steps.reach("taken from the outbox")
+        refusal = self._refusal(put_s, order)
+        if not refusal:
+            steps.reach("last check passed")
+            await self._inbox.tell(SendStarted(client_order_id=order.client_order_id))
+            # Telling waits while the inbox is full, and for others to run: look again, with no wait after it.
+            refusal = self._refusal(put_s, order)
         if refusal:
             await self._inbox.tell(_never_sent(order, refusal))
             return
-        await self._inbox.tell(SendStarted(client_order_id=order.client_order_id))
         try:
             answer = await self._broker.submit(order)
         except trio.Cancelled:
@@ -118,6 +121,13 @@ class Outbox:
         finally:
             self._doubts.send_ended(order, trio.current_time())
         await self._inbox.tell(answer)
+        steps.reach("reply told")
+
+    def _refusal(self, put_s: float, order: Order) -> str:
+        waited_s = trio.current_time() - put_s
+        if waited_s > INTENT_AGE_MAX_S:
+            return f"waited {waited_s:.0f} s to be sent"
+        return self._last_check(order)
 
     async def _send_cancels(self) -> None:
         async for order in self._cancels:

@@ -1,8 +1,7 @@
 """May we? One small rule for each thing that could be wrong with a request; the first that objects decides.
 
-The rules run in the house's order: identity, duplicate, gates, limits. A rule reads a Question and nothing else, so
-whatever it reads is in the journal. Entries answer to all of them; exits only to those that keep an exit safe,
-because a person in trouble must be able to get out.
+They run in the house's order (identity, duplicate, gates, limits) and read a Question, so all they read is in the
+journal. Exits answer only to those that keep an exit safe: a person in trouble must be able to get out.
 """
 
 from collections.abc import Callable
@@ -216,10 +215,12 @@ def price_collar(question: Question) -> Denial | None:
 
 def order_notional(question: Question) -> Denial | None:
     """One order's size in dollars."""
-    limit = question.limits.order_notional_max
-    if question.cost <= limit:
-        return None
-    return deny(DenyReason.ORDER_NOTIONAL, notional=question.cost, notional_max=limit)
+    cost, limit = question.cost, question.limits.order_notional_max
+    return (
+        None
+        if cost <= limit
+        else deny(DenyReason.ORDER_NOTIONAL, notional=cost, notional_max=limit)
+    )
 
 
 def position_notional(question: Question) -> Denial | None:

@@ -17,7 +17,7 @@ from tests.bench.measure import ROOT, Sample
 from trader.money import use_exact_context
 
 BENCHES = {
-    "machine": "what the machine gives: fsync, plain Python, HTTP without a library",
+    "machine": "what the machine gives: synced appends, plain Python, waking up, HTTP without a library",
     "mind": "decide and evolve alone",
     "executor": "inbox, turn, publishing; nothing committed",
     "durable": "orders through executor, journal on disk, lanes, venue in memory",

@@ -4,15 +4,14 @@ Another process beats the time, so that a program that falls behind can't slow i
 on the tape; mailbox, worker and strategy make it one request; orders go on to a venue in memory and fill.
 """
 
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import trio
 
-from tests.bench.measure import ROOT, Sample, Stopwatch, p50_p99
+from tests.bench.measure import Sample, Stopwatch, p50_p99
+from tests.bench.metronome import beats
 from tests.bench.morning import ACCOUNT, SHARES, STRATEGY, TEN_NS, quote, symbols_of
 from tests.bench.rig import Rig, WatchedJournal, direct_broker, durable_journal, running
 from trader.executor import symbol_view
@@ -27,11 +26,11 @@ from trader.worker import Worker, run_worker
 WORK = 32  # tenths of a second
 WORK_TINY = 1
 SYMBOLS = 400
-BEAT_BYTES = 8
 QUIET_S = 0.2  # without a decision: all that will come has come
 # Requests a second, and every how many quotes of a symbol a position is opened and closed: of 16 requests two are
 # orders and 14 are blocked, as in a stampede; of two, both.
 MIXES = {"2,000 requests/s, 1 in 8 an order": (2_000, 16), "500 requests/s, all orders": (500, 2)}
+GOALS_MS = {("memory", 2_000): 0.3, ("disk", 2_000): 10.0}
 
 
 class EveryQuote(Strategy):
@@ -74,11 +73,13 @@ def once(work: int, folder: Path) -> list[Sample]:
         place = folder / str(number)
         place.mkdir()
         disk = durable_journal(place)
-        for name, journal, goal_ms in (("memory", MemoryJournal(), 0.3), ("disk", disk, 10.0)):
+        for name, journal in (("memory", MemoryJournal()), ("disk", disk)):
             ticks = work * rate // 10
             seconds, cpu_s = trio.run(_measured, ticks, rate, quotes, journal)
             what = f"{mix}, journal {'in' if name == 'memory' else 'on'} {name}"
-            samples += p50_p99(f"tick to decision, {what}", seconds, (None, goal_ms))
+            samples += p50_p99(
+                f"tick to decision, {what}", seconds, (None, GOALS_MS.get((name, rate)))
+            )
             samples.append(Sample(name=f"CPU of it, {what}", value=1e6 * cpu_s / ticks, unit="µs"))
         disk.close()
     return samples
@@ -94,7 +95,7 @@ async def _measured(
         for symbol in symbols:
             _hire(rig, symbol, quotes, tasks)
         with watch:
-            async for beat_ns in _beats(rate, ticks):
+            async for beat_ns in beats(rate, ticks):
                 at_ns = TEN_NS + len(ticked_ns)
                 ticked_ns[at_ns] = beat_ns
                 rig.tape.deliver(quote(symbols[len(ticked_ns) % len(symbols)], at_ns))
@@ -118,19 +119,3 @@ def _hire(rig: Rig, symbol: Symbol, quotes: int, tasks: trio.Nursery) -> None:
     mailbox = Mailbox(rig.pace, symbol_view(rig.executor.state, symbol))
     rig.tape.attach(symbol, mailbox)
     tasks.start_soon(run_worker, worker, mailbox, rig.inbox)
-
-
-async def _beats(rate: int, count: int) -> AsyncIterator[int]:
-    """The times of the metronome's beats, each as soon as it can be heard."""
-    command = [sys.executable, "-P", "-m", "tests.bench.metronome", str(rate), str(count)]
-    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, cwd=ROOT)
-    assert process.stdout is not None
-    heard = b""
-    async with process.stdout:
-        while part := await process.stdout.receive_some():
-            heard += part
-            whole = len(heard) - len(heard) % BEAT_BYTES
-            for start in range(0, whole, BEAT_BYTES):
-                yield int.from_bytes(heard[start : start + BEAT_BYTES], "little")
-            heard = heard[whole:]
-    await process.wait()

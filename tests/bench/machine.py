@@ -1,11 +1,14 @@
-"""What the machine gives, whoever asks: a synced append, plain Python, an HTTP exchange without any library."""
+"""What the machine gives, whoever asks: synced appends, plain Python, waking up, HTTP without a library."""
 
 import os
 import socket
 import time
 from pathlib import Path
 
+import trio
+
 from tests.bench.measure import Sample, Stopwatch, other_end, p50_p99
+from tests.bench.metronome import beats
 
 WORK = 300  # appends; exchanges are ten times as many
 WORK_TINY = 3
@@ -18,6 +21,7 @@ def once(work: int, folder: Path) -> list[Sample]:
     return [
         *p50_p99("append of 4 KiB, synced", synced_appends(work, folder), (None, None)),
         Sample(name="turns of an empty loop", value=loop_turns(work * 10_000) / 1e6, unit="M/s"),
+        *p50_p99("beat of another process, heard", trio.run(heard_beats, 10 * work), (None, None)),
         *p50_p99("HTTP exchange over loopback, bytes only", exchanges(10 * work), (None, None)),
     ]
 
@@ -41,6 +45,11 @@ def loop_turns(turns: int) -> float:
         for _ in range(turns):
             pass
     return turns / watch.cpu_s
+
+
+async def heard_beats(count: int) -> list[float]:
+    """Seconds until Trio hands over what another process has written, 2,000 times a second."""
+    return [(time.monotonic_ns() - beat_ns) / 1e9 async for beat_ns in beats(2_000, count)]
 
 
 def exchanges(count: int) -> list[float]:

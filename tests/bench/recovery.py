@@ -43,7 +43,7 @@ def once(work: int, folder: Path) -> list[Sample]:
             unit="1/s",
         ),
         Sample(
-            name=f"recovery with {work:,} open orders, {count:,} entries",
+            name=f"recovery with {WORK:,} open orders",
             value=recovering.wall_s,
             unit="s",
         ),

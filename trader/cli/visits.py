@@ -11,7 +11,6 @@ import click
 import trio
 from msgspec import Struct
 
-from trader import __version__
 from trader.build import running_build
 from trader.cli.loopback import loopback
 from trader.cli.options import Common, read_config
@@ -19,9 +18,10 @@ from trader.config import BrokerName, Config
 from trader.credentials import Credentials, credentials_from_environment, credentials_from_file
 from trader.executor import decided
 from trader.exits import Mistake, StartRefused
+from trader.live.assembly import boot_of
 from trader.live.opening import Books, opened
 from trader.live.visit import Told, Visit, addresses_of, asked
-from trader.messages import Boot, Input, LifeEnd
+from trader.messages import Input, LifeEnd
 from trader.model import MINUTE_NS
 from trader.ports import Batch, JournalBroken, JournalFailed
 from trader.state import ExecutionState
@@ -96,18 +96,7 @@ def visit(common: Common, whom: Whom, *, create: bool = False) -> Session:
             max(0, (books.state.at_ns or time.time_ns()) - STATEMENT_SPAN_NS),
         )
         identity = books.identity(broker.value, told.account, running_build())
-        boot = Boot(
-            epoch=identity.epoch,
-            build=identity.build,
-            pid=os.getpid(),
-            version=__version__,
-            broker=identity.broker,
-            account=identity.account,
-            symbols=tuple(sorted(config.symbols)),
-            limits=config.limits,
-            fees=config.fees,
-            at_ns=max(books.state.at_ns, told.statement.at_ns),
-        )
+        boot = boot_of(config, identity, max(books.state.at_ns, told.statement.at_ns))
         state = write(books, books.state, [boot])
         state = write(books, state, list(told.inputs))
     except BaseException:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import trio
 
+from trader import steps
 from trader.evolve import fold
 from trader.journal.chain import GENESIS, checked, decoded
 from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
@@ -168,6 +169,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             self._roll_back(error)
             raise self._failure(error) from error
+        steps.reach("rows written")
         try:
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
@@ -180,6 +182,7 @@ class SqliteJournal:
             if is_certain:
                 raise self._failure(error) from error
             raise self._break(f"COMMIT failed: {error}") from error
+        steps.reach("rows durable")
         self._check_ours()
 
     def _check_ours(self) -> None:

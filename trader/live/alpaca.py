@@ -25,6 +25,7 @@ from trader.clock import FreePace, running
 from trader.config import BrokerName, Config, Fees
 from trader.credentials import Credentials
 from trader.doctor import Verdict, skew
+from trader.executor import decided
 from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
 from trader.live.opening import Books, opened, ready_lines, summary_of
@@ -35,7 +36,7 @@ from trader.live.summary import summary_lines
 from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
 from trader.live.watch import Bypass, watched
-from trader.messages import Input, Statement
+from trader.messages import Input, OrderReport, Statement
 from trader.money import ZERO
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.state import ExecutionState
@@ -116,13 +117,17 @@ async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
 
 
 def _check_holdings(books: Books, told: Sequence[Input]) -> None:
-    """What the account held before us is for a person to take into the books, before anything is traded."""
+    """What the account held before us is for a person to take into the books, before anything is traded.
+
+    What our own orders bought while nobody was here to hear of it isn't that: the run books it.
+    """
     statement = told[-1]
     assert isinstance(statement, Statement), "a statement ends with its Statement"
+    heard, _ = decided(books.state, [one for one in told if isinstance(one, OrderReport)])
     unknown = [
         f"{quantity} {symbol}"
         for symbol, quantity in sorted(statement.positions.items())
-        if quantity and not books.state.position(symbol).quantity
+        if quantity and not heard.position(symbol).quantity
     ]
     if unknown:
         raise StartRefused(

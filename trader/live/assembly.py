@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from trader import __version__
+from trader.build import Build
 from trader.config import Config
 from trader.executor import Executor
 from trader.exits import Mistake
@@ -27,7 +28,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     """Whose life this is."""
 
     epoch: int
-    build: str
+    build: Build
     pid: int
     broker: str
     account: AccountId
@@ -74,18 +75,7 @@ def assembled(
         pace=pace,
         unjournaled=listeners.unjournaled,
     )
-    boot = Boot(
-        epoch=identity.epoch,
-        build=identity.build,
-        pid=identity.pid,
-        version=__version__,
-        broker=identity.broker,
-        account=identity.account,
-        symbols=tuple(sorted(config.symbols)),
-        limits=config.limits,
-        fees=config.fees,
-        at_ns=pace.market_ns(),
-    )
+    boot = boot_of(config, identity, pace.market_ns())
     return Parts(
         boot=boot,
         broker=broker,
@@ -98,6 +88,27 @@ def assembled(
         workers=tuple(workers),
         heart=heart,
         extended_hours=config.extended_hours,
+    )
+
+
+def boot_of(config: Config, identity: Identity, at_ns: int) -> Boot:
+    """The first word of a life: who it is, by which code, limits and fees it lives."""
+    build = identity.build
+    return Boot(
+        epoch=identity.epoch,
+        build=build.identity,
+        pid=identity.pid,
+        version=__version__,
+        broker=identity.broker,
+        account=identity.account,
+        symbols=tuple(sorted(config.symbols)),
+        limits=config.limits,
+        fees=config.fees,
+        at_ns=at_ns,
+        python=build.python,
+        lock=build.lock,
+        commit=build.commit or "",
+        is_modified=bool(build.modified),
     )
 
 

@@ -47,7 +47,7 @@ class Books(Struct, frozen=True, kw_only=True):
             )
         return Identity(
             epoch=self.journal.begin_life(),
-            build=build.identity,
+            build=build,
             pid=os.getpid(),
             broker=broker,
             account=account,

@@ -21,7 +21,6 @@ from trader.scenarios.play import Play, Stage
 from trader.state import ExecutionState
 from trader.supervisor import Parts, Supervisor
 
-
 COMPARE_S = 30.0  # machine time for the last look at the broker's books
 
 

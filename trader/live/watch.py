@@ -10,7 +10,7 @@ from trader import freshness, heartbeat, sources, systemd
 from trader.build import running_sources
 from trader.freshness import Freshness
 from trader.live.telling import Telling
-from trader.messages import Command
+from trader.messages import AlarmReport, Command
 from trader.state import ExecutionState
 from trader.supervisor import Parts
 
@@ -64,6 +64,7 @@ async def _watch_code(parts: Parts) -> None:
 async def _watch_tasks(parts: Parts, telling: Telling) -> None:
     async def alarm(message: str) -> None:
         telling.program("silent_task", message, is_alarm=True)
+        await parts.inbox.tell(AlarmReport(alarm="silent_task", message=message))
 
     def well() -> None:
         systemd.tell("WATCHDOG=1", systemd.status(_status_words(parts.executor.state)))

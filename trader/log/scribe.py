@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from trader import steps
 from trader.log.events import Event
 from trader.log.fold import Fold, Repeated
 from trader.log.narrator import Narrator
@@ -59,6 +60,7 @@ class Scribe:
             while entries := await self._journal.read(self.sequence, READ_ENTRIES_MAX):
                 self._tell(self._told(entries))
                 self.sequence = entries[-1].sequence
+                steps.reach("log told")
         except JournalFailed as failure:
             self._complain(f"the log waits: {failure}")
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from trader import steps
 from trader.brokers.alpaca.rest import Queries
 from trader.brokers.alpaca.transport import HttpLink, HttpReply, NeverSent, NoReply
 from trader.messages import CancelOutcome, OrderReport, SendOutcome
@@ -32,12 +33,14 @@ class Sender:
             order.quantity,
             order.limit_price,
         )
+        steps.reach("bytes about to leave")
         try:
             reply = await self._link.exchange("POST", "/v2/orders", body)
         except NeverSent as certain:
             return self._failed(order, "never_sent", str(certain))
         except NoReply as doubt:
             return self._failed(order, "unknown", str(doubt))
+        steps.reach("reply received")
         _log_reply("POST /v2/orders", order, reply)
         answer = submit_answer(order, reply.status, reply.body)
         if isinstance(answer, AlreadySubmitted):

@@ -10,6 +10,7 @@ import httpx2
 import trio
 from msgspec import Struct
 
+from trader import steps
 from trader.credentials import Credentials
 from trader.wire.unreadable import shown
 
@@ -90,7 +91,8 @@ class HttpLink:
             self._base_url + target,
             headers=headers,
             content=body,
-            extensions={"timeout": self._deadlines.extension()},
+            extensions={"timeout": self._deadlines.extension()}
+            | (steps.tracing() if method == "POST" else {}),
         )
         seconds = self._deadlines.whole
         with trio.move_on_after(seconds):

@@ -1,0 +1,160 @@
+"""A simulated broker in a process of its own, which outlives whatever is done to the traders on its account."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.program import PATIENCE_S, Ended, Folder, Running
+
+STATE = "trading_data.broker.db"
+SPEED = "30"  # a bar in two seconds: nothing is too old for a machine that is busy
+CONFIG = """
+broker = "alpaca-paper"
+symbols = ["JD", "T"]
+[strategies.insistent]
+kind = "insistent"
+"""
+
+
+class Watched(Running):
+    """A trader that names its steps, and waits at each."""
+
+    def __init__(self, process: subprocess.Popen[str], watcher: socket.socket) -> None:
+        super().__init__(process)
+        self._watcher = watcher
+        self._names = watcher.makefile("r")
+
+    def hold_at(self, names: Sequence[str]) -> None:
+        """Let it go on until it has reached these steps, in this order; it stands at the last one then."""
+        for name in names:
+            while (reached := self._names.readline().rstrip("\n")) != name:
+                assert reached, f"it ended before {name!r}: {self.process.communicate()[1]}"
+                self.let_go()
+            if name != names[-1]:
+                self.let_go()
+
+    def let_go(self) -> None:
+        self._watcher.sendall(b".")
+
+    def close(self) -> None:
+        """Nobody watches any more: it goes on by itself."""
+        self._names.close()
+        self._watcher.close()
+
+
+class Account(Folder):
+    """A folder to trade in, and the broker's word on what happened there."""
+
+    def __init__(self, path: Path, broker: subprocess.Popen[str]) -> None:
+        super().__init__(path)
+        (path / "trader.toml").write_text(CONFIG)
+        assert broker.stdout is not None
+        found = dict(broker.stdout.readline().split() for _ in range(3))
+        self.address = found["address"]
+        self._keys = {"APCA_API_KEY_ID": found["key"], "APCA_API_SECRET_KEY": found["secret"]}
+        self._broker = broker
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), **self._keys}
+
+    def trader(self, *arguments: str) -> list[str]:
+        program = [sys.executable, "-P", "-m", "tests.insistent", "run"]
+        return [*program, "--address", self.address, "--speed", SPEED, *arguments]
+
+    def tried(self, *arguments: str) -> Ended:
+        """A trader that is expected to end by itself."""
+        ended = subprocess.run(
+            self.trader(*arguments),
+            cwd=self.path,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        return Ended(code=ended.returncode, out=ended.stdout, err=ended.stderr)
+
+    @contextmanager
+    def trading(self, *arguments: str) -> Iterator[Running]:
+        """A trader on its way; killed at the end of the block if it is still there."""
+        process = self._opened(arguments, self.environment(), ())
+        try:
+            yield Running(process)
+        finally:
+            _gone(process)
+
+    @contextmanager
+    def watched(self, *arguments: str) -> Iterator[Watched]:
+        """The same, held at each of its steps."""
+        ours, its = socket.socketpair()
+        ours.settimeout(PATIENCE_S)
+        environment = {**self.environment(), "TRADER_STEPS_FD": str(its.fileno())}
+        process = self._opened(arguments, environment, (its.fileno(),))
+        its.close()
+        watched = Watched(process, ours)
+        try:
+            yield watched
+        finally:
+            _gone(process)
+            watched.close()
+
+    def _opened(
+        self, arguments: Sequence[str], environment: dict[str, str], descriptors: Sequence[int]
+    ) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.trader(*arguments),
+            cwd=self.path,
+            env=environment,
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def accepted(self) -> list[dict[str, str]]:
+        """Every order that the broker has, by its own REST interface."""
+        request = urllib.request.Request(
+            f"{self.address}/v2/orders?status=all&limit=500",
+            headers={
+                "APCA-API-KEY-ID": self._keys["APCA_API_KEY_ID"],
+                "APCA-API-SECRET-KEY": self._keys["APCA_API_SECRET_KEY"],
+            },
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return list(json.load(response))
+
+    def stop_broker(self) -> None:
+        """Its books are whole then, and stay."""
+        self._broker.send_signal(signal.SIGTERM)
+        self._broker.communicate(timeout=PATIENCE_S)
+
+
+@contextmanager
+def standing_broker(path: Path) -> Iterator[Account]:
+    """An account in this folder, and the broker that keeps it for as long as the block runs."""
+    broker = subprocess.Popen(
+        [sys.executable, "-P", "-m", "trader", "broker", "--speed", SPEED, "--state", STATE],
+        cwd=path,
+        env=Folder(path).environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Account(path, broker)
+    finally:
+        _gone(broker)
+
+
+def _gone(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
