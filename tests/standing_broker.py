@@ -1,14 +1,15 @@
 """A simulated broker in a process of its own, which outlives whatever is done to the traders on its account."""
 
 import json
-import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tests.program import PATIENCE_S, Ended, Folder, Running
 
@@ -58,7 +59,6 @@ class Account(Folder):
         found = dict(broker.stdout.readline().split() for _ in range(3))
         self.address = found["address"]
         self._keys = {"APCA_API_KEY_ID": found["key"], "APCA_API_SECRET_KEY": found["secret"]}
-        self._broker = broker
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), **self._keys}
@@ -119,21 +119,37 @@ class Account(Folder):
         )
 
     def accepted(self) -> list[dict[str, str]]:
-        """Every order that the broker has, by its own REST interface."""
+        """Every order that the broker has."""
+        orders = self._asked("orders?status=all&limit=500")
+        assert isinstance(orders, list)
+        return orders
+
+    def difference(self) -> str:
+        """What the broker says that our tables don't; empty when they agree. Nothing was sold: no fees are due."""
+        account, positions = self._asked("account"), self._asked("positions")
+        assert isinstance(account, dict)
+        [(ours,)] = self.ours("SELECT cash FROM account_row ORDER BY sequence DESC LIMIT 1")
+        held = {str(one["symbol"]): Decimal(one["qty"]) for one in positions}
+        mine = {
+            str(symbol): Decimal(str(quantity))
+            for symbol, quantity in self.ours("SELECT symbol, quantity FROM position_rows")
+            if Decimal(str(quantity))
+        }
+        if (Decimal(str(ours)), mine) == (Decimal(account["cash"]), held):
+            return ""
+        return f"ours {ours} {mine}, the broker's {account['cash']} {held}"
+
+    def _asked(self, what: str) -> Any:
+        """The broker's answer over its own REST interface."""
         request = urllib.request.Request(
-            f"{self.address}/v2/orders?status=all&limit=500",
+            f"{self.address}/v2/{what}",
             headers={
                 "APCA-API-KEY-ID": self._keys["APCA_API_KEY_ID"],
                 "APCA-API-SECRET-KEY": self._keys["APCA_API_SECRET_KEY"],
             },
         )
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
-            return list(json.load(response))
-
-    def stop_broker(self) -> None:
-        """Its books are whole then, and stay."""
-        self._broker.send_signal(signal.SIGTERM)
-        self._broker.communicate(timeout=PATIENCE_S)
+            return json.load(response)
 
 
 @contextmanager

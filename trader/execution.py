@@ -9,7 +9,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from trader import agreement, corrections, movements, reports, risk
+from trader import agreement, brakes, corrections, movements, reports, risk
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound
 from trader.messages import (
@@ -213,7 +213,7 @@ def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
     if clock.session and clock.session != state.session:
         events.append(SessionBegan(session=clock.session, equity=plain(moved.equity)))
         moved = evolve(moved, events[-1])
-    for brake, numbers in risk.tripped_by_loss(
+    for brake, numbers in brakes.tripped_by_loss(
         moved.equity, moved.equity_session, moved.equity_peak, moved.limits
     ):
         if (brake, ALL_SYMBOLS) not in moved.brakes:

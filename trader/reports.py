@@ -6,7 +6,7 @@ quarantined with what was heard. Evidence moves an order, silence never does.
 
 from msgspec.structs import replace
 
-from trader import accounting, movements, orders, positions, risk
+from trader import accounting, brakes, movements, orders, positions
 from trader.evolve import evolve
 from trader.messages import (
     Alarmed,
@@ -188,7 +188,7 @@ def _brakes(state: ExecutionState, order: Order, events: list[Event]) -> list[Ev
         if isinstance(event, ExecutionBooked):
             position = evolve(state, event).position(order.symbol)
             filled = position.entries_filled_ns
-            if risk.tripped_by_fills(filled, event.execution.at_ns, state.limits):
+            if brakes.tripped_by_fills(filled, event.execution.at_ns, state.limits):
                 numbers = {"entries_filled": str(len(filled))}
                 return [
                     BrakeTripped(

@@ -7,11 +7,9 @@ journal. Exits answer only to those that keep an exit safe: a person in trouble 
 from collections.abc import Callable
 from decimal import Decimal
 
-from trader.config import Limits
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
     ENTRY_PURPOSES,
-    MINUTE_NS,
     SECOND_NS,
     Order,
     OrderState,
@@ -29,7 +27,6 @@ EXITS_LIVE_MAX = 8  # for each symbol; the outbox's capacity is proved with it
 QUANTITY_MAX = Decimal(10_000_000)  # shares in one order; beyond it a number is a mistake
 AMOUNT_MAX = Decimal(10) ** 12
 PRICE_MAX = Decimal(10) ** 7  # dollars a share
-REPEATED_SPAN_NS = 10 * MINUTE_NS
 
 
 Rule = Callable[[Question], Denial | None]
@@ -366,31 +363,6 @@ def first_denial(question: Question) -> Denial | None:
         if denial is not None:
             return denial
     return None
-
-
-def tripped_by_loss(
-    equity: Decimal, session: Decimal, peak: Decimal, limits: Limits
-) -> list[tuple[Brake, dict[str, str]]]:
-    """The brakes that this equity (dollars) trips, against the session's first and the highest equity so far."""
-    found: list[tuple[Brake, dict[str, str]]] = []
-    for brake, base, limit in (
-        (Brake.LOSS_DAY, session, limits.loss_day_max),
-        (Brake.DRAWDOWN, peak, limits.drawdown_max),
-    ):
-        if base > ZERO and base - equity > limit * base:
-            numbers = {
-                "equity": canonical(equity),
-                "from": canonical(base),
-                "max": canonical(limit),
-            }
-            found.append((brake, numbers))
-    return found
-
-
-def tripped_by_fills(filled_ns: tuple[int, ...], at_ns: int, limits: Limits) -> bool:
-    """This many filled entries of one symbol within ten minutes are a program gone wrong, not a strategy."""
-    recent = [one for one in filled_ns if at_ns - one <= REPEATED_SPAN_NS]
-    return len(recent) >= limits.executions_repeated_max
 
 
 def limit_price(side: Side, quote_bid: int, quote_ask: int, through: Decimal) -> Decimal | None:

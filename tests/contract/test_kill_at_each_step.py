@@ -79,10 +79,11 @@ def test_killed_at_this_step_it_finds_its_order_again_and_sends_no_second_one(
 
 def assert_one_order_each(account: Account, ended: Ended, before: set[str]) -> None:
     accepted = account.accepted()
-    account.stop_broker()
     assert ended.err == ""
     assert len({order["symbol"] for order in accepted}) == len(accepted), "one for each symbol"
-    intended = {name: state for name, state in account.ours("SELECT client_order_id, state FROM orders")}
+    intended = {
+        name: state for name, state in account.ours("SELECT client_order_id, state FROM orders")
+    }
     assert before <= {order["client_order_id"] for order in accepted} <= set(intended)
     # An order that was never at the broker is in doubt until that is proven, which takes more than a minute.
     in_doubt = [name for name, state in intended.items() if state == "UNKNOWN"]

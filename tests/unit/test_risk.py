@@ -41,7 +41,7 @@ from tests.plays import (
     tripped,
     worker,
 )
-from trader import risk
+from trader import brakes, risk
 from trader.config import Limits
 from trader.messages import Blocking, Brake, Claim, DenyReason, Gate, OrderReport
 from trader.model import (
@@ -832,8 +832,8 @@ def test_filled_entries_apart_from_each_other_stop_nothing() -> None:
 def test_ten_minutes_are_over_after_ten_minutes() -> None:
     span = 10 * MINUTE_NS
     limits = Limits(executions_repeated_max=2)
-    assert risk.tripped_by_fills((TEN_NS, TEN_NS + span), TEN_NS + span, limits)
-    assert not risk.tripped_by_fills((TEN_NS, TEN_NS + span + 1), TEN_NS + span + 1, limits)
+    assert brakes.tripped_by_fills((TEN_NS, TEN_NS + span), TEN_NS + span, limits)
+    assert not brakes.tripped_by_fills((TEN_NS, TEN_NS + span + 1), TEN_NS + span + 1, limits)
 
 
 def test_a_loss_beyond_the_days_limit_stops_entries_until_somebody_resumes() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from trader import risk
+from trader import brakes, risk
 from trader.explanation.facts import RuleSeen
 from trader.messages import Brake, Gate
 from trader.model import MINUTE_NS, SECOND_NS, Quote, Side
@@ -199,12 +199,12 @@ def _entries_per_day(question: Question) -> Numbers:
 def _repeated_executions(question: Question) -> Numbers:
     at_ns = question.standing.at_ns
     filled = question.position.entries_filled_ns
-    recent = sum(1 for one in filled if at_ns - one <= risk.REPEATED_SPAN_NS)
+    recent = sum(1 for one in filled if at_ns - one <= brakes.REPEATED_SPAN_NS)
     return _numbers(
         brake=_brake(question, Brake.REPEATED_EXECUTIONS),
         entries_filled=recent,
         entries_filled_max=question.limits.executions_repeated_max,
-        minutes=risk.REPEATED_SPAN_NS // MINUTE_NS,
+        minutes=brakes.REPEATED_SPAN_NS // MINUTE_NS,
     )
 
 
