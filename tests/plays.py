@@ -17,8 +17,12 @@ from msgspec.structs import replace
 from trader.config import Fees, Limits
 from trader.executor import decided, effect_of
 from trader.messages import (
+    Acceptance,
+    Activity,
+    Adoption,
     Alarmed,
     Blocking,
+    BooksMoved,
     Boot,
     Brake,
     BrakeTripped,
@@ -34,6 +38,7 @@ from trader.messages import (
     Entry,
     Event,
     ExecutionBooked,
+    ExecutionCorrected,
     Gate,
     GateReport,
     Input,
@@ -43,8 +48,10 @@ from trader.messages import (
     OrderReport,
     OrderRequest,
     Quarantined,
+    Released,
     RequestAccepted,
     RequestDenied,
+    Resolution,
     SendOutcome,
     SendStarted,
     SessionBegan,
@@ -341,6 +348,70 @@ def worker(symbol: str, *, ready: bool, name: str = "", reason: str = "") -> Wor
     return WorkerReport(worker=name or symbol, symbol=Symbol(symbol), ready=ready, reason=reason)
 
 
+def activity(
+    kind: str, amount: str, symbol: str | None = None, quantity: str = "0", *, name: str = "a1"
+) -> Activity:
+    """Of this session, unless it is changed."""
+    return Activity(
+        activity_id=name,
+        kind=kind,
+        at_ns=TEN_NS,
+        session=SESSION,
+        amount=Decimal(amount),
+        symbol=None if symbol is None else Symbol(symbol),
+        quantity=Decimal(quantity),
+    )
+
+
+def adopted(
+    symbol: str, quantity: int, cost: str, *, treatment: str = "trade", name: str = "adopt-1"
+) -> Adoption:
+    """Somebody takes what was there before us into the books."""
+    return Adoption(
+        command_id=name,
+        symbol=Symbol(symbol),
+        treatment=treatment,
+        quantity=Decimal(quantity),
+        cost=Decimal(cost),
+        strategy=StrategyName("crossover") if treatment == "trade" else None,
+        who="ada",
+        reason="I said so",
+    )
+
+
+def taken_side(side: str, told: Statement, *, name: str = "accept-1") -> Acceptance:
+    """Somebody takes the broker's side, or ours, of every difference with this statement."""
+    return Acceptance(command_id=name, side=side, statement=told, who="ada", reason="I looked")
+
+
+def corrected(
+    execution: str, replacement: Execution | None = None, *, of: int = -1
+) -> Callable[[Play], Input]:
+    """An execution of an order is taken back, or replaced."""
+    return lambda play: ExecutionCorrected(
+        client_order_id=play.orders[of],
+        symbol=play.order(of).symbol,
+        execution_id=ExecutionId(execution),
+        replacement=replacement,
+        at_ns=TEN_NS,
+    )
+
+
+def resolved(
+    outcome: str, quantity: int | None = None, price: str | None = None, *, of: int = -1
+) -> Callable[[Play], Input]:
+    """Somebody says what became of an order."""
+    return lambda play: Resolution(
+        command_id="r1",
+        client_order_id=play.orders[of],
+        outcome=outcome,
+        quantity=None if quantity is None else Decimal(quantity),
+        price=None if price is None else Decimal(price),
+        who="ada",
+        reason="I called them",
+    )
+
+
 def command(verb: str, subject: str = "") -> Command:
     return Command(command_id="c1", verb=verb, subject=subject, who="ada", reason="I said so")
 
@@ -405,7 +476,7 @@ def agreement(play: Play) -> Input:
         for position in state.positions.values()
         for one in (*position.entries, *position.exits)
     }
-    return replace(statement(cash=state.books.cash), positions=held, open_orders=live)
+    return replace(statement(cash=state.cash_at_broker), positions=held, open_orders=live)
 
 
 # --------------------------------------------------------------------- values for the floor below plays
@@ -488,6 +559,14 @@ def looked_up(attempts: int = 0) -> Expected:
 
 def cancel_wanted(order: ClientOrderId) -> Expected:
     return Expected(CancelRequested, {"client_order_id": order})
+
+
+def shifted(kind: str, **fields: object) -> Expected:
+    return Expected(BooksMoved, {"kind": kind} | fields)
+
+
+def released(symbol: str | None) -> Expected:
+    return Expected(Released, {"symbol": symbol})
 
 
 def quarantined(symbol: str | None) -> Expected:

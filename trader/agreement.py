@@ -45,7 +45,8 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
     if not differences:
         return (*events, *_opened(state))
     if all(_is_called(state, one) for one in differences):
-        return tuple(events)  # A person knows of it; the symbols concerned are closed already.
+        # A person knows of it; the symbols concerned are closed already.
+        return (*events, *_opened(state))
     if statement.attempts < STATEMENT_ATTEMPTS_MAX:
         # A fill may have come between the questions: look again, and enter nothing meanwhile.
         return (*events, *_closed(state))

@@ -96,7 +96,7 @@ def on_adoption(state: ExecutionState, adoption: Adoption) -> tuple[Event, ...]:
 def on_hand_trade(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     """Somebody trades by hand in a symbol that is theirs: booked, without alarm."""
     execution = report.execution
-    if execution is None or execution.execution_id in state.booked or not state.is_opened:
+    if execution is None or _hand_reference(report) in state.booked or not state.is_opened:
         return ()
     notional = plain(execution.quantity * execution.price)
     held = state.position(report.symbol)
@@ -105,7 +105,7 @@ def on_hand_trade(state: ExecutionState, report: OrderReport) -> tuple[Event, ..
     return (
         movement(
             "hand_trade",
-            execution.execution_id,
+            _hand_reference(report),
             f"{report.side.value} {execution.quantity} {report.symbol} at {execution.price} by hand",
             symbol=report.symbol,
             cash=plain(-sign * notional),
@@ -114,6 +114,20 @@ def on_hand_trade(state: ExecutionState, report: OrderReport) -> tuple[Event, ..
             realized=trade.realized,
         ),
     )
+
+
+def before_adoption(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
+    """An execution of others in a symbol that isn't theirs yet: what is adopted later has it in it already."""
+    if report.execution is None or _hand_reference(report) in state.booked:
+        return ()
+    about = f"execution {report.execution.execution_id} of an order that is not ours"
+    return (movement("before_opening", _hand_reference(report), about, symbol=report.symbol),)
+
+
+def _hand_reference(report: OrderReport) -> str:
+    """The stream and the list of fills have an id each for one execution; where it ends is the same in both."""
+    assert report.execution is not None
+    return f"{report.client_order_id} at {report.execution.quantity_cumulative}"
 
 
 def adjustment(

@@ -82,7 +82,7 @@ class Broker(Protocol):
         """Ask for the order's end; the proof comes as a report."""
         ...
 
-    async def lookup(self, order: Order, attempts: int) -> list[OrderReport] | LookupMissed:
+    async def lookup(self, order: Order, attempts: int) -> list[Input] | LookupMissed:
         """Everything the broker knows of this order, executions included. Raises BrokerUnavailable."""
         ...
 

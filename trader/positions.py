@@ -145,7 +145,7 @@ def moved(position: Position, event: BooksMoved) -> Position:
     is_split = bool(event.quantity) and not (event.cost or event.cash)
     mark = position.mark
     if is_split and quantity and position.quantity:
-        mark = int(mark * position.quantity / quantity)
+        mark = int(share(Decimal(mark), position.quantity, quantity))
     return replace(
         position,
         quantity=quantity,

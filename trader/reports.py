@@ -224,16 +224,18 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
         return ()  # One of ours that ended days ago; nothing new can be read off a statement.
     if state.position(report.symbol).is_hands_off:
         return movements.on_hand_trade(state, report)
-    if not state.is_opened and report.claim in OVER:
-        return ()  # It was over before we came; the opening balance has it in it.
+    known = movements.before_adoption(state, report)
+    if not state.is_opened and (report.claim in OVER or report.execution is not None):
+        return known  # It was over before we came; the opening balance has it in it.
     reference = f"foreign {report.client_order_id}"
     if reference in state.booked:
-        return ()
+        return known
     why = f"an order that this program did not send: {report.client_order_id}"
     raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
     return (
         Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="foreign_order", symbol=report.symbol, message=f"{report.symbol}: {why}"),
+        *known,
     )
 
 

@@ -5,10 +5,8 @@ from pathlib import Path
 import trio
 
 from tests.bench.measure import Sample, Stopwatch
-from tests.bench.morning import TEN_NS, symbols_of, wish
-from tests.bench.rig import Rig, WatchedJournal, direct_broker, durable_journal, running
-from trader.execution import ExecutionState
-from trader.model import Side, Symbol
+from tests.bench.morning import symbols_of
+from tests.bench.rig import WatchedJournal, direct_broker, durable_journal, running, traded
 from trader.ports import Batch
 
 WORK = 5_000  # orders
@@ -29,7 +27,7 @@ class CountedCommits(WatchedJournal):
 
 def once(work: int, folder: Path) -> list[Sample]:
     """Each order is four entries and all of their rows: request, send, acknowledgement, fill."""
-    watch, commits, size = trio.run(_traded, work, folder)
+    watch, commits, size = trio.run(_measured, work, folder)
     return [
         Sample(name="durable orders", value=work / watch.wall_s, unit="1/s", goal=GOAL),
         Sample(name="CPU of a durable order", value=1e6 * watch.cpu_s / work, unit="µs"),
@@ -38,7 +36,7 @@ def once(work: int, folder: Path) -> list[Sample]:
     ]
 
 
-async def _traded(work: int, folder: Path) -> tuple[Stopwatch, int, int]:
+async def _measured(work: int, folder: Path) -> tuple[Stopwatch, int, int]:
     symbols = symbols_of(min(SYMBOLS, work))
     journal, watch = durable_journal(folder), Stopwatch()
     counted = CountedCommits(journal)
@@ -46,20 +44,6 @@ async def _traded(work: int, folder: Path) -> tuple[Stopwatch, int, int]:
         before = counted.commits
         with watch:
             for number in range(work // len(symbols)):
-                await _round(rig, symbols, number)
+                await traded(rig, symbols, number)
     journal.close()
     return watch, counted.commits - before, journal.path.stat().st_size
-
-
-async def _round(rig: Rig, symbols: tuple[Symbol, ...], number: int) -> None:
-    """Buy every symbol in one instant, or sell it again; returns when all is filled and durable."""
-    side = Side.SELL if number % 2 else Side.BUY
-    first, wanted = number * len(symbols), (number + 1) * len(symbols)
-    for place, symbol in enumerate(symbols):
-        await rig.inbox.tell(wish(symbol, first + place, TEN_NS, side))
-
-    def is_filled(state: ExecutionState) -> bool:
-        is_still = not (state.entries_open if side is Side.BUY else state.positions_value)
-        return is_still and state.counts.accepted == wanted
-
-    await rig.executor.wait_until(is_filled)

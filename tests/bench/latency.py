@@ -1,7 +1,8 @@
 """How long a tick takes to become a decision that is committed, at a steady rate of requests.
 
 Another process beats the time, so that a program that falls behind can't slow its own clock down. Each beat is a quote
-on the tape; mailbox, worker and strategy make it one request; orders go on to a venue in memory and fill.
+on the tape; mailbox, worker and strategy make it one request; orders go on to a venue in memory and fill. At the start
+a position in every symbol is held, and the symbols take turns in selling theirs and buying it again.
 """
 
 import time
@@ -13,7 +14,7 @@ import trio
 from tests.bench.measure import Sample, Stopwatch, p50_p99
 from tests.bench.metronome import beats
 from tests.bench.morning import ACCOUNT, SHARES, STRATEGY, TEN_NS, quote, symbols_of
-from tests.bench.rig import Rig, WatchedJournal, direct_broker, durable_journal, running
+from tests.bench.rig import Rig, WatchedJournal, direct_broker, durable_journal, running, traded
 from trader.executor import symbol_view
 from trader.journal.memory import MemoryJournal
 from trader.mailbox import Mailbox
@@ -36,10 +37,10 @@ GOALS_MS = {("memory", 2_000): 0.3, ("disk", 2_000): 10.0}
 class EveryQuote(Strategy):
     """Each quote is one request: to buy, and with the last of so many to sell."""
 
-    def __init__(self, quotes: int) -> None:
+    def __init__(self, quotes: int, seen: int) -> None:
         super().__init__(STRATEGY, SHARES, NoParameters())
         self._quotes = quotes
-        self._seen = 0
+        self._seen = seen
 
     def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
         return ()
@@ -92,11 +93,13 @@ async def _measured(
     symbols, timed, watch = symbols_of(min(SYMBOLS, ticks)), TimedJournal(journal), Stopwatch()
     ticked_ns: dict[int, int] = {}
     async with running(symbols, timed, direct_broker(symbols)) as rig, trio.open_nursery() as tasks:
-        for symbol in symbols:
-            _hire(rig, symbol, quotes, tasks)
+        await traded(rig, symbols, 0)
+        timed.committed_ns.clear()
+        for place, symbol in enumerate(symbols):
+            _hire(rig, symbol, EveryQuote(quotes, place % quotes), tasks)
         with watch:
             async for beat_ns in beats(rate, ticks):
-                at_ns = TEN_NS + len(ticked_ns)
+                at_ns = TEN_NS + 1 + len(ticked_ns)
                 ticked_ns[at_ns] = beat_ns
                 rig.tape.deliver(quote(symbols[len(ticked_ns) % len(symbols)], at_ns))
         decided = -1
@@ -108,13 +111,13 @@ async def _measured(
     return [(now - ticked_ns[at]) / 1e9 for at, now in timed.committed_ns.items()], watch.cpu_s
 
 
-def _hire(rig: Rig, symbol: Symbol, quotes: int, tasks: trio.Nursery) -> None:
+def _hire(rig: Rig, symbol: Symbol, strategy: Strategy, tasks: trio.Nursery) -> None:
     worker = Worker(
         name=symbol,
         incarnation="1.0",
         account=ACCOUNT,
         symbol=symbol,
-        strategy=EveryQuote(quotes),
+        strategy=strategy,
     )
     mailbox = Mailbox(rig.pace, symbol_view(rig.executor.state, symbol))
     rig.tape.attach(symbol, mailbox)

@@ -94,7 +94,7 @@ def wish(symbol: Symbol, number: int, at_ns: int, side: Side = Side.BUY) -> Orde
     """To enter, or selling to exit; each number is a decision of its own."""
     is_buy = side is Side.BUY
     return OrderRequest(
-        request_id=RequestId(f"{symbol}/1.0/{number:08d}"),
+        request_id=RequestId(f"{symbol}/0.0/{number:08d}"),
         decision_key=DecisionKey(sha256(b"%d" % number).hexdigest()),
         at_ns=at_ns,
         symbol=symbol,

@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 from msgspec import Struct
 
-from tests.bench.morning import CASH, LIMITS, TEN_NS, opening, quote
+from tests.bench.morning import CASH, LIMITS, TEN_NS, opening, quote, wish
 from trader.brokers.direct import DirectBroker
 from trader.clock import FreePace
 from trader.execution import ExecutionState
@@ -16,7 +16,7 @@ from trader.inbox import Inbox
 from trader.journal.memory import MemoryJournal
 from trader.journal.sqlite import SqliteJournal, open_journal
 from trader.messages import Effect, Entry
-from trader.model import Symbol
+from trader.model import Side, Symbol
 from trader.outbox import Outbox
 from trader.ports import Batch, Broker, Journal, Pace
 from trader.tape import Tape
@@ -64,6 +64,20 @@ async def running(
             await nursery.start(broker.follow, inbox.tell)
         yield Rig(inbox=inbox, executor=executor, tape=tape, pace=pace)
         nursery.cancel_scope.cancel()
+
+
+async def traded(rig: Rig, symbols: tuple[Symbol, ...], number: int) -> None:
+    """Buy every symbol in one instant, or sell it again; returns when all is filled and durable."""
+    side = Side.SELL if number % 2 else Side.BUY
+    first, wanted = number * len(symbols), (number + 1) * len(symbols)
+    for place, symbol in enumerate(symbols):
+        await rig.inbox.tell(wish(symbol, first + place, TEN_NS, side))
+
+    def is_filled(state: ExecutionState) -> bool:
+        is_still = not (state.entries_open if side is Side.BUY else state.positions_value)
+        return is_still and state.counts.accepted == wanted
+
+    await rig.executor.wait_until(is_filled)
 
 
 def direct_broker(symbols: tuple[Symbol, ...]) -> DirectBroker:

@@ -12,8 +12,10 @@ from trader import orders
 from trader.messages import Claim
 from trader.model import (
     FINAL_STATES,
+    BookedExecution,
     BrokerOrderId,
     Execution,
+    Order,
     OrderState,
 )
 from trader.orders import TRANSITIONS, Notice, Trigger
@@ -67,6 +69,15 @@ STATES = {
     "0": OrderState.NEVER_SENT,
 }
 NOTICES = {"": Notice.QUIET, "!": Notice.ALARM, "!!": Notice.HALT}
+
+
+def with_execution(order: Order, execution: Execution, released: Decimal = Decimal(0)) -> Order:
+    """The order with this execution of a buy in its books."""
+    notional = execution.quantity * execution.price
+    done = BookedExecution(
+        execution=execution, notional=notional, fees=Decimal(0), cost=notional, realized=Decimal(0)
+    )
+    return orders.booked(order, done, released)
 
 
 def cells() -> list[tuple[OrderState, Trigger, str]]:
@@ -155,7 +166,7 @@ def test_an_order_does_not_end_while_executions_are_missing(claim: Claim) -> Non
 
 def test_an_order_ends_once_the_missing_execution_is_booked() -> None:
     waiting, _ = orders.after_claim(some_order(), Claim.CANCELED, Decimal(20), None)
-    found = orders.booked(waiting, executed(20, "31.9", 20), Decimal(0), Decimal(639))
+    found = with_execution(waiting, executed(20, "31.9", 20), Decimal(639))
     now, notice = orders.after_execution(found)
     assert now.state is OrderState.CANCELED
     assert notice is Notice.QUIET
@@ -173,7 +184,7 @@ def test_a_second_final_claim_can_still_end_an_order_that_ignored_the_first() ->
 
 
 def test_an_execution_is_known_by_its_id_or_by_where_it_ends() -> None:
-    once = orders.booked(some_order(), executed(20, "31.9", 20, "s1"), Decimal(0), Decimal(0))
+    once = with_execution(some_order(), executed(20, "31.9", 20, "s1"))
     assert orders.knows(once, executed(20, "31.9", 20, "s1"))
     assert orders.knows(once, executed(20, "31.9", 20, "activity-7")), "the activity of the same"
     assert orders.knows(once, executed(20, "31.9", 40, "s1"))
@@ -181,7 +192,7 @@ def test_an_execution_is_known_by_its_id_or_by_where_it_ends() -> None:
 
 
 def test_the_same_execution_ending_elsewhere_is_a_contradiction() -> None:
-    once = orders.booked(some_order(), executed(20, "31.9", 20, "s1"), Decimal(0), Decimal(0))
+    once = with_execution(some_order(), executed(20, "31.9", 20, "s1"))
     assert orders.contradicts(once, executed(20, "31.9", 30, "s1"))
     assert not orders.contradicts(once, executed(20, "31.9", 20, "s1"))
     assert not orders.contradicts(once, executed(10, "31.9", 30, "s2"))
@@ -197,9 +208,7 @@ def test_the_same_execution_ending_elsewhere_is_a_contradiction() -> None:
 )
 def test_what_is_filled_says_the_state(quantity: int, state: OrderState, notice: Notice) -> None:
     execution = executed(quantity, "31.9", quantity)
-    now, heard = orders.after_execution(
-        orders.booked(some_order(), execution, Decimal(0), Decimal(0))
-    )
+    now, heard = orders.after_execution(with_execution(some_order(), execution))
     assert (now.state, heard) == (state, notice)
 
 
@@ -217,7 +226,7 @@ def test_the_reserve_shrinks_with_what_is_left_and_is_gone_with_the_last_share(
     for quantity, cents in parts:
         total += quantity
         execution: Execution = executed(quantity, str(Decimal(cents).scaleb(-2)), total)
-        now = orders.booked(now, execution, Decimal(0), orders.released_by(now, execution))
+        now = with_execution(now, execution, orders.released_by(now, execution))
         left = max(62 - total, 0)
         assert now.reserved == left * Decimal("31.95")
     assert now.quantity_filled == total

@@ -16,6 +16,7 @@ from tests.plays import (
     Line,
     Play,
     accepted,
+    adopted,
     agreement,
     blocked,
     booked,
@@ -139,13 +140,18 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
     DenyReason.QUARANTINED: lambda: (
         opened() >> stranger(),
         request(1),
-        {"why": "an order that this program did not send"},
+        {"why": "an order that this program did not send: by-hand"},
     ),
     DenyReason.UNKNOWN_SYMBOL: lambda: (opened(), request(1, "IBM"), {}),
     DenyReason.NOT_OWNER: lambda: (
         bought(),
         sell("JD", 62, "31.9", strategy=MOMENTUM),
         {"owner": "crossover"},
+    ),
+    DenyReason.HANDS_OFF: lambda: (
+        opened() >> adopted("JD", 62, "1980", treatment="hands-off"),
+        request(1),
+        {},
     ),
     DenyReason.QUANTITY: lambda: (opened(), request(1, shares=0), {"quantity": "0"}),
     DenyReason.PRICE_TICK: lambda: (
@@ -225,8 +231,8 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
         {},
     ),
 }
-# hands_off comes with the adoption of foreign positions; the shell says journal_unavailable, not a rule.
-NOT_BY_A_RULE = {DenyReason.HANDS_OFF, DenyReason.JOURNAL_UNAVAILABLE}
+# The shell says journal_unavailable, not a rule.
+NOT_BY_A_RULE = {DenyReason.JOURNAL_UNAVAILABLE}
 
 
 def test_every_reason_is_reached_by_a_play_or_is_no_rules() -> None:
@@ -270,7 +276,9 @@ def all_wrong() -> Question:
         request=request(1, "JD", 0, "44.101", late=True, side=Side.SELL, quote=None),
         quantity=D(0),
         reserve_price=D("44.101"),
-        position=Position(symbol=Symbol("JD"), strategy=MOMENTUM, entries_session=3),
+        position=Position(
+            symbol=Symbol("JD"), strategy=MOMENTUM, entries_session=3, is_hands_off=True
+        ),
         live_entry=None,
         decision_known=False,
         standing=standing,
@@ -317,6 +325,10 @@ IN_ORDER: list[tuple[DenyReason, Mend]] = [
     (DenyReason.QUARANTINED, _standing(quarantined="")),
     (DenyReason.UNKNOWN_SYMBOL, _standing(is_tradable=True)),
     (DenyReason.NOT_OWNER, _request(strategy=MOMENTUM)),
+    (
+        DenyReason.HANDS_OFF,
+        _self(position=Position(symbol=Symbol("JD"), strategy=MOMENTUM, entries_session=3)),
+    ),
     (DenyReason.QUANTITY, _request(side=Side.BUY)),
     (DenyReason.QUANTITY, _self(quantity=D(62))),
     (DenyReason.NO_QUOTE, _request(quote=OLD)),

@@ -101,7 +101,7 @@ class DirectBroker:
         self._queue(outcome)
         return CancelOutcome(client_order_id=order.client_order_id, outcome="accepted")
 
-    async def lookup(self, order: Order, attempts: int) -> list[OrderReport] | LookupMissed:
+    async def lookup(self, order: Order, attempts: int) -> list[Input] | LookupMissed:
         """The order with its executions, as the venue has them."""
         await trio.lowlevel.checkpoint()
         known = self.venue.order_by_client_id(ACCOUNT, order.client_order_id)

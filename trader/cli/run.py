@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.build import running_build
+from trader.calendar import session_on
 from trader.cli.bypass import checked_start
 from trader.cli.commands import checked_reason
 from trader.cli.loopback import loopback
@@ -21,7 +22,7 @@ from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
-from trader.feeds.synthetic import SyntheticMarket
+from trader.feeds.synthetic import BASE_DATE, SyntheticMarket
 from trader.live.alpaca import LIVE, PAPER, AlpacaRun, local, run_alpaca
 from trader.live.screen import LiveScreen, PlainScreen, SilentScreen
 from trader.live.simulated import SimulatedRun, run_simulated
@@ -49,6 +50,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     seed: int
     speed: str | None
     pace: str
+    sessions: int
+    start: str | None
     fresh: bool
     take_over: bool
     bypass: tuple[str, ...]
@@ -77,6 +80,10 @@ class Asked(Struct, frozen=True, kw_only=True):
     show_default=True,
     help="Each in turn, so that a day repeats itself; or a clock that waits for nobody.",
 )
+@click.option(
+    "--sessions", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Trading days."
+)
+@click.option("--start", metavar="DATE", help="First day of a new simulated account.")
 @click.option("--fresh", is_flag=True, help="Archive the simulated account and start anew.")
 @click.option("--take-over", is_flag=True, help="Take the place of a process that hangs.")
 @click.option(
@@ -165,9 +172,25 @@ def _simulated(common: Common, asked: Asked, config: Config) -> SimulatedRun:
         seed=asked.seed,
         speed=_speed(asked.speed or str(SPEED_DEFAULT), may_be_max=not is_clocked),
         is_clocked=is_clocked,
+        sessions=asked.sessions,
+        first=_session_date(asked.start),
         play=play_named(asked.scenario or ("none" if asked.data or is_clocked else "first-day")),
         fresh=asked.fresh,
     )
+
+
+def _session_date(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        session = session_on(text)
+    except ValueError:
+        session = None
+    if session is None or text < BASE_DATE:
+        raise Mistake(
+            f"not a trading day: {text!r}", where="--start", remedy=f"{BASE_DATE} or later"
+        )
+    return text
 
 
 def _market(data: str | None, seed: int, symbols: tuple[Symbol, ...]) -> Market:

@@ -31,6 +31,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
     fees: Fees
     pre_market: bool
     session_max: int | None  # sessions of one run; None: all that the market has
+    first: str = FIRST_SESSION  # of a new account, in a market that does not list its sessions
 
 
 class Embedded:
@@ -65,7 +66,7 @@ class Embedded:
 
     def next_session(self, faults: Sequence[FaultRule] = ()) -> Session | None:
         """Begin the next session, or say that there is none for this run."""
-        date = self.broker.next_session_date(FIRST_SESSION)
+        date = self.broker.next_session_date(self._plan.first)
         if date is None or self._sessions == self._plan.session_max:
             return None
         self._sessions += 1

@@ -13,6 +13,7 @@ from trader.clock import FreePace
 from trader.config import Config
 from trader.exits import Exit, Mistake, StartRefused
 from trader.feeds.market import Market
+from trader.feeds.synthetic import FIRST_SESSION
 from trader.journal.lock import ProcessLock
 from trader.live.archive import archive, broker_books
 from trader.live.assembly import assembled, worker_plans
@@ -40,6 +41,8 @@ class SimulatedRun(Struct, frozen=True, kw_only=True):
     seed: int
     speed: float | None
     is_clocked: bool
+    sessions: int
+    first: str | None  # session of a new account
     play: Play
     fresh: bool
     bypasses: tuple[Bypass, ...] = ()
@@ -101,7 +104,8 @@ def _sessions(run: SimulatedRun) -> Sessions:
         books=broker_books(run.database),
         fees=run.config.fees,
         pre_market=run.is_recorded,
-        session_max=None if run.is_recorded else 1,
+        session_max=None if run.is_recorded else run.sessions,
+        first=run.first or FIRST_SESSION,
     )
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from trader import calendar
 from trader.log import events as log
 from trader.log.events import Event
+from trader.money import CENT, rounded
 
 LEFT_CHARACTERS = 36  # before the reason
 _BLOCKED_BY = {
@@ -98,5 +99,5 @@ def _price(price: str | None) -> str:
     if price is None:
         return "market"
     value = Decimal(price)
-    cents = round(value, 2)
+    cents = rounded(value, CENT)
     return f"{cents:,.2f}" if cents == value else f"{value:,.4f}"

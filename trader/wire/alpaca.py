@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from trader.calendar import parse_iso
-from trader.messages import Claim, OrderReport
+from trader.messages import Claim, ExecutionCorrected, OrderReport
 from trader.model import (
     BrokerOrderId,
     ClientOrderId,
@@ -102,6 +102,7 @@ class FillMessage(Struct, frozen=True, kw_only=True):
     cum_qty: Number
     type: Word
     transaction_time: Stamp | None = None
+    previous_id: Identifier | None = None  # of the execution that a bust or a correction is about
 
 
 class PositionMessage(Struct, frozen=True, kw_only=True):
@@ -238,8 +239,13 @@ def order_report(message: OrderMessage, source: str) -> OrderReport:
         )
 
 
-def fill_report(fill: FillMessage, client_order_id: str) -> OrderReport:
-    """One execution out of the broker's ledger."""
+CORRECTIONS = frozenset({"trade_bust", "trade_correct"})
+
+
+def fill_report(fill: FillMessage, client_order_id: str) -> OrderReport | ExecutionCorrected:
+    """One execution out of the broker's ledger, or what became of one."""
+    if fill.type in CORRECTIONS and fill.previous_id is not None:
+        return _corrected(fill, client_order_id, fill.previous_id)
     with reading("fill"):
         at_ns = time_of(fill.transaction_time)
         cumulative = quantity_of(fill.cum_qty)
@@ -255,6 +261,22 @@ def fill_report(fill: FillMessage, client_order_id: str) -> OrderReport:
             at_ns=at_ns,
             source="activity",
         )
+
+
+def _corrected(fill: FillMessage, client_order_id: str, previous_id: str) -> ExecutionCorrected:
+    with reading("fill"):
+        at_ns, cumulative = time_of(fill.transaction_time), quantity_of(fill.cum_qty)
+        replacement = None
+        if fill.type == "trade_correct":
+            replacement = execution_of(execution_id(fill), fill.qty, fill.price, cumulative, at_ns)
+    return ExecutionCorrected(
+        client_order_id=ClientOrderId(client_order_id),
+        symbol=Symbol(fill.symbol),
+        execution_id=ExecutionId(previous_id.rpartition("::")[2]),
+        replacement=replacement,
+        at_ns=at_ns,
+        reason=fill.type,
+    )
 
 
 def execution_id(fill: FillMessage) -> str:

@@ -6,6 +6,7 @@ from trader.messages import Activity, Input, Statement
 from trader.model import AccountId, Symbol
 from trader.money import ZERO, amount, plain
 from trader.wire.alpaca import (
+    CORRECTIONS,
     AccountMessage,
     ActivityMessage,
     FillMessage,
@@ -112,8 +113,8 @@ def fills_lag(orders: list[OrderMessage], fills: list[FillMessage], since_ns: in
     with reading("fill"):
         filled: dict[str, Decimal] = {}
         for fill in fills:
-            before = filled.get(fill.order_id, ZERO)
-            filled[fill.order_id] = max(before, quantity_of(fill.cum_qty))
+            before, now = filled.get(fill.order_id, ZERO), quantity_of(fill.cum_qty)
+            filled[fill.order_id] = now if fill.type in CORRECTIONS else max(before, now)
         for order in orders:
             claimed = quantity_of(order.filled_qty)
             if time_of(order.submitted_at) >= since_ns and filled.get(order.id, ZERO) != claimed:

@@ -3,10 +3,11 @@
 import msgspec
 from msgspec import Raw, Struct
 
-from trader.messages import Claim, OrderReport
-from trader.model import BrokerOrderId, ClientOrderId, Symbol
+from trader.messages import Claim, ExecutionCorrected, OrderReport
+from trader.model import BrokerOrderId, ClientOrderId, ExecutionId, Symbol
 from trader.money import ZERO
 from trader.wire.alpaca import (
+    CORRECTIONS,
     Identifier,
     Number,
     OrderMessage,
@@ -79,7 +80,9 @@ class UnknownFrame(Struct, frozen=True, kw_only=True):
     stream: str
 
 
-TradingFrame = Authorization | Listening | StreamFailure | UnknownFrame | OrderReport
+TradingFrame = (
+    Authorization | Listening | StreamFailure | UnknownFrame | OrderReport | ExecutionCorrected
+)
 
 
 class _Envelope(Struct, frozen=True, kw_only=True):
@@ -96,6 +99,7 @@ class _TradeUpdate(Struct, frozen=True, kw_only=True):
     execution_id: Identifier | None = None
     price: Number | None = None
     qty: Number | None = None
+    previous_execution_id: Identifier | None = None
 
 
 class _OrderNamed(Struct, frozen=True, kw_only=True):
@@ -125,7 +129,7 @@ def decode_trading(frame: str | bytes) -> TradingFrame:
     return UnknownFrame(stream=shown(envelope.stream, 40))
 
 
-def _report(data: Raw, is_json: bool) -> OrderReport:
+def _report(data: Raw, is_json: bool) -> OrderReport | ExecutionCorrected:
     try:
         with reading("trade update"):
             return _believed(decoded(data, _TradeUpdate, is_json=is_json))
@@ -133,7 +137,27 @@ def _report(data: Raw, is_json: bool) -> OrderReport:
         return _suspicious(data, is_json, str(trouble))
 
 
-def _believed(update: _TradeUpdate) -> OrderReport:
+def _corrected(update: _TradeUpdate, previous_id: str) -> ExecutionCorrected:
+    order, at_ns = update.order, time_of(update.timestamp, update.at)
+    replacement = None
+    if update.event == "trade_correct":
+        if update.execution_id is None or update.qty is None or update.price is None:
+            raise Unreadable("a correction without an execution")
+        cumulative = quantity_of(order.filled_qty)
+        replacement = execution_of(update.execution_id, update.qty, update.price, cumulative, at_ns)
+    return ExecutionCorrected(
+        client_order_id=ClientOrderId(order.client_order_id),
+        symbol=Symbol(order.symbol),
+        execution_id=ExecutionId(previous_id),
+        replacement=replacement,
+        at_ns=at_ns,
+        reason=update.event,
+    )
+
+
+def _believed(update: _TradeUpdate) -> OrderReport | ExecutionCorrected:
+    if update.event in CORRECTIONS and update.previous_execution_id is not None:
+        return _corrected(update, update.previous_execution_id)
     order = order_report(update.order, "stream")
     claim, reason = claim_of_event(update.event, update.order.time_in_force)
     at_ns = time_of(update.timestamp, update.at, update.order.updated_at)

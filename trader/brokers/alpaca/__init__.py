@@ -113,7 +113,7 @@ class ReadOnlyAlpacaBroker:
             client_order_id=order.client_order_id, outcome="rejected", reason="dry run"
         )
 
-    async def lookup(self, order: Order, attempts: int) -> list[OrderReport] | LookupMissed:
+    async def lookup(self, order: Order, attempts: int) -> list[Input] | LookupMissed:
         """See ports.Broker. Refused keys are no evidence about an order: BrokerUnavailable."""
         try:
             return await self._queries.lookup(order, attempts)

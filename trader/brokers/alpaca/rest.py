@@ -88,7 +88,7 @@ class Queries:
             raise BrokerUnavailable("the broker answered about another order")
         return message
 
-    async def lookup(self, order: Order, attempts: int) -> list[OrderReport] | LookupMissed:
+    async def lookup(self, order: Order, attempts: int) -> list[Input] | LookupMissed:
         """Its executions, then what it claims to be. Raises BrokerUnavailable."""
         message = await self.order(order.client_order_id)
         if message is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from trader.brokers.alpaca.stream import StreamRefused
 from trader.brokers.alpaca.websocket import Handshake, Socket, StreamLost
 from trader.credentials import Credentials
-from trader.messages import Gate, OrderReport
+from trader.messages import ExecutionCorrected, Gate, OrderReport
 from trader.ports import Hear
 from trader.wire.alpaca_stream import (
     TRADE_UPDATES,
@@ -76,7 +76,7 @@ class TradingConversation:
                 self.ignored["unreadable"] += 1
                 logger.warning("trading stream: %s in %s", trouble, shown(raw))
                 continue
-            if isinstance(frame, OrderReport):
+            if isinstance(frame, OrderReport | ExecutionCorrected):
                 await self._hear(frame)
                 self._frame_taken(TRADING_FRAME)
             elif isinstance(frame, StreamFailure):
@@ -103,5 +103,5 @@ def _words(frame: TradingFrame) -> str:
             return f"authorization: {shown(status)}"
         case Listening(streams=streams):
             return f"listening to {shown(' '.join(streams))}"
-        case OrderReport():
+        case OrderReport() | ExecutionCorrected():
             return "an order report"
