@@ -211,7 +211,7 @@ def routed(routes: dict[str, Callable[[Request], bytes]]) -> Answer:
 # --- WebSocket
 
 
-Conversing = Callable[[WebSocketConnection], Awaitable[None]]
+Script = Callable[[WebSocketConnection], Awaitable[None]]
 
 
 class SocketFake:
@@ -225,7 +225,7 @@ class SocketFake:
 
 
 @asynccontextmanager
-async def socket_fake(scripts: Sequence[Conversing]) -> AsyncIterator[SocketFake]:
+async def socket_fake(scripts: Sequence[Script]) -> AsyncIterator[SocketFake]:
     """Each connection is played the next script, and the last one when there are no more."""
     fake = SocketFake()
 
@@ -260,3 +260,76 @@ class Heard:
 
     def is_empty(self) -> bool:
         return self._receive.statistics().current_buffer_used == 0
+
+
+# --- what a stream says
+
+AUTHORIZED = packed({"stream": "authorization", "data": {"status": "authorized", "action": "auth"}})
+LISTENING = packed({"stream": "listening", "data": {"streams": ["trade_updates"]}})
+
+
+def saying(*frames: str | bytes) -> Script:
+    """Greet as the trading stream does, send these, and stay."""
+
+    async def script(connection: WebSocketConnection) -> None:
+        await greet(connection)
+        for frame in frames:
+            await connection.send_message(frame)
+        await stay(connection)
+
+    return script
+
+
+async def greet(connection: WebSocketConnection) -> None:
+    said = msgspec.json.decode(await connection.get_message())
+    assert said == {"action": "auth", "key": KEYS.key, "secret": KEYS.secret()}
+    await connection.send_message(AUTHORIZED)
+    said = msgspec.json.decode(await connection.get_message())
+    assert said == {"action": "listen", "data": {"streams": ["trade_updates"]}}
+    await connection.send_message(LISTENING)
+
+
+async def stay(connection: WebSocketConnection) -> None:
+    while True:
+        await connection.get_message()
+
+
+SYMBOLS = (Symbol("JD"), Symbol("T"))
+CONNECTED = [{"T": "success", "msg": "connected"}]
+AUTHENTICATED = [{"T": "success", "msg": "authenticated"}]
+SUBSCRIBED = [
+    {"T": "subscription", "trades": [], "quotes": ["JD", "T"], "bars": ["JD", "T"], "statuses": []}
+]
+QUOTE = {
+    "T": "q",
+    "S": "JD",
+    "bp": 31.92,
+    "bs": 100,
+    "ap": 31.93,
+    "as": 200,
+    "t": msgspec.msgpack.Ext(-1, (7).to_bytes(4, "big")),
+}
+BAR = {"T": "b", "S": "T", "o": 22, "h": 22.5, "l": 21.9, "c": 22.1, "v": 900, "t": QUOTE["t"]}
+
+
+def data_saying(*frames: object, answers: Sequence[object] = ()) -> Script:
+    """Greet as the data stream does, with these answers if any, send the frames, and stay."""
+
+    async def script(connection: WebSocketConnection) -> None:
+        said: list[object] = []
+        for answer in answers or (CONNECTED, AUTHENTICATED, SUBSCRIBED):
+            await connection.send_message(msgspec.msgpack.encode(answer))
+            if len(said) < 2:
+                message = await connection.get_message()
+                assert isinstance(message, bytes)
+                said.append(msgspec.msgpack.decode(message))
+        assert said == [
+            {"action": "auth", "key": KEYS.key, "secret": KEYS.secret()},
+            {"action": "subscribe", "bars": ["JD", "T"], "quotes": ["JD", "T"]},
+        ]
+        for frame in frames:
+            raw_frame = frame if isinstance(frame, bytes) else msgspec.msgpack.encode(frame)
+            await connection.send_message(raw_frame)
+        await stay(connection)
+
+    return script

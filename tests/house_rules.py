@@ -52,7 +52,7 @@ JOURNAL_CHANGES = re.compile(
 
 ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
 ORDER_PATH_LINES_MAX = 1_500
-TRADER_CODE_LINES_MAX = 15_000
+TRADER_CODE_LINES_MAX = 18_000
 # The simulated broker is a program of its own, for any client: it isn't counted with the trader.
 BROKER_PACKAGES = ("trader.venue", "trader.simulator")
 FILE_LINES_MAX = 400

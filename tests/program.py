@@ -125,11 +125,9 @@ class Folder:
             quantity = sign * Decimal(one["quantity"])
             held[one["symbol"]] = held.get(one["symbol"], Decimal(0)) + quantity
             cash -= quantity * Decimal(one["price"])
-        charged = [
-            Decimal(json.loads(str(row))["amount"])
-            for (row,) in self.theirs("SELECT fee FROM fees")
-        ]
-        cash -= sum(charged) + Decimal(account["accrued_fees"])
+        for (row,) in self.theirs("SELECT activity FROM activities"):
+            cash += Decimal(json.loads(str(row)).get("net_amount", "0"))
+        cash -= Decimal(account["accrued_fees"])
         return cash, {symbol: quantity for symbol, quantity in held.items() if quantity}
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from trio.testing import wait_all_tasks_blocked
 
 from trader.brokers.direct import DirectBroker, DirectFeed
+from trader.build import Build
 from trader.calendar import session_on
 from trader.clock import FreePace, SettledPace
 from trader.config import Config, Limits
@@ -32,6 +33,9 @@ LIMITS = Limits(
     entries_per_minute_max=10_000,
     entries_open_max=1_000,
 )
+
+
+BUILD = Build(version="0.1.0", identity="rig" * 7, python="3.11", lock="")
 
 
 Kind = TypeVar("Kind", bound=Struct)
@@ -114,7 +118,7 @@ class Rig:
             Config(symbols=tuple(self.symbols), limits=limits),
             Identity(
                 epoch=epoch,
-                build="rig",
+                build=BUILD,
                 pid=1,
                 broker="direct",
                 account=AccountId("direct:direct"),

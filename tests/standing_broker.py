@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,25 @@ class Watched(Running):
 
     def hold_at(self, names: Sequence[str]) -> None:
         """Let it go on until it has reached these steps, in this order; it stands at the last one then."""
-        for name in names:
+        for place, name in enumerate(names):
+            if place:
+                self.let_go()
             while (reached := self._names.readline().rstrip("\n")) != name:
                 assert reached, f"it ended before {name!r}: {self.process.communicate()[1]}"
                 self.let_go()
-            if name != names[-1]:
-                self.let_go()
+
+    def steps_to_its_end(self) -> list[str]:
+        """Let it go on until it ends, and say by which steps."""
+        self.let_go()
+        steps: list[str] = []
+        while reached := self._names.readline().rstrip("\n"):
+            steps.append(reached)
+            self.let_go()
+        return steps
 
     def let_go(self) -> None:
-        self._watcher.sendall(b".")
+        with suppress(OSError):  # It has ended.
+            self._watcher.sendall(b".")
 
     def close(self) -> None:
         """Nobody watches any more: it goes on by itself."""
@@ -139,7 +149,7 @@ class Account(Folder):
             return ""
         return f"ours {ours} {mine}, the broker's {account['cash']} {held}"
 
-    def _asked(self, what: str) -> Any:
+    def _asked(self, what: str) -> Any:  # noqa: ANN401  # whatever JSON it answers
         """The broker's answer over its own REST interface."""
         request = urllib.request.Request(
             f"{self.address}/v2/{what}",
@@ -155,19 +165,27 @@ class Account(Folder):
 @contextmanager
 def standing_broker(path: Path) -> Iterator[Account]:
     """An account in this folder, and the broker that keeps it for as long as the block runs."""
-    broker = subprocess.Popen(
-        [sys.executable, "-P", "-m", "trader", "broker", "--speed", SPEED, "--state", STATE],
-        cwd=path,
-        env=Folder(path).environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    arguments = ("--speed", SPEED, "--state", STATE)
+    # Into a file: nobody reads a pipe to its end while the broker runs, and a full one would stop it.
+    with (path / "broker.err").open("w") as errors:
+        broker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "trader", "broker", *arguments],
+            cwd=path,
+            env=Folder(path).environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     try:
         yield Account(path, broker)
     finally:
         _gone(broker)
+
+
+def is_blocked(symbol: str, line: str) -> bool:
+    """A worker wanted to buy, and was told that there is an order, or a position."""
+    return f"DUPLICATE BUY BLOCKED: {symbol}" in line
 
 
 def _gone(process: subprocess.Popen[str]) -> None:

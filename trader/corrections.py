@@ -18,6 +18,7 @@ from trader.messages import (
     Quarantined,
     Resolution,
     encode,
+    worst_cost,
 )
 from trader.model import BookedExecution, Execution, ExecutionId, Order, Side
 from trader.money import plain
@@ -36,7 +37,7 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
         return _of_nothing_booked(told)
     if booked.is_busted:
         return ()
-    bust = _bust(order, booked, told)
+    bust = _bust(state, order, booked, told)
     what = f"execution {told.execution_id} of {order.client_order_id} was taken back"
     events: list[Event] = [
         bust,
@@ -44,7 +45,7 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     ]
     after = evolve(state, bust)
     now = after.orders[order.client_order_id]
-    if told.replacement is None:
+    if told.replacement is None or orders.knows(now, told.replacement):
         if orders.is_live(now) and not now.lookup_open:
             events.append(reports.lookup_wanted(now, "an execution was taken back"))
         return tuple(events)
@@ -71,21 +72,30 @@ def _of_nothing_booked(told: ExecutionCorrected) -> tuple[Event, ...]:
     )
 
 
-def _bust(order: Order, booked: BookedExecution, told: ExecutionCorrected) -> Event:
+def _bust(
+    state: ExecutionState, order: Order, booked: BookedExecution, told: ExecutionCorrected
+) -> Event:
     sign = 1 if order.side is Side.BUY else -1
+    held = state.position(order.symbol)
+    quantity = plain(-sign * booked.execution.quantity)
+    cash = plain(sign * booked.notional + booked.fees)
+    # Shares sold meanwhile left at average cost: what is flat costs nothing, and the rest was profit or loss.
+    cost = -held.cost if held.quantity + quantity == 0 else -booked.cost
     after = orders.after_bust(orders.busted(order, told.execution_id))
     return movement(
         "bust",
         told.execution_id,
         told.reason or "taken back by the broker",
         symbol=order.symbol,
-        cash=plain(sign * booked.notional + booked.fees),
-        quantity=plain(-sign * booked.execution.quantity),
-        cost=plain(-booked.cost),
-        realized=plain(-booked.realized),
+        cash=cash,
+        quantity=quantity,
+        cost=plain(cost),
+        realized=plain(cash + cost),
         fees=plain(-booked.fees),
+        # Shares that come back may find the symbol ownerless.
+        strategy=held.strategy or order.strategy,
         client_order_id=order.client_order_id,
-        reserved=orders.with_reserve(order, after).reserved,
+        reserved=plain(worst_cost(after)),
     )
 
 

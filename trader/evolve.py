@@ -10,7 +10,7 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, orders, positions
+from trader import accounting, calendar, orders, positions
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -232,14 +232,10 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         position = replace(
             position, entries_filled_ns=(*position.entries_filled_ns, event.execution.at_ns)
         )
-    accrued = state.fees_accrued
-    if event.fees:
-        so_far = accrued.get(state.session, ZERO)
-        accrued = accrued.set(state.session, plain(so_far + event.fees))
     state = replace(
         state,
         executed=state.executed.set(event.execution.execution_id, event.client_order_id),
-        fees_accrued=accrued,
+        fees_accrued=_accruing(state, event.execution.at_ns, event.fees),
         books=accounting.booked(state.books, event),
         positions=state.positions.set(event.symbol, position),
         positions_value=plain(state.positions_value - held.value + position.value),
@@ -252,6 +248,18 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         realized=event.realized,
     )
     return _with_order(state, before, orders.booked(before, done, event.released))
+
+
+def _accruing(state: ExecutionState, at_ns: int, fees: Decimal) -> Map[str, Decimal]:
+    """Fees are charged for the day of the execution, whenever we heard of it; a bust takes them back from that day."""
+    if not fees:
+        return state.fees_accrued
+    try:
+        day = calendar.new_york_date(at_ns)
+    except ValueError:  # a time that the broker made up
+        day = state.session
+    so_far = state.fees_accrued.get(day, ZERO)
+    return state.fees_accrued.set(day, plain(so_far + fees))
 
 
 def _quarantined(state: ExecutionState, event: Quarantined) -> ExecutionState:
@@ -286,7 +294,11 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     now = orders.after_bust(orders.busted(order, event.reference))
     now = replace(now, reserved=event.reserved)
     books = accounting.reserved(state.books, plain(now.reserved - order.reserved))
-    return _with_order(replace(state, books=books), order, now)
+    taken = next(
+        one.execution for one in order.executions if one.execution.execution_id == event.reference
+    )
+    accrued = _accruing(state, taken.at_ns, event.fees)
+    return _with_order(replace(state, books=books, fees_accrued=accrued), order, now)
 
 
 # ------------------------------------------------------------------------------------- clock and conditions

@@ -208,6 +208,8 @@ def _intent(state: ExecutionState, question: Question) -> Order:
 
 
 def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
+    if clock.at_ns < state.at_ns:
+        return ()  # Market time does not go back, whatever a broker's clock does.
     events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=clock.marks)]
     moved = evolve(state, events[0])
     if clock.session and clock.session != state.session:

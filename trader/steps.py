@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 STEPS = (
     "heard OrderRequest",
@@ -43,8 +44,9 @@ def reach(step: str, heard: Iterable[object] = ()) -> None:
     kinds = sorted({type(one).__name__ for one in heard})
     with _LOCK:
         for name in [f"{step} {kind}" for kind in kinds] or [step]:
-            _WATCHER.sendall(f"{name}\n".encode())
-            _WATCHER.recv(1)
+            with suppress(OSError):  # Nobody watches any more.
+                _WATCHER.sendall(f"{name}\n".encode())
+                _WATCHER.recv(1)
 
 
 async def _trace(name: str, _: object) -> None:

@@ -32,7 +32,7 @@ from trader.messages import (
 from trader.model import ENTRY_PURPOSES, MINUTE_NS, ClientOrderId, OrderState, Phase, Symbol
 from trader.orders import is_live
 from trader.outbox import Outbox
-from trader.ports import Broker, BrokerUnavailable, Feed, Pace
+from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy
 from trader.tape import Tape
@@ -222,9 +222,18 @@ class Supervisor:
             try:
                 with self._parts.heart.at_work("reconcile", STATEMENT_SILENT_S_MAX):
                     return await self._parts.broker.statement(self._since_ns())
+            except BrokerRefused as refused:
+                if not self._parts.executor.state.statements:
+                    raise
+                # In mid-day: entries wait, exits go on, and more tries could lock the keys.
+                await self._parts.inbox.tell(
+                    GateReport(gate=Gate.RECONCILED, is_open=False, reason=str(refused))
+                )
+                pause_s = WORKER_PAUSE_MAX_S
             except BrokerUnavailable:
-                await trio.sleep(pause_s)
-                pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
+                pass
+            await trio.sleep(pause_s)
+            pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
 
     def _since_ns(self) -> int:
         state = self._parts.executor.state

@@ -35,7 +35,8 @@ class Tape:
         if guard is None:
             return
         if isinstance(tick, Bar):
-            rejection = guard.judge_bar(tick, self._market_ns())
+            # A bar that comes late fills a gap: averages need it, and what is decided on it has expired.
+            rejection = guard.judge_bar(tick, min(self._market_ns(), tick.start_ns + tick.span_ns))
         else:
             rejection = guard.judge_quote(tick, self._market_ns())
         if rejection is not None:

@@ -13,7 +13,7 @@ from statistics import median
 import click
 import msgspec
 
-from tests.bench.measure import ROOT, Sample
+from tests.bench.measure import ENVIRONMENT, Sample
 from trader.money import use_exact_context
 
 BENCHES = {
@@ -21,7 +21,7 @@ BENCHES = {
     "mind": "decide and evolve alone",
     "executor": "inbox, turn, publishing; nothing committed",
     "durable": "orders through executor, journal on disk, lanes, venue in memory",
-    "latency": "from a tick to its decision, 2,000 requests/s",
+    "latency": "from a tick to its decision",
     "signal_to_bytes": "from a signal to the order's bytes at the broker",
     "market_data": "messages decoded, guarded, delivered",
     "http_orders": "orders over HTTP to the simulated broker",
@@ -107,7 +107,7 @@ def in_own_process(name: str, tiny: bool, folder: Path | None) -> list[Sample]:
     command = [sys.executable, "-P", "-m", "tests.bench", "--once", name]
     command += ["--tiny"] if tiny else []
     command += ["--folder", str(folder.absolute())] if folder is not None else []
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, check=True)
     return msgspec.json.decode(done.stdout, type=list[Sample])
 
 
@@ -146,10 +146,9 @@ def markdown_lines(rows: list[Row]) -> list[str]:
         ]
         for row in rows:
             if row.bench == name:
+                middle = f"{number(row.median)} {row.unit}".strip()
                 spread = f"{number(row.least)} to {number(row.most)}"
-                lines.append(
-                    f"| {row.name} | {number(row.median)} {row.unit} | {spread} | {goal(row)} |"
-                )
+                lines.append(f"| {row.name} | {middle} | {spread} | {goal(row)} |")
         lines.append("")
     return lines
 
@@ -157,7 +156,7 @@ def markdown_lines(rows: list[Row]) -> list[str]:
 def plain_lines(rows: list[Row]) -> list[str]:
     """For a terminal."""
     return [
-        f"{row.bench:<12} {row.name:<46} {number(row.median):>9} {row.unit:<5}"
+        f"{row.bench:<15} {row.name:<78} {number(row.median):>9} {row.unit:<5}"
         f" {number(row.least):>9} to {number(row.most):<9} {goal(row)}"
         for row in rows
     ]
@@ -177,4 +176,4 @@ def number(value: float) -> str:
 
 
 if __name__ == "__main__":
-    bench()
+    bench(prog_name="bin/bench")

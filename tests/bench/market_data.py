@@ -61,6 +61,7 @@ async def _received(server: OtherEnd, frames: int, messages: int) -> float:
             stream_url=f"ws://{address}",
             credentials=Credentials("PKBENCH", "bench"),
             symbols=symbols,
+            market_ns=lambda: 0,
             frame_taken=frame_taken,
         ) as feed,
         trio.open_nursery() as nursery,

@@ -1,5 +1,6 @@
 """What the benches measure with: samples, clocks of CPU and machine time, quantiles, the process at the other end."""
 
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Self
 from msgspec import Struct
 
 ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # of every process that a bench starts
 CHILD_SECONDS_MAX = 10.0
 
 
@@ -96,7 +98,7 @@ def other_end(module: str, *arguments: str) -> Iterator[OtherEnd]:
     """Run `tests.bench.<module>` beside us; it ends when its input does."""
     command = [sys.executable, "-P", "-m", f"tests.bench.{module}", *arguments]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd=ROOT
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=ENVIRONMENT
     ) as process:
         try:
             yield OtherEnd(process)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 import trio
 
-from tests.bench.measure import ROOT
+from tests.bench.measure import ENVIRONMENT
 
 FIRST_BEAT_NS = 200_000_000
 BEAT_BYTES = 8
@@ -30,7 +30,7 @@ def main(rate: int, count: int) -> None:
 async def beats(rate: int, count: int) -> AsyncIterator[int]:
     """The times of such a process's beats, each as soon as it can be heard."""
     command = [sys.executable, "-P", "-m", "tests.bench.metronome", str(rate), str(count)]
-    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, cwd=ROOT)
+    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, env=ENVIRONMENT)
     assert process.stdout is not None
     heard = b""
     async with process.stdout:

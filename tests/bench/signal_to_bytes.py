@@ -1,7 +1,7 @@
 """How long a signal takes to be bytes at the broker: executor, journal on disk, the real adapter, a loopback socket.
 
 A signal is the moment at which a worker tells its request. The broker is another process that notes when the whole of
-the request was there; so both commits are in it, of the decision and of the send, and whatever HTTP costs.
+the request was there; so the decision's synced commit is in it, and whatever HTTP costs.
 """
 
 import json

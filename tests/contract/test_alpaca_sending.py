@@ -107,6 +107,8 @@ async def flood(_request: Request, stream: trio.SocketStream) -> None:
         (reply(200, b'{"x":' + b"[" * 100_000), "unknown"),
         (reply(200, {"message": "all is well"}), "unknown"),
         (reply(403, {"code": 40310000, "message": "insufficient buying power"}), "rejected"),
+        (reply(401, {"message": "unauthorized."}), "rejected"),
+        (reply(401, b"<html>who are you?</html>"), "unknown"),
         (reply(429, b""), "rejected"),
         (reply(408, b""), "unknown"),
         (reply(409, NOT_UNIQUE), "unknown"),

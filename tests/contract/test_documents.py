@@ -4,7 +4,8 @@ Code blocks say what is done with them. `sh` is run, in one folder for each docu
 at hand; a line ends with `# exit N` where the code isn't 0. `sh no-run` is not: it needs keys, the network, or
 minutes. `python run` is run. `text output` must be what the last of these printed: each line in its order, "…"
 for whatever is left out or changes from run to run; several may follow one block. `json output` is the same for
-one value, however it is broken into lines. A block without a word, and plain `text`, is only shown.
+one value, however it is broken into lines. A block without a word, plain `text`, `toml` and `ini` are only shown.
+A comment `<!-- staged: ... -->` before a block lays out what the block is about; a reader doesn't see it.
 
 Run as a program it writes the list of modules into docs/architecture.md.
 """
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +35,9 @@ NOUNS_MAX = 12
 SLOW = {"docs/start.md"}  # seven runs
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNNABLE = {"sh", "python run"}
-KINDS = {*RUNNABLE, "", "sh no-run", "text", "text output", "json output", "toml"}
+KINDS = {*RUNNABLE, "", "sh no-run", "text", "text output", "json output", "toml", "ini"}
+STAGED = re.compile(r"<!-- staged: (.*?) -->\s*\Z")
+PAPER_S = 8  # a run on the broker of this machine, until it is ended in order
 EXIT = re.compile(r"^(?P<command>.*\S)\s+# exit (?P<code>\d+)$")
 # Set by the machine, not by the program: build, port, seconds, times of the wall clock, how rows were cut.
 VARIES = re.compile(
@@ -54,11 +58,17 @@ class Block(NamedTuple):
     info: str
     body: str
     line: int
+    staged: str = ""
 
 
 def blocks(text: str) -> list[Block]:
     return [
-        Block(found["info"].strip(), found["body"], text.count("\n", 0, found.start()) + 1)
+        Block(
+            found["info"].strip(),
+            found["body"],
+            text.count("\n", 0, found.start()) + 1,
+            stage[1] if (stage := STAGED.search(text[: found.start()])) else "",
+        )
         for found in BLOCK.finditer(text)
     ]
 
@@ -93,15 +103,23 @@ def script(body: str) -> str:
     return "\n".join(lines)
 
 
+SHIM = f"""#!/bin/sh
+case " $* " in
+    *" alpaca-paper "*) # The one on this machine; it would go on for ever.
+        set -- "$@" --address "$ADDRESS"
+        [ "$1" != run ] || exec timeout --preserve-status -s TERM {PAPER_S} \\
+            {sys.executable} -P -m trader "$@" --speed 60 ;;
+    *) [ "${{1-}}" != run ] || {{ shift; set -- run --speed max "$@"; }} ;;
+esac
+exec {sys.executable} -P -m trader "$@"
+"""
+
+
 def prepared(folder: Path) -> dict[str, str]:
     """A folder where `bin/trade` is this program under this Python; `run` goes as fast as it can."""
     shim = folder / "bin" / "trade"
     shim.parent.mkdir()
-    shim.write_text(
-        "#!/bin/sh\n"
-        'if [ "${1-}" = run ]; then shift; set -- run --speed max "$@"; fi\n'
-        f'exec "{sys.executable}" -P -m trader "$@"\n'
-    )
+    shim.write_text(SHIM)
     shim.chmod(0o755)
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
 
@@ -160,19 +178,24 @@ def runnable() -> list[ParameterSet]:
 
 @pytest.mark.parametrize("document", runnable())
 def test_the_commands_of_a_document_do_what_it_says(document: Path, tmp_path: Path) -> None:
+    from tests.document_stages import STAGES  # a program of this file has to find tests/ first
+
     text = document.read_text()
     if "\nsqlite3 " in text and shutil.which("sqlite3") is None:
         pytest.skip("needs the program sqlite3")
     environment = prepared(tmp_path)
     output = ""
-    for block in blocks(text):
-        where = f"{name_of(document)}:{block.line}"
-        if block.info in RUNNABLE:
-            output = printed(block, tmp_path, environment, where)
-        elif block.info.endswith(" output"):
-            compare = missing if block.info == "text output" else missing_json
-            lacking = compare(block.body, output)
-            assert not lacking, f"{where}: not printed, or not there: {lacking}\n{output}"
+    with ExitStack() as stage:
+        for block in blocks(text):
+            where = f"{name_of(document)}:{block.line}"
+            if block.staged:
+                environment |= STAGES[block.staged](tmp_path, environment, stage)
+            if block.info in RUNNABLE:
+                output = printed(block, tmp_path, environment, where)
+            elif block.info.endswith(" output"):
+                compare = missing if block.info == "text output" else missing_json
+                lacking = compare(block.body, output)
+                assert not lacking, f"{where}: not printed, or not there: {lacking}\n{output}"
 
 
 def test_an_exit_code_that_was_not_announced_fails_the_block(tmp_path: Path) -> None:

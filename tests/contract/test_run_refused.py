@@ -138,7 +138,6 @@ def test_a_second_program_on_the_same_database_is_refused_and_disturbs_nothing(
     assert folder.difference() == ""
 
 
-@pytest.mark.xfail(reason="--fresh archives before it asks whose database it is")
 def test_starting_anew_takes_no_database_away_from_a_program_that_runs(folder: Folder) -> None:
     with folder.started("--speed", "2000") as running:
         running.wait_line(lambda line: line.startswith("self-test"))

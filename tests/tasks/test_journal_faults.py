@@ -16,7 +16,7 @@ from tests.journal_plays import OPEN_NS, Play, boot, day, fill, opened, request
 from trader.journal.failures import JournalDamaged, JournalFenced
 from trader.journal.schema import APPEND_ONLY
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
-from trader.messages import Command
+from trader.messages import Activity, Command
 from trader.ports import JournalBroken, JournalFailed
 
 NUMBERS = [1, 17, 33, 7, 9, 25, 16, 4, 5, 13, 29, 0, 14, 62, 30, 46]
@@ -168,6 +168,7 @@ def test_what_has_happened_can_be_neither_changed_nor_deleted(
     play = opened().hear(request("GS", key="k"), request("GS", key="l"))
     play.hear(fill(play.live()[0], Decimal(1), OPEN_NS))
     play.hear(Command(command_id="1", verb="halt", who="ana", reason="lunch"))
+    play.hear(Activity(activity_id="1", kind="DIV", at_ns=0, session="", amount=Decimal(1)))
     journal.write(next(play.batches()))
     hand = sqlite3.connect(journal.path)
     column = hand.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchone()[0]

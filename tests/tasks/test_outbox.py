@@ -41,7 +41,7 @@ class Desk:
         self.submitted: list[ClientOrderId] = []
         self.asked: list[tuple[float, int]] = []  # machine time and number of each lookup
         self.may_answer = trio.Event()
-        self.answers: list[list[OrderReport] | Exception | None] = []
+        self.answers: list[list[Input] | Exception | None] = []
 
     async def identify(self) -> AccountId:
         return AccountId("desk:1")
@@ -55,7 +55,7 @@ class Desk:
         await self.may_answer.wait()
         return CancelOutcome(client_order_id=order.client_order_id, outcome="accepted")
 
-    async def lookup(self, order: Order, attempts: int) -> list[OrderReport] | LookupMissed:
+    async def lookup(self, order: Order, attempts: int) -> list[Input] | LookupMissed:
         await trio.lowlevel.checkpoint()
         self.asked.append((trio.current_time(), attempts))
         answer = self.answers.pop(0)

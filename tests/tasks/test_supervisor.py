@@ -40,7 +40,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
-from trader.ports import Batch, BrokerUnavailable, JournalBroken
+from trader.ports import Batch, BrokerRefused, BrokerUnavailable, JournalBroken
 from trader.state import ALL_SYMBOLS, ExecutionState
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import STATEMENT_PAUSE_S, WORKER_PAUSE_FIRST_S, WORKER_PAUSE_MAX_S
@@ -281,6 +281,7 @@ class Unsteady(DirectBroker):
     def __init__(self, symbols: Iterable[Symbol]) -> None:
         super().__init__(symbols, cash=Decimal(250_000), at_ns=OPEN_NS, seed=0)
         self.failures = 0
+        self.refusals = 0
         self.extra_shares: dict[Symbol, Decimal] = {}
         self.extra_cash = Decimal(0)
         self.asked: list[float] = []
@@ -288,6 +289,9 @@ class Unsteady(DirectBroker):
     async def statement(self, since_ns: int) -> list[Input]:
         self.asked.append(trio.current_time())
         *reports, last = await super().statement(since_ns)
+        if self.refusals:
+            self.refusals -= 1
+            raise BrokerRefused("HTTP 401: unauthorized. (check the keys)")
         if self.failures:
             self.failures -= 1
             raise BrokerUnavailable("504")
@@ -320,6 +324,31 @@ async def test_a_statement_that_cannot_be_had_is_not_an_empty_account(
     assert pauses == sorted(pauses)
     assert len(pauses) == 5
     assert rig.state.books.opening == 250_000
+    assert rig.buys() == ["JD"]
+
+
+async def test_keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entries(
+    autojump_clock: MockClock,
+) -> None:
+    venue = Unsteady([JD])
+    venue.refusals = 1
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Buyer()))], venue=venue)
+    with pytest.RaisesGroup(BrokerRefused, flatten_subgroups=True):
+        async with rig.running():
+            pytest.fail("it started")
+    venue = Unsteady([JD])
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Buyer()))], venue=venue)
+    async with rig.running():
+        venue.refusals, asked = 2, len(venue.asked)
+        with trio.move_on_after(STATEMENT_PAUSE_S):
+            await rig.supervisor.compare()
+        assert "check the keys" in dict(rig.state.gates_closed)[Gate.RECONCILED]
+        await rig.minute()
+        assert denials(rig) == [("JD", DenyReason.NOT_READY)]
+        await rig.parts.executor.wait_until(lambda state: not state.gates_closed)
+        pauses = [later - sooner for sooner, later in pairwise(venue.asked[asked:])]
+        assert pauses[:2] == [WORKER_PAUSE_MAX_S] * 2, "no storm of retries"
+        await rig.minute()
     assert rig.buys() == ["JD"]
 
 

@@ -69,6 +69,24 @@ async def test_a_tick_that_is_not_fit_reaches_nobody_and_is_told_and_counted(ben
     assert bench.tape.quotes == {JD: good}
 
 
+async def test_a_bar_that_fills_a_gap_is_told_however_late_it_comes(bench: Bench) -> None:
+    reader = bench.reader(JD)
+    bars = [bar_ending("JD", OPEN_NS + minute * MINUTE_NS) for minute in range(10)]
+    bench.now_ns = OPEN_NS + 9 * MINUTE_NS
+    for bar in bars:
+        bench.tape.deliver(bar)
+    bench.tape.deliver(bars[3])
+    bench.tape.deliver(quote_at("JD", OPEN_NS))
+    ahead = bar_ending("JD", OPEN_NS + 11 * MINUTE_NS)
+    bench.tape.deliver(ahead)
+    assert await letters(reader) == bars
+    assert [why for _, why in bench.rejected] == [
+        Rejection.OUT_OF_ORDER,
+        Rejection.STALE,
+        Rejection.OUT_OF_ORDER,
+    ]
+
+
 async def test_who_comes_late_begins_with_the_last_quote_and_who_left_gets_nothing(
     bench: Bench,
 ) -> None:

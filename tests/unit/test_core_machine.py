@@ -31,30 +31,40 @@ from tests.plays import (
     PRICES,
     ROOMY,
     SESSION,
+    TEN_NS,
     Line,
     Play,
+    activity,
+    adopted,
     boot,
     buy,
     clock,
     command,
+    corrected,
     executed,
     gate,
     opened,
     quote,
     reboot,
     request,
+    resolved,
     sell,
     statement,
+    taken_side,
 )
+from trader.accounting import cash_explained
 from trader.evolve import fold
 from trader.journal.sqlite import open_journal
 from trader.messages import (
+    Activity,
     Alarmed,
+    BooksMoved,
     Cancel,
     CancelOutcome,
     Claim,
     DuplicateBlocked,
     Gate,
+    Input,
     Lookup,
     LookupMissed,
     OrderReport,
@@ -62,8 +72,10 @@ from trader.messages import (
     Quarantined,
     RequestAccepted,
     RequestDenied,
+    Resolution,
     SendOutcome,
     SendStarted,
+    Statement,
     StatementCompared,
     Submit,
     decode_entry,
@@ -74,6 +86,7 @@ from trader.model import (
     MINUTE_NS,
     BrokerOrderId,
     ClientOrderId,
+    Execution,
     Order,
     OrderState,
     OrderType,
@@ -107,6 +120,14 @@ class Fill(NamedTuple):
     side: Side
     quantity: int
     price: Decimal
+    day: int = 0
+    minutes: int = 0
+    version: int = 0  # of what the broker says of it: corrected ones have another id
+
+    @property
+    def flow(self) -> Decimal:
+        """What it does to cash, before fees."""
+        return (-1 if self.side is Side.BUY else 1) * self.quantity * self.price
 
     @property
     def fee(self) -> Fraction:
@@ -145,10 +166,9 @@ class AtTheBroker:
         cumulative, execution = self.cumulative, None
         if at is not None:
             cumulative, fill = self.fills[at]
-            name = f"{source}/{order.client_order_id}/{cumulative}"
-            execution = executed(
-                fill.quantity, str(fill.price), cumulative, name, at_ns=order.created_ns
-            )
+            name = f"{source}/{order.client_order_id}/{cumulative}/{fill.version}"
+            at_ns = TEN_NS + fill.minutes * MINUTE_NS
+            execution = executed(fill.quantity, str(fill.price), cumulative, name, at_ns=at_ns)
         return OrderReport(
             client_order_id=order.client_order_id,
             broker_order_id=BrokerOrderId(f"B-{order.client_order_id}"),
@@ -177,11 +197,22 @@ class Core(RuleBasedStateMachine):
         self.lookups: list[Order] = []
         self.reports: list[OrderReport] = []
         self.broker: dict[ClientOrderId, AtTheBroker] = {}
+        # What else moves the account there.
+        self.activities: list[Activity] = []
+        self.by_hand: list[OrderReport] = []  # in T, which is the owner's business
+        self.found = 0  # shares of TRIP that came from elsewhere
+        self.unexplained = Decimal(0)
         # The auditor's own lists.
+        self.known: dict[str, Activity] = {}
+        self.hand_heard: dict[str, OrderReport] = {}
+        self.accepted_cash = Decimal(0)
+        self.beside = Decimal(0)  # profit and loss of no symbol
+        self.may_differ = False
         self.accepted: dict[ClientOrderId, Order] = {}
         self.heard: dict[tuple[ClientOrderId, int], Fill] = {}
         self.marks: dict[str, int] = {}
         self.outcomes = [0, 0, 0]
+        self.tell(adopted("T", 50, "1100", treatment="hands-off"))
 
     # ------------------------------------------------------------------------------------ telling
 
@@ -189,8 +220,15 @@ class Core(RuleBasedStateMachine):
         """One input; the auditor writes down what was decided, the world what is to be done."""
         seen = len(self.play.effects)
         self.play >> line
-        if isinstance(self.play.heard, OrderReport) and self.play.heard.execution is not None:
-            self.note_fill(self.play.heard)
+        match self.play.heard:
+            case OrderReport() as heard if heard.symbol == "T":
+                self.hand_heard[heard.client_order_id] = heard
+            case OrderReport() as heard if heard.execution is not None:
+                self.note_fill(heard)
+            case Activity() as heard:
+                self.known[heard.activity_id] = heard
+            case _:
+                pass
         for event in self.play.events:
             match event:
                 case RequestAccepted():
@@ -203,7 +241,9 @@ class Core(RuleBasedStateMachine):
                 case RequestDenied():
                     self.outcomes[2] += 1
                 case Quarantined():
-                    raise AssertionError(f"the broker told the truth: {event}")
+                    assert self.may_differ, f"the broker told the truth: {event}"
+                case BooksMoved() if event.symbol is None:
+                    self.beside += event.realized
                 case Alarmed():
                     assert event.alarm != "order_surprise", event
                 case _:
@@ -350,7 +390,9 @@ class Core(RuleBasedStateMachine):
         sign = -1 if order.side is Side.BUY else 1
         price = order.limit_price + sign * Decimal(better).scaleb(-2)
         total = one.cumulative + quantity
-        one.fills.append((total, Fill(order.symbol, order.side, quantity, price)))
+        self.numbers += 1
+        fill = Fill(order.symbol, order.side, quantity, price, self.day, self.minutes, self.numbers)
+        one.fills.append((total, fill))
         if not one.leaves:
             one.final = Claim.FILLED
         self.reports.append(one.told(one.claim, "stream", len(one.fills) - 1))
@@ -435,8 +477,13 @@ class Core(RuleBasedStateMachine):
         assert self.play.state.at_ns % MINUTE_NS == 0
 
     @precondition(lambda self: self.day < 3)
-    @rule()
-    def a_day_passes(self) -> None:
+    @rule(wrong_by=st.integers(-2, 2))
+    def a_day_passes(self, wrong_by: int = 0) -> None:
+        """The broker charges the day's fees in the night, a little wrong perhaps."""
+        fees = sum(fill.fee for fill in self.fills() if fill.day == self.day)
+        if fees:
+            cents = max(int(fees * 100) + wrong_by, 1)
+            self.happens("FEE", Decimal(-cents).scaleb(-2))
         self.day += 1
         self.minutes += 24 * 60
         self.tell(clock(self.minutes, session=DAYS[self.day]))
@@ -472,22 +519,200 @@ class Core(RuleBasedStateMachine):
         self.ask_about_everything()
 
     def ask_about_everything(self) -> None:
+        self.hear_everything()
+        assert self.state_books(), "once everything is found, both sides agree"
+
+    def hear_everything(self) -> None:
+        """Executions, what the orders claim, then the activities: as a statement brings them."""
+        for told in self.by_hand:
+            self.tell(told)
         for name in self.broker:
             self.answer(name)
-        assert self.state_books(), "once everything is found, both sides agree"
+        for happened in self.activities:
+            self.tell(happened)
 
     @rule()
     def the_broker_states_its_books(self) -> None:
         self.state_books()
 
     def state_books(self) -> bool:
-        fills = [fill for one in self.broker.values() for _, fill in one.fills]
-        positions = {symbol: self.held_at_the_broker(symbol) for symbol in SYMBOLS}
-        listed = tuple(one.order.client_order_id for one in self.live_at_the_broker())
-        cash = Decimal(OPENING) + sum((money(fill) for fill in fills), Decimal(0))
-        self.tell(statement(cash=cash, positions=positions, open_orders=listed))
+        self.tell(self.statement())
         (verdict,) = [one for one in self.play.events if isinstance(one, StatementCompared)]
         return verdict.agrees
+
+    def statement(self, attempts: int = 1) -> Statement:
+        positions = {symbol: self.held_at_the_broker(symbol) for symbol in SYMBOLS}
+        positions |= {"T": 50 + sum(map(shares, self.by_hand)), "TRIP": self.found}
+        listed = tuple(one.order.client_order_id for one in self.live_at_the_broker())
+        flows = [fill.flow for fill in self.fills()] + [paid(one) for one in self.by_hand]
+        flows += [one.amount for one in self.activities]
+        cash = OPENING + self.unexplained + sum(flows, Decimal(0))
+        return statement(cash=cash, positions=positions, open_orders=listed, attempts=attempts)
+
+    def fills(self) -> list[Fill]:
+        return [fill for one in self.broker.values() for _, fill in one.fills]
+
+    # ------------------------------------------------------------- what moves the account otherwise
+
+    def happens(self, kind: str, amount: Decimal, symbol: str | None = None, more: int = 0) -> None:
+        name = f"activity {len(self.activities)}"
+        told = activity(kind, str(amount), symbol, str(more), name=name)
+        self.activities.append(replace(told, session=DAYS[self.day]))
+
+    @rule(kind=st.sampled_from(["DIV", "INT", "CSD", "CSW"]), cents=st.integers(1, 90_000))
+    def the_account_moves(self, kind: str, cents: int) -> None:
+        sign = -1 if kind == "CSW" else 1
+        self.happens(kind, sign * Decimal(cents).scaleb(-2))
+
+    @precondition(lambda self: self.activities)
+    @rule(pick=parts)
+    def an_activity_is_told(self, pick: int) -> None:
+        """Maybe again; a fee only after what it is for."""
+        told = self.activities[pick % len(self.activities)]
+        if told.kind != "FEE":
+            self.tell(told)
+
+    @rule(side=st.sampled_from(Side), quantity=st.integers(1, 5), cents=st.integers(2_100, 2_400))
+    def the_owner_trades_by_hand(self, side: Side, quantity: int, cents: int) -> None:
+        if side is Side.SELL and 50 + sum(map(shares, self.by_hand)) < quantity:
+            return
+        name = f"hand-{len(self.by_hand)}"
+        told = OrderReport(
+            client_order_id=ClientOrderId(name),
+            broker_order_id=None,
+            symbol=Symbol("T"),
+            side=side,
+            claim=Claim.FILLED,
+            quantity=Decimal(quantity),
+            quantity_cumulative=Decimal(quantity),
+            execution=executed(quantity, str(Decimal(cents).scaleb(-2)), quantity, name),
+            at_ns=0,
+            source="stream",
+        )
+        self.by_hand.append(told)
+        self.reports.append(told)
+
+    @rule()
+    def shares_come_from_elsewhere_and_are_adopted_or_split(self) -> None:
+        if self.found:
+            if self.found < 1_000:
+                self.happens("SPLIT", Decimal(0), "TRIP", self.found)
+                self.found *= 2
+            return
+        self.found = 7
+        self.tell(adopted("TRIP", 7, "126.1", name="adopt TRIP"))
+
+    @rule(cents=st.integers(-500, 500))
+    def cash_differs_and_a_person_accepts_it(self, cents: int) -> None:
+        self.hear_everything()
+        change = Decimal(cents).scaleb(-2)
+        self.unexplained += change
+        told = self.statement(attempts=3)
+        self.may_differ = True
+        self.tell(told)
+        self.numbers += 1
+        self.tell(taken_side("broker", told, name=f"accept {self.numbers}"))
+        self.may_differ = False
+        self.accepted_cash += change
+        assert self.state_books(), "an accepted difference is none"
+
+    # ------------------------------------------------------------------- corrections and resolutions
+
+    def correctable(self) -> list[ClientOrderId]:
+        """Orders whose last execution is of today and in the books, and whose symbol stands still."""
+        found = []
+        for name, one in self.broker.items():
+            position = self.play.state.position(one.order.symbol)
+            moving = {*position.entries, *position.exits} - {name}
+            on_its_way = [order for order in self.outgoing if order.symbol == one.order.symbol]
+            is_heard = one.fills and (name, one.cumulative) in self.heard
+            if not is_heard or moving or on_its_way or one.fills[-1][1].day != self.day:
+                continue
+            if self.held_at_the_broker(one.order.symbol) == position.quantity:
+                found.append(name)
+        return found
+
+    @precondition(lambda self: self.correctable())
+    @rule(pick=parts, cents=st.integers(1, 60))
+    def the_broker_corrects_a_price(self, pick: int, cents: int) -> None:
+        name = self.correctable()[pick % len(self.correctable())]
+        one = self.broker[name]
+        at, before = one.fills[-1]
+        assert one.order.limit_price is not None
+        sign = -1 if one.order.side is Side.BUY else 1
+        self.numbers += 1
+        now = before._replace(
+            price=one.order.limit_price + sign * Decimal(cents).scaleb(-2), version=self.numbers
+        )
+        wrong = self.booked_as(name, at)
+        one.fills[-1] = (at, now)
+        replacement = one.told(one.claim, "corrected", len(one.fills) - 1).execution
+        self.heard[name, at] = now
+        self.marks[now.symbol] = int(now.price * 10_000)
+        self.correct(name, wrong, replacement)
+
+    @precondition(lambda self: self.correctable())
+    @rule(pick=parts)
+    def the_broker_takes_an_execution_back(self, pick: int) -> None:
+        name = self.correctable()[pick % len(self.correctable())]
+        one = self.broker[name]
+        at, fill = one.fills[-1]
+        if fill.side is Side.BUY and self.held_at_the_broker(fill.symbol) < fill.quantity:
+            return
+        wrong = self.booked_as(name, at)
+        one.fills.pop()
+        if one.final is Claim.FILLED:
+            one.final = None
+        # Reports that say more of it had arrived long before.
+        self.reports = [told for told in self.reports if told.client_order_id != name]
+        del self.heard[name, at]
+        self.correct(name, wrong, None)
+
+    def booked_as(self, name: ClientOrderId, at: int) -> str:
+        """The id under which we know the execution that ended there."""
+        (known,) = [
+            known.execution.execution_id
+            for known in self.play.state.orders[name].executions
+            if known.execution.quantity_cumulative == at and not known.is_busted
+        ]
+        return known
+
+    def correct(self, name: ClientOrderId, wrong: str, now: Execution | None) -> None:
+        told = corrected(wrong, now, of=self.play.orders.index(name))
+        self.tell(told)
+        before = self.play.state
+        self.tell(told)
+        assert self.play.state == before, "an execution is taken back once"
+
+    @precondition(lambda self: self.in_doubt())
+    @rule(pick=parts)
+    def a_person_tells_the_truth(self, pick: int) -> None:
+        """About an order in doubt of which at most one execution is unheard."""
+        order = self.in_doubt()[pick % len(self.in_doubt())]
+        name, of = order.client_order_id, self.play.orders.index(order.client_order_id)
+        one = self.broker.get(name)
+        self.numbers += 1
+        if one is None:
+            self.resolve(resolved("never-sent", of=of))
+            return
+        unheard = [(at, fill) for at, fill in one.fills if (name, at) not in self.heard]
+        if one.final in {Claim.CANCELED, Claim.EXPIRED} and not unheard:
+            self.resolve(resolved("canceled", of=of))
+        elif one.final is Claim.FILLED and [at for at, _ in unheard] == [one.cumulative]:
+            ((at, fill),) = unheard
+            if fill.day != self.day:
+                return  # A person says no time: its fee would wait for another day's charge.
+            self.heard[name, at] = fill
+            self.marks[fill.symbol] = int(fill.price * 10_000)
+            self.resolve(resolved("filled", fill.quantity, str(fill.price), of=of))
+
+    def resolve(self, line: Callable[[Play], Input]) -> None:
+        told = line(self.play)
+        assert isinstance(told, Resolution)
+        self.tell(replace(told, command_id=f"resolution {self.numbers}"))
+
+    def in_doubt(self) -> list[Order]:
+        return [one for one in self.live() if one.state is OrderState.UNKNOWN]
 
     # -------------------------------------------------------------------------------- the auditor
 
@@ -497,11 +722,17 @@ class Core(RuleBasedStateMachine):
 
     @invariant()
     def the_cash_is_what_was_paid_and_received(self) -> None:
-        books = self.play.state.books
-        fills = self.heard.values()
-        assert books.cash == OPENING + sum((money(fill) for fill in fills), Decimal(0))
-        assert Fraction(books.fees) == sum(fill.fee for fill in fills)
-        assert books.cash == books.opening - books.bought + books.sold - books.fees
+        books, fills = self.play.state.books, self.heard.values()
+        charges = [one for one in self.known.values() if one.kind == "FEE"]
+        charged = {one.session for one in charges}
+        accrued = sum(fill.fee for fill in fills if DAYS[fill.day] not in charged)
+        flows = [fill.flow for fill in fills] + [paid(one) for one in self.hand_heard.values()]
+        flows += [one.amount for one in self.known.values()]
+        raw = OPENING + self.accepted_cash + sum(flows, Decimal(0))
+        assert self.play.state.cash_at_broker == raw
+        assert Fraction(books.cash) == Fraction(raw) - accrued
+        assert Fraction(books.fees) == accrued - Fraction(sum(one.amount for one in charges))
+        assert cash_explained(books) == books.cash
         assert books.cash_free >= 0
 
     @invariant()
@@ -511,6 +742,8 @@ class Core(RuleBasedStateMachine):
             held = sum(one.quantity if one.side is Side.BUY else -one.quantity for one in fills)
             assert self.play.state.position(Symbol(symbol)).quantity == held
             assert held >= 0
+        by_hand = sum(map(shares, self.hand_heard.values()))
+        assert self.play.state.position(Symbol("T")).quantity == 50 + by_hand
         for name, order in self.play.state.orders.items():
             filled = sum(one.quantity for (of, _), one in self.heard.items() if of == name)
             assert order.quantity_filled == filled <= order.quantity
@@ -519,9 +752,10 @@ class Core(RuleBasedStateMachine):
     def cash_and_cost_are_what_was_put_in_and_what_was_realized(self) -> None:
         state = self.play.state
         cost = sum((one.cost for one in state.positions.values()), Decimal(0))
-        assert state.books.cash + cost == state.books.opening + state.books.realized
+        put_in = state.books.opening + state.books.deposits
+        assert state.books.cash + cost == put_in + state.books.realized
         realized = sum((one.realized for one in state.positions.values()), Decimal(0))
-        assert state.books.realized == realized
+        assert state.books.realized == realized + self.beside
         assert all(one.quantity or not one.cost for one in state.positions.values())
 
     @invariant()
@@ -534,6 +768,7 @@ class Core(RuleBasedStateMachine):
             ),
             Decimal(0),
         )
+        value += state.position(Symbol("T")).cost + state.position(Symbol("TRIP")).cost
         assert state.positions_value == value
         assert state.equity == state.books.cash + value
 
@@ -563,6 +798,7 @@ class Core(RuleBasedStateMachine):
             assert position.quantity_pending_sell == sum(one.quantity_leaves for one in exits)
             assert position.quantity_pending_sell <= position.quantity
             assert (position.strategy is None) == position.is_flat
+            assert not position.is_hands_off
         assert state.entries_open == sum(one.side is Side.BUY for one in live)
 
     @invariant()
@@ -594,11 +830,15 @@ class Core(RuleBasedStateMachine):
         assert fold(begun, read) == self.play.state
 
 
-def money(fill: Fill) -> Decimal:
-    """What a fill does to cash."""
-    sign = -1 if fill.side is Side.BUY else 1
-    cents = fill.fee * 100
-    return sign * fill.quantity * fill.price - Decimal(int(cents)).scaleb(-2)
+def shares(told: OrderReport) -> int:
+    """What a trade by hand brought in."""
+    return int(told.quantity_cumulative) * (1 if told.side is Side.BUY else -1)
+
+
+def paid(told: OrderReport) -> Decimal:
+    """What it did to cash."""
+    assert told.execution is not None
+    return -shares(told) * told.execution.price
 
 
 def test_the_core_keeps_its_promises_in_a_world_that_loses_repeats_and_reorders() -> None:
@@ -637,6 +877,14 @@ def steps_of(core: Core, chance: Random) -> list[Callable[[], None]]:
         (1, True, lambda: core.the_program_is_killed_and_starts_again(True)),
         (1, True, core.the_stream_comes_back_after_a_loss),
         (1, True, core.the_broker_states_its_books),
+        (1, True, lambda: core.the_account_moves(chance.choice(["DIV", "CSD", "CSW"]), pick)),
+        (1, bool(core.activities), lambda: core.an_activity_is_told(pick)),
+        (1, True, lambda: core.the_owner_trades_by_hand(chance.choice([*Side]), 2, 2_200)),
+        (1, True, core.shares_come_from_elsewhere_and_are_adopted_or_split),
+        (1, True, lambda: core.cash_differs_and_a_person_accepts_it(pick % 100 - 50)),
+        (2, bool(core.correctable()), lambda: core.the_broker_corrects_a_price(pick, pick % 50)),
+        (2, bool(core.correctable()), lambda: core.the_broker_takes_an_execution_back(pick)),
+        (2, bool(core.in_doubt()), lambda: core.a_person_tells_the_truth(pick)),
     ]
     return [step for weight, can_be, step in happening if can_be for _ in range(weight)]
 
@@ -720,9 +968,9 @@ def test_no_nonsense_breaks_the_core_or_what_its_books_say_of_themselves(
         exit_wish = sell("JD", chance.randrange(1, 12), None, order_type=OrderType.MARKET)
         play >> (nonsense(play, chance) if number % 5 else exit_wish)
         books, held = play.state.books, play.state.positions.values()
-        assert books.cash == books.opening - books.bought + books.sold - books.fees
+        assert cash_explained(books) == books.cash
         cost = sum((one.cost for one in held), Decimal(0))
-        assert books.cash + cost == books.opening + books.realized
+        assert books.cash + cost == books.opening + books.deposits + books.realized
         live = [one for one in play.state.orders.values() if one.state not in FINAL_STATES]
         assert books.reserved == sum((one.reserved for one in live), Decimal(0))
         assert play.state.positions_value == sum((one.value for one in held), Decimal(0))

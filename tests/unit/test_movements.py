@@ -30,6 +30,7 @@ from tests.plays import (
     quarantined,
     reboot,
     released,
+    report,
     request,
     sell,
     sent,
@@ -123,7 +124,9 @@ def test_a_life_later_an_activity_is_still_known() -> None:
     opened() >> activity("DIV", "3") >> reboot >> activity("DIV", "3") << None
 
 
-@pytest.mark.parametrize(("charged", "wrong_by"), [("0.07", "0"), ("0.09", "-0.02"), ("0.01", "0.06")])
+@pytest.mark.parametrize(
+    ("charged", "wrong_by"), [("0.07", "0"), ("0.09", "-0.02"), ("0.01", "0.06")]
+)
 def test_a_fee_that_was_accrued_at_the_fill_is_trued_up_when_it_is_charged(
     charged: str, wrong_by: str
 ) -> None:
@@ -159,6 +162,22 @@ def test_a_fee_of_a_day_without_sales_is_booked_whole() -> None:
     play << shifted("activity", cash=D("-0.4"), realized=D("-0.4"), fees=D("0.4"))
     balanced(play.state)
     play >> agreement << compared(True)
+
+
+def test_a_fee_belongs_to_the_day_of_the_execution_and_not_to_the_day_it_was_heard() -> None:
+    play = holding() >> sell("JD", 62, "31.9")
+    late = executed(62, "31.9", 62)
+    play >> clock(1440, session="2026-01-27") >> report(Claim.FILLED, 62, late)
+    assert dict(play.state.fees_accrued) == {SESSION: D("0.07")}
+    play >> activity("FEE", "-0.07")
+    assert not play.state.fees_accrued
+    play >> agreement << compared(True)
+
+
+def test_a_time_that_the_broker_made_up_breaks_nothing() -> None:
+    play = holding() >> sell("JD", 62, "31.9")
+    play >> report(Claim.FILLED, 62, executed(62, "31.9", 62, at_ns=-(10**19)))
+    assert dict(play.state.fees_accrued) == {SESSION: D("0.07")}
 
 
 def test_the_charge_of_one_day_leaves_the_accruals_of_another() -> None:
@@ -268,7 +287,7 @@ def test_what_is_hands_off_counts_in_the_exposure() -> None:
     limited = replace(opened().state.limits, exposure_max=D("0.02"))
     play = opened(limits=limited) >> adopted("GS", 6, "4900", treatment="hands-off")
     play >> request(1, "JD", 62) << denied(DenyReason.EXPOSURE)
-    assert opened(limits=limited) >> request(1, "JD", 62) << accepted("JD", 62)
+    opened(limits=limited) >> request(1, "JD", 62) << accepted("JD", 62)
 
 
 def test_what_is_in_the_books_already_is_not_adopted() -> None:
@@ -317,8 +336,11 @@ def test_a_hand_trade_that_the_stream_and_an_activity_tell_is_booked_once() -> N
 def test_a_trade_by_hand_before_the_adoption_is_not_booked_after_it() -> None:
     play = Play() >> boot()
     early = by_hand(Side.BUY, 5, "900", "h0", source="activity")
-    play >> early >> statement(positions={"GS": 5}) >> adopted(
-        "GS", 5, "4500", treatment="hands-off"
+    (
+        play
+        >> early
+        >> statement(positions={"GS": 5})
+        >> adopted("GS", 5, "4500", treatment="hands-off")
     )
     play >> early << None
     assert play.state.books.cash == OPENING
@@ -386,7 +408,9 @@ def test_taking_our_side_releases_and_writes_nothing() -> None:
     assert not play.state.quarantined
 
 
-def test_a_difference_that_a_person_knows_of_does_not_stop_the_other_symbols_after_a_restart() -> None:
+def test_a_difference_that_a_person_knows_of_does_not_stop_the_other_symbols_after_a_restart() -> (
+    None
+):
     play = opened() >> statement(positions={"GS": 5}, attempts=3) >> reboot
     play >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
     for attempts in (1, 2, 3):

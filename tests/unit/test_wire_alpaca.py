@@ -7,15 +7,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.alpaca_fakes import account_json, an_order, fill_json, order_json, packed, update_json
 from trader.calendar import iso
-from trader.messages import Claim, OrderReport, SendOutcome, Statement
+from trader.messages import Activity, Claim, OrderReport, SendOutcome, Statement
 from trader.model import AccountId, ClientOrderId, OrderType, Side, Symbol, TimeInForce
 from trader.wire.alpaca import (
     by_client_order_id,
     by_order_id,
     decode_account,
+    decode_activities,
     decode_fills,
     decode_order,
     decode_orders,
@@ -151,6 +153,7 @@ def test_an_order_object_becomes_a_report() -> None:
 def test_a_fill_becomes_an_execution_under_the_id_that_the_stream_uses() -> None:
     (fill,) = decode_fills(packed([fill_json(7, type="partial_fill", qty="20", cum_qty="20")]))
     report = fill_report(fill, "ours")
+    assert isinstance(report, OrderReport)
     assert report.execution is not None
     assert report.execution.execution_id == "6f1c0a52-7d3e-4c55-9f0a-000000000007"
     assert report.execution.quantity_cumulative == report.quantity_cumulative == 20
@@ -365,17 +368,37 @@ def a_statement(**account: object) -> list[object]:
                 )
             ),
             fills=decode_fills(packed([fill_json()])),
+            activities=decode_activities(
+                packed(
+                    [
+                        activity_json("1", "DIV", net_amount="3.30", qty="33", symbol="JD"),
+                        activity_json("2", "SPLIT", qty="33", symbol="JD"),
+                        activity_json("3", "FEE", net_amount="-0.07"),
+                    ]
+                )
+            ),
         )
     )
 
 
-def test_a_statement_tells_executions_then_orders_then_itself() -> None:
-    *reports, statement = a_statement(accrued_fees="0.25")
+def activity_json(name: str, kind: str, **told: object) -> dict[str, object]:
+    return {"id": name, "activity_type": kind, "date": "2026-01-26", **told}
+
+
+def test_a_statement_tells_executions_then_orders_then_activities_then_itself() -> None:
+    *told, statement = a_statement(accrued_fees="0.25")
+    reports, activities = told[:5], told[5:]
     assert [getattr(report, "source", None) for report in reports] == ["activity"] + 4 * ["query"]
+    paid = Activity(activity_id="1", kind="DIV", at_ns=0, session="2026-01-26", amount=Decimal(0))
+    assert activities == [
+        replace(paid, amount=Decimal("3.3"), symbol=Symbol("JD")),
+        replace(paid, activity_id="2", kind="SPLIT", symbol=Symbol("JD"), quantity=Decimal(33)),
+        replace(paid, activity_id="3", kind="FEE", amount=Decimal("-0.07")),
+    ]
     assert statement == Statement(
         at_ns=5,
         account=AccountId("paper:PA1"),
-        cash=Decimal("999.75"),
+        cash=Decimal(1000),  # fees that wait for the day's end are still in it
         positions={
             Symbol("JD"): Decimal(33),
             Symbol("T"): Decimal(-2),
@@ -385,7 +408,7 @@ def test_a_statement_tells_executions_then_orders_then_itself() -> None:
     )
 
 
-@pytest.mark.parametrize("changes", [{"cash": "NaN"}, {"cash": "1e999"}, {"accrued_fees": "-1"}])
+@pytest.mark.parametrize("changes", [{"cash": "NaN"}, {"cash": "1e999"}])
 def test_a_statement_without_believable_cash_is_none(changes: dict[str, object]) -> None:
     with pytest.raises(Unreadable):
         a_statement(**changes)

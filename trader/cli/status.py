@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from trader.cli.answers import Row, reading, rows_of, shown, table_lines
 from trader.cli.options import Common, common_options
+from trader.config import BrokerName
 from trader.journal.lock import writer_of
 from trader.model import FINAL_STATES
+from trader.wire.alpaca_data import IEX_ONLY
 
 _FINAL = ", ".join(f"'{state.value}'" for state in sorted(FINAL_STATES))
 _LIFE = "SELECT *, (SELECT max(sequence) FROM life_rows) AS began FROM lives ORDER BY epoch DESC LIMIT 1"
@@ -103,6 +105,8 @@ def _lines(status: Status) -> Iterator[str]:
         return
     build = shown(life["build"])[:BUILD_CHARACTERS]
     yield f"life      {life['epoch']}, {life['broker']} {life['account']}, build {build}"
+    if life["broker"] != BrokerName.SIMULATED.value:
+        yield f"data      {IEX_ONLY}"
     yield f"market    session {moment['session']}, {moment['phase']}, as of {moment['timestamp']}"
     closed = f": {status.closed_reason}" if status.closed_reason else ""
     yield f"entries   {status.entries}{closed}"

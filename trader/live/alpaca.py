@@ -1,5 +1,6 @@
 """`run` with a broker that is not ours: Alpaca's paper or live service, or a server here that speaks its protocol."""
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +18,13 @@ from trader.brokers.alpaca import (
     PAPER_URL,
     AlpacaBroker,
     AlpacaFeed,
+    Links,
     ReadOnlyAlpacaBroker,
 )
+from trader.brokers.alpaca.budget import PER_MINUTE
+from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.build import Build
-from trader.calendar import DAY_NS
+from trader.calendar import DAY_NS, phase
 from trader.clock import FreePace, running
 from trader.config import BrokerName, Config, Fees
 from trader.credentials import Credentials
@@ -28,6 +32,7 @@ from trader.doctor import Verdict, skew
 from trader.executor import decided
 from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
+from trader.live.clock_check import COMPARE_EVERY_S, clock_compared
 from trader.live.opening import Books, opened, ready_lines, summary_of
 from trader.live.run import Ending, run_clocked, stop_signals
 from trader.live.screen import PlainScreen
@@ -37,11 +42,15 @@ from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
 from trader.live.watch import Bypass, watched
 from trader.messages import Input, OrderReport, Statement
+from trader.model import Phase
 from trader.money import ZERO
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.state import ExecutionState
+from trader.wire.alpaca_data import IEX_ONLY
 
 HOLDINGS_NAMED_MAX = 8
+# A dead connection holds the only place for about 90 s: a start outlasts it.
+SERVICE_LINKS = Links(stream_deadlines=StreamDeadlines(start=100.0), requests_per_minute=PER_MINUTE)
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
@@ -157,6 +166,7 @@ async def _traded(
 ) -> Ending:
     kind = ReadOnlyAlpacaBroker if run.dry_run else AlpacaBroker
     config = _with_fees(run)
+    links = Links() if run.is_local else SERVICE_LINKS
     clock = running(time.time_ns(), run.speed)
     async with (
         kind(
@@ -165,12 +175,16 @@ async def _traded(
             credentials=run.credentials,
             name=run.broker.value,
             market_ns=lambda: clock(),
+            links=links,
         ) as broker,
         AlpacaFeed(
             rest_url=run.addresses.data,
             stream_url=run.addresses.data_stream,
             credentials=run.credentials,
             symbols=run.config.symbols,
+            market_ns=lambda: clock(),
+            is_expected=lambda at_ns: phase(at_ns) is Phase.REGULAR,
+            links=links,
         ) as feed,
     ):
         try:
@@ -205,9 +219,14 @@ async def _traded(
             )
 
             def ready(state: ExecutionState) -> None:
-                for line in ready_lines(run.config, state, f"account {account}"):
+                for line in ready_lines(run.config, state, f"account {account}, {IEX_ONLY}"):
                     screen.say(line)
 
             watch = watched(parts, telling, run.bypasses)
-            async with telling.following(parts), shown(screen, parts), watch:
+            clocks = clock_compared(
+                broker.clock_skew_ns,
+                parts.inbox.tell,
+                COMPARE_EVERY_S if run.speed == 1.0 else math.inf,
+            )
+            async with telling.following(parts), shown(screen, parts), watch, clocks:
                 return await run_clocked(parts, pace, ready=ready, stopped=stopped)

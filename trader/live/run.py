@@ -17,7 +17,7 @@ from trader.exits import Exit, StartRefused
 from trader.live.embedded import Embedded
 from trader.model import ClientOrderId
 from trader.ports import BrokerRefused, BrokerUnavailable
-from trader.scenarios.play import Play, Stage
+from trader.scenarios.play import CutOff, Play, Stage
 from trader.state import ExecutionState
 from trader.supervisor import Parts, Supervisor
 
@@ -52,6 +52,8 @@ async def run_embedded(
                 state=parts.executor.state,
             )
             await play.on_instant(stage, at_ns)
+            if play.is_over(embedded.session, at_ns):
+                pace.session_over.set()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(
@@ -66,12 +68,20 @@ async def run_embedded(
         await _started(nursery, supervisor)
         await supervisor.tick(pace.market_ns())
         ready(parts.executor.state)
+        if play.cut_off is not None:
+            nursery.start_soon(_cut_off, parts, play.cut_off, name="cut off")
         pace.begin()
         await _first(stopped.wait, pace.session_over.wait)
         pace.pause()
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
     return ending
+
+
+async def _cut_off(parts: Parts, holds: Callable[[ExecutionState], bool]) -> None:
+    """For a play in which the life ends without a word, like one that is killed."""
+    await parts.executor.wait_until(holds)
+    raise CutOff
 
 
 async def run_clocked(

@@ -1,12 +1,14 @@
 """`run` with the simulated broker: a market, an account that goes on from run to run, a play, and a summary."""
 
+import math
 import time
 from pathlib import Path
 
 import trio
 from msgspec import Struct
 
-from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed
+from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
+from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.build import Build
 from trader.calendar import Session, iso
 from trader.clock import FreePace
@@ -27,6 +29,9 @@ from trader.live.telling import shown, told
 from trader.live.watch import Bypass, watched
 from trader.scenarios.play import Outcome, Play
 from trader.state import ExecutionState
+
+# Machine time has no say in what a settled day decides: what a poll finds first is no reason for a new stream.
+SETTLED_LINKS = Links(stream_deadlines=StreamDeadlines(untold=math.inf))
 
 
 class SimulatedRun(Struct, frozen=True, kw_only=True):
@@ -65,7 +70,7 @@ async def run_simulated(run: SimulatedRun, build: Build, screen: PlainScreen) ->
             ending = await _traded(run, build, books, embedded, session, stop.event, screen)
         account_id = embedded.broker.account.account_id
         summary = summary_of(books, ending.state, embedded.broker.venue, account_id)
-        is_well = _say_ending(run, ending, summary, embedded, say)
+        is_well = _say_ending(run, books, ending, summary, embedded, say)
         screen.conclude(summary)
     finally:
         books.journal.close()
@@ -119,6 +124,8 @@ def _next_session(run: SimulatedRun, embedded: Embedded) -> Session:
         )
     for fault in run.play.faults(session):
         embedded.broker.faults.add(fault)
+    for event in run.play.events(session):
+        embedded.broker.schedule(event)
     return session
 
 
@@ -143,13 +150,16 @@ async def _traded(
             name="simulated",
             market_ns=pace.market_ns,
             frame_taken=settled.frame_taken,
+            links=SETTLED_LINKS,
         ) as broker,
         AlpacaFeed(
             rest_url=embedded.address,
             stream_url=streams,
             credentials=embedded.credentials,
             symbols=run.config.symbols,
+            market_ns=pace.market_ns,
             frame_taken=settled.frame_taken,
+            links=SETTLED_LINKS,
         ) as feed,
     ):
         with told(books.journal, run.log, screen, secrets) as telling:
@@ -188,17 +198,27 @@ def _speed_words(run: SimulatedRun) -> str:
 
 
 def _say_ending(
-    run: SimulatedRun, ending: Ending, summary: Summary, embedded: Embedded, say: Say
+    run: SimulatedRun,
+    books: Books,
+    ending: Ending,
+    summary: Summary,
+    embedded: Embedded,
+    say: Say,
 ) -> bool:
     """The last lines; False where something in them is not as it should be."""
     for line in summary_lines(summary):
         say(line)
+    broker = embedded.broker
     outcome = Outcome(
         state=ending.state,
-        accepted=tuple(embedded.broker.venue.state.orders.values()),
+        accepted=tuple(broker.venue.state.orders.values()),
         symbols=run.config.symbols,
+        venue=broker.venue,
+        journal=books.journal.entries,
+        struck=tuple(zip(broker.faults.rules, broker.faults.strikes, strict=True)),
+        happened=tuple(broker.happened),
     )
-    violations = run.play.violations(outcome)
+    violations = run.play.judged(outcome)
     for violation in violations:
         say(f"VIOLATION {violation}")
     if not violations and (verdict := run.play.verdict(outcome)):

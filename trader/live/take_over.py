@@ -22,7 +22,7 @@ from trader.live.opening import Books
 from trader.messages import Boot, Command, Input, LifeEnd
 from trader.ports import Batch, JournalFailed
 
-WAIT_S = HttpDeadlines().whole + 5.0
+WAIT_S = HttpDeadlines().whole + 5.0  # machine time
 
 
 class TakeOver(Struct, frozen=True, kw_only=True):
@@ -30,7 +30,6 @@ class TakeOver(Struct, frozen=True, kw_only=True):
 
     who: str
     reason: str
-    wait_s: float = WAIT_S  # machine time
 
 
 async def taken_over(
@@ -67,8 +66,8 @@ async def taken_over(
     )
     books = _after(books, [boot, command])
     say(f"took over from process {pid}, since {since}: {wanted.reason}")
-    say(f"waiting {wanted.wait_s:.0f} s for what it may have been sending")
-    await trio.sleep(wanted.wait_s)
+    say(f"waiting {WAIT_S:.0f} s for what it may have been sending")
+    await trio.sleep(WAIT_S)
     return _after(books, [LifeEnd(at_ns=books.state.at_ns, exit_code=0)])
 
 

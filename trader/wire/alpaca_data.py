@@ -240,6 +240,7 @@ def remedy(error: DataError) -> str:
 
 # --- history
 
+IEX_ONLY = "IEX only: quotes can be wide or old"  # one exchange, of many
 HISTORY_DAYS = (5, 30)  # over a long week-end; and where a symbol is seldom traded
 HISTORY_PAGE_MAX = 10_000
 _DAY_NS = 24 * 60 * MINUTE_NS
@@ -272,4 +273,20 @@ def bars_query(symbol: Symbol, feed: str, before_ns: int, days: int, limit: int)
         "adjustment": "split",
         "feed": feed,
         "sort": "desc",
+    }
+
+
+def gap_query(
+    symbols: Iterable[Symbol], feed: str, since_ns: int, before_ns: int
+) -> dict[str, str]:
+    """The bars of a gap, oldest first; of one that is longer than a few days only these."""
+    return {
+        "symbols": ",".join(symbols),
+        "timeframe": "1Min",
+        "start": iso(max(since_ns, before_ns - HISTORY_DAYS[0] * _DAY_NS)),
+        "end": iso(before_ns - MINUTE_NS),
+        "limit": str(HISTORY_PAGE_MAX),
+        "adjustment": "split",
+        "feed": feed,
+        "sort": "asc",
     }

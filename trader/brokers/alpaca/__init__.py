@@ -8,7 +8,9 @@ import httpx2
 import trio
 from msgspec import Struct
 
-from trader.brokers.alpaca.data_stream import DataConversation
+from trader.brokers.alpaca.budget import RequestBudget
+from trader.brokers.alpaca.data_stream import DataConversation, Silence
+from trader.brokers.alpaca.gap import Gap
 from trader.brokers.alpaca.history import bars_before
 from trader.brokers.alpaca.rest import Queries
 from trader.brokers.alpaca.sending import Sender
@@ -20,6 +22,7 @@ from trader.brokers.alpaca.transport import (
     checked_address,
 )
 from trader.brokers.alpaca.websocket import OpenSocket, open_socket
+from trader.brokers.alpaca.witness import Witness
 from trader.credentials import Credentials
 from trader.messages import CancelOutcome, Input, LookupMissed, OrderReport, SendOutcome
 from trader.model import AccountId, Bar, Order, Symbol
@@ -37,13 +40,22 @@ def _nobody_counts(_frame: str) -> None:
     """Only a settled market wants to know when a frame has been taken."""
 
 
+def _no_silence(_at_ns: int) -> bool:
+    """Where it isn't known when the market speaks, its silence says nothing."""
+    return False
+
+
 class Links(Struct, frozen=True, kw_only=True):
-    """How the world is reached, and how long we wait for it. None: real sockets."""
+    """How the world is reached, how long we wait for it, and how much may be asked of it.
+
+    http None: real sockets. requests_per_minute None: no limit but what the broker's headers name.
+    """
 
     http: httpx2.AsyncBaseTransport | None = None
     open_socket: OpenSocket = open_socket
     http_deadlines: HttpDeadlines = HttpDeadlines()
     stream_deadlines: StreamDeadlines = StreamDeadlines()
+    requests_per_minute: int | None = None
 
 
 REAL_LINKS = Links()
@@ -71,15 +83,20 @@ class ReadOnlyAlpacaBroker:
         self._credentials = credentials
         self._frame_taken = frame_taken
         self._links = links
-        self._query_link = self._link(base_url)
+        self._market_ns = market_ns
+        self._budget = RequestBudget(links.requests_per_minute)
+        self._witness = Witness()
+        self._query_link = self._link(base_url, is_patient=True)
         self._queries = Queries(self._query_link, name, market_ns)
 
-    def _link(self, base_url: str) -> HttpLink:
+    def _link(self, base_url: str, *, is_patient: bool) -> HttpLink:
         return HttpLink(
             base_url,
             self._credentials,
             transport=self._links.http,
             deadlines=self._links.http_deadlines,
+            budget=self._budget,
+            is_patient=is_patient,
         )
 
     async def __aenter__(self) -> Self:
@@ -100,6 +117,12 @@ class ReadOnlyAlpacaBroker:
     async def clock_ns(self) -> int:
         """The broker's own time; raises BrokerRefused or BrokerUnavailable."""
         return await self._queries.clock_ns()
+
+    async def clock_skew_ns(self) -> int:
+        """How far the broker's clock is ahead of our market's; raises as clock_ns does."""
+        asked_ns = self._market_ns()
+        theirs_ns = await self.clock_ns()
+        return theirs_ns - (asked_ns + self._market_ns()) // 2
 
     async def submit(self, order: Order) -> OrderReport | SendOutcome:
         """No."""
@@ -129,14 +152,21 @@ class ReadOnlyAlpacaBroker:
 
     async def statement(self, since_ns: int) -> list[Input]:
         """See ports.Broker; raises BrokerRefused, too, where the account can't be traded any more."""
-        return await self._queries.statement(since_ns)
+        found = await self._queries.statement(since_ns)
+        self._witness.polled(found, trio.current_time())
+        return found
 
     async def follow(
         self, hear: Hear, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """See ports.Broker; raises BrokerRefused or BrokerUnavailable before it was heard for the first time."""
         conversation = TradingConversation(
-            self._stream_url, self._credentials, hear, self._frame_taken
+            self._stream_url,
+            self._credentials,
+            hear,
+            self._frame_taken,
+            self._witness,
+            self._links.stream_deadlines,
         )
         stream = Stream(conversation, self._links.open_socket, self._links.stream_deadlines)
         await stream.run(hear, task_status)
@@ -165,8 +195,10 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
             frame_taken=frame_taken,
             links=links,
         )
-        self._order_link = self._link(base_url)
-        self._sender = Sender(self._order_link, self._queries)
+        self._order_link = self._link(base_url, is_patient=False)
+        # With questions of its own: a cancel that needs the broker's id must not wait for the budget.
+        questions = Queries(self._order_link, name, market_ns)
+        self._sender = Sender(self._order_link, questions, self._budget)
 
     async def __aexit__(
         self,
@@ -187,7 +219,10 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
 
 
 class AlpacaFeed:
-    """Minute bars and quotes of our symbols. frame_taken is told 'data' whenever a frame of them was delivered."""
+    """Minute bars and quotes of our symbols. frame_taken is told 'data' whenever a frame of them was delivered.
+
+    is_expected tells when the market always speaks: a line that doesn't, then, is mute and left for a new one.
+    """
 
     def __init__(
         self,
@@ -196,6 +231,8 @@ class AlpacaFeed:
         stream_url: str,
         credentials: Credentials,
         symbols: Sequence[Symbol],
+        market_ns: Callable[[], int],
+        is_expected: Callable[[int], bool] = _no_silence,
         feed: str = "iex",
         frame_taken: Callable[[str], None] = _nobody_counts,
         links: Links = REAL_LINKS,
@@ -204,10 +241,17 @@ class AlpacaFeed:
         self._credentials = credentials
         self._symbols = tuple(symbols)
         self._feed = feed
+        self._market_ns = market_ns
+        self._is_expected = is_expected
         self._frame_taken = frame_taken
         self._links = links
         self._link = HttpLink(
-            rest_url, credentials, transport=links.http, deadlines=links.http_deadlines
+            rest_url,
+            credentials,
+            transport=links.http,
+            deadlines=links.http_deadlines,
+            budget=RequestBudget(links.requests_per_minute),
+            is_patient=True,
         )
 
     async def __aenter__(self) -> Self:
@@ -229,15 +273,29 @@ class AlpacaFeed:
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """See ports.Feed; raises BrokerRefused or BrokerUnavailable before data came for the first time."""
+        deadlines = self._links.stream_deadlines
+        gap = Gap(
+            self._link,
+            self._feed,
+            self._symbols,
+            market_ns=self._market_ns,
+            deliver=deliver,
+            seconds_max=deadlines.backfill,
+        )
         conversation = DataConversation(
             self._stream_url,
             self._feed,
             self._symbols,
             self._credentials,
-            deliver,
+            gap,
+            Silence(
+                market_ns=self._market_ns,
+                is_expected=self._is_expected,
+                look_every=deadlines.look_every,
+            ),
             self._frame_taken,
         )
-        stream = Stream(conversation, self._links.open_socket, self._links.stream_deadlines)
+        stream = Stream(conversation, self._links.open_socket, deadlines)
         await stream.run(hear, task_status)
 
     async def history(self, symbol: Symbol, before_ns: int, count: int) -> list[Bar]:

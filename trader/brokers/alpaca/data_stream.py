@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from trader.brokers.alpaca.stream import StreamRefused
+import trio
+from msgspec import Struct
+
+from trader.brokers.alpaca.gap import Gap
+from trader.brokers.alpaca.stream import OpenGate, StreamRefused
 from trader.brokers.alpaca.websocket import Handshake, Socket, StreamLost
 from trader.credentials import Credentials
 from trader.messages import Gate
-from trader.model import Symbol
-from trader.ports import Deliver
+from trader.model import SECOND_NS, Symbol
 from trader.wire.alpaca_data import (
     HARMLESS,
     Control,
@@ -28,6 +31,18 @@ DATA_FRAME = "data"
 _MSGPACK = ((b"Content-Type", b"application/msgpack"),)
 
 
+SILENCE_NS_MAX = 150 * SECOND_NS
+
+
+class Silence(Struct, frozen=True, kw_only=True):
+    """When no data at all means that the line is mute: market time, and seconds of machine time between two looks."""
+
+    market_ns: Callable[[], int]
+    is_expected: Callable[[int], bool]
+    ns_max: int = SILENCE_NS_MAX
+    look_every: float = 5.0
+
+
 class DataConversation:
     """Authenticate, subscribe, deliver. `reader.ignored` counts what was not for us, by kind."""
 
@@ -39,14 +54,18 @@ class DataConversation:
         feed: str,
         symbols: Sequence[Symbol],
         credentials: Credentials,
-        deliver: Deliver,
+        gap: Gap,
+        silence: Silence,
         frame_taken: Callable[[str], None],
     ) -> None:
         self._url = f"{stream_url}/v2/{feed}"
         self._symbols = symbols
         self._credentials = credentials
-        self._deliver = deliver
+        self._gap = gap
+        self._silence = silence
         self._frame_taken = frame_taken
+        self._events = 0  # messages of market data, ever
+        self._is_mute = False  # the last connection was, so this one has to prove that it isn't
         self.reader = MarketDataReader(symbols)
 
     def handshake(self, seconds_max: float) -> Handshake:
@@ -69,18 +88,38 @@ class DataConversation:
             raise StreamRefused(f"market data of {names} was not subscribed: are they symbols?")
         return f"subscribed to {len(self._symbols)} symbols"
 
-    async def listen(self, socket: Socket) -> None:
-        """Deliver message after message."""
+    async def listen(self, socket: Socket, open_gate: OpenGate) -> None:
+        """What was missed, then message after message."""
+        await self._gap.fill()
+        if not self._is_mute:
+            await open_gate()
         while True:
             self._take(await socket.receive())
+            if self._is_mute and self._events:
+                self._is_mute = False
+                await open_gate()
+
+    async def watch(self) -> None:
+        """Nothing of any of our symbols, for a time in which the market always speaks: the line is mute."""
+        events, since_ns = -1, 0
+        while True:
+            now_ns = self._silence.market_ns()
+            if events != self._events or not self._silence.is_expected(now_ns):
+                events, since_ns = self._events, now_ns
+            elif now_ns - since_ns > self._silence.ns_max:
+                self._is_mute, self._events = True, 0
+                raise StreamLost(f"no market data for {self._silence.ns_max // SECOND_NS} s")
+            await trio.sleep(self._silence.look_every)
 
     def _take(self, raw: str | bytes) -> None:
         try:
-            frame = self.reader.read(raw, self._deliver)
+            frame = self.reader.read(raw, self._gap.deliver)
         except Unreadable as trouble:
             self.reader.ignored["unreadable frame"] += 1
             logger.warning("market data: %s in %s", trouble, shown(raw))
+            self._frame_taken(DATA_FRAME)
             return
+        self._events += frame.events
         if frame.events:
             self._frame_taken(DATA_FRAME)
         for control in frame.controls:
@@ -99,7 +138,7 @@ class DataConversation:
     async def _answer(self, socket: Socket) -> Control:
         """The one control message of the next frame. Raises StreamRefused where only a person can help."""
         try:
-            frame = self.reader.read(await socket.receive(), self._deliver)
+            frame = self.reader.read(await socket.receive(), self._gap.deliver)
         except Unreadable as trouble:
             raise StreamLost(str(trouble)) from None
         if len(frame.controls) != 1:

@@ -3,10 +3,11 @@
 import logging
 
 from trader import steps
+from trader.brokers.alpaca.budget import RequestBudget
 from trader.brokers.alpaca.rest import Queries
 from trader.brokers.alpaca.transport import HttpLink, HttpReply, NeverSent, NoReply
 from trader.messages import CancelOutcome, OrderReport, SendOutcome
-from trader.model import BrokerOrderId, Order
+from trader.model import ENTRY_PURPOSES, BrokerOrderId, Order
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.wire.alpaca import by_order_id, submit_body
 from trader.wire.alpaca_answers import AlreadySubmitted, cancel_answer, submit_answer
@@ -17,12 +18,16 @@ logger = logging.getLogger("trader.adapter")
 class Sender:
     """Orders on their way out. A link of its own, so that no query can take its connections."""
 
-    def __init__(self, link: HttpLink, queries: Queries) -> None:
+    def __init__(self, link: HttpLink, queries: Queries, budget: RequestBudget) -> None:
         self._link = link
         self._queries = queries
+        self._budget = budget
 
     async def submit(self, order: Order) -> OrderReport | SendOutcome:
         """Send it, once, and say what is proven of it. Being cancelled meanwhile proves nothing."""
+        held_back = self._budget.refusal(is_entry=order.purpose in ENTRY_PURPOSES)
+        if held_back:
+            return self._failed(order, "never_sent", held_back)
         body = submit_body(order)
         # One line for each POST: to be counted against the orders that the broker has accepted.
         logger.info(

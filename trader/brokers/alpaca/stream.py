@@ -19,7 +19,8 @@ class StreamDeadlines(Struct, frozen=True, kw_only=True):
 
     A half-sent frame, or a dead line, raises no error ever: only a ping without its pong shows it. `steady` is how
     long a connection must have lasted for the next back-off to start small again; without it a server that accepts
-    and hangs up would be called ten times a second.
+    and hangs up would be called ten times a second. `look_every`: how often a line that answers pings is asked
+    whether it still tells anything; `untold`: how late its news may be; `backfill`: how long a gap may take to fill.
     """
 
     start: float = 30.0
@@ -30,10 +31,16 @@ class StreamDeadlines(Struct, frozen=True, kw_only=True):
     back_off_min: float = 0.1
     back_off_max: float = 30.0
     steady: float = 10.0
+    look_every: float = 5.0
+    untold: float = 10.0
+    backfill: float = 20.0
 
 
 class StreamRefused(Exception):
     """The server will not serve us, and another try won't change its mind: a person has to act."""
+
+
+OpenGate = Callable[[], Awaitable[None]]
 
 
 class Conversation(Protocol):
@@ -52,8 +59,12 @@ class Conversation(Protocol):
         """Authenticate and subscribe; what is heard then, for the gate. Raises StreamLost or StreamRefused."""
         ...
 
-    async def listen(self, socket: Socket) -> None:
-        """Take frame after frame, until StreamLost."""
+    async def listen(self, socket: Socket, open_gate: OpenGate) -> None:
+        """Take frame after frame, until StreamLost; open the gate as soon as the line can be believed."""
+        ...
+
+    async def watch(self) -> None:
+        """Look at what it tells, for ever; raise StreamLost when it is connected but mute."""
         ...
 
 
@@ -68,6 +79,7 @@ class Stream:
         self._deadlines = deadlines
         self._back_off = deadlines.back_off_min
         self._is_started = False
+        self._why = ""  # what the gate was last closed with
 
     async def run(
         self, hear: Hear, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -83,8 +95,10 @@ class Stream:
                     raise BrokerRefused(str(refused)) from None
                 # Keys that fail in mid-day may be locked by more tries: as few as can be.
                 why, self._back_off = str(refused), self._deadlines.back_off_max
+            await self._close_gate(hear, why)
             if not self._is_started and trio.current_time() >= give_up_at:
-                raise BrokerUnavailable(f"{self._conversation.gate}: {why}")
+                tried = f"tried for {self._deadlines.start:g} s"
+                raise BrokerUnavailable(f"{self._conversation.gate}: {why} ({tried})")
             await self._pause(why, trio.current_time() - began_at)
 
     async def _pause(self, why: str, lasted: float) -> None:
@@ -97,21 +111,32 @@ class Stream:
 
     async def _connection(self, hear: Hear, task_status: trio.TaskStatus[None]) -> str:
         """One connection from beginning to end, and why it ended."""
-        gate = self._conversation.gate
         why = ""
         try:
             async with self._open_socket(
                 self._conversation.handshake(self._deadlines.connect)
             ) as socket:
                 what = await self._greeting(socket)
-                await hear(GateReport(gate=gate, is_open=True, reason=what))
-                self._start(task_status)
-                why = await self._listening(socket)
+
+                async def open_gate() -> None:
+                    self._why = ""
+                    await hear(GateReport(gate=self._conversation.gate, is_open=True, reason=what))
+                    self._start(task_status)
+
+                why = await self._listening(socket, open_gate)
                 # Before the closing handshake: on a dead line that only ends at its deadline.
-                await hear(GateReport(gate=gate, is_open=False, reason=why))
+                await self._close_gate(hear, why)
         except StreamLost as lost:
             return why or str(lost)
         return why
+
+    async def _close_gate(self, hear: Hear, why: str) -> None:
+        """Say once what is wrong; before the start that is all there is to be seen of it."""
+        if why != self._why:
+            self._why = why
+            if not self._is_started:
+                why = f"{why}; trying for {self._deadlines.start:g} s"
+            await hear(GateReport(gate=self._conversation.gate, is_open=False, reason=why))
 
     def _start(self, task_status: trio.TaskStatus[None]) -> None:
         if not self._is_started:
@@ -124,20 +149,21 @@ class Stream:
             return await self._conversation.greet(socket)
         raise StreamLost(f"no answer to our greeting within {seconds:g} s")
 
-    async def _listening(self, socket: Socket) -> str:
-        """Listen and ping at once, until one of them finds the line dead; why it is."""
+    async def _listening(self, socket: Socket, open_gate: OpenGate) -> str:
+        """Listen, ping and watch at once, until one of them finds the line dead; why it is."""
         reasons: list[str] = []
 
-        async def until_lost(task: Callable[[Socket], Awaitable[None]]) -> None:
+        async def until_lost(task: Callable[[], Awaitable[None]]) -> None:
             try:
-                await task(socket)
+                await task()
             except StreamLost as lost:
                 reasons.append(str(lost))
                 nursery.cancel_scope.cancel()
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(until_lost, self._conversation.listen)
-            nursery.start_soon(until_lost, self._beat)
+            nursery.start_soon(until_lost, lambda: self._conversation.listen(socket, open_gate))
+            nursery.start_soon(until_lost, lambda: self._beat(socket))
+            nursery.start_soon(until_lost, self._conversation.watch)
         return reasons[0]
 
     async def _beat(self, socket: Socket) -> None:

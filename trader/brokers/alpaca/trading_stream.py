@@ -4,8 +4,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from trader.brokers.alpaca.stream import StreamRefused
+import trio
+
+from trader.brokers.alpaca.stream import OpenGate, StreamDeadlines, StreamRefused
 from trader.brokers.alpaca.websocket import Handshake, Socket, StreamLost
+from trader.brokers.alpaca.witness import Witness
 from trader.credentials import Credentials
 from trader.messages import ExecutionCorrected, Gate, OrderReport
 from trader.ports import Hear
@@ -38,11 +41,15 @@ class TradingConversation:
         credentials: Credentials,
         hear: Hear,
         frame_taken: Callable[[str], None],
+        witness: Witness,
+        deadlines: StreamDeadlines,
     ) -> None:
         self._stream_url = stream_url
         self._credentials = credentials
         self._hear = hear
         self._frame_taken = frame_taken
+        self._witness = witness
+        self._deadlines = deadlines
         self.ignored: Counter[str] = Counter()
 
     def handshake(self, seconds_max: float) -> Handshake:
@@ -66,8 +73,25 @@ class TradingConversation:
             case other:
                 raise StreamLost(f"not listening but {_words(other)}")
 
-    async def listen(self, socket: Socket) -> None:
+    async def listen(self, socket: Socket, open_gate: OpenGate) -> None:
         """Hear report after report."""
+        self._witness.opened()
+        try:
+            await open_gate()
+            await self._hear_all(socket)
+        finally:
+            self._witness.closed()
+
+    async def watch(self) -> None:
+        """Silence is normal here; not to tell what polls find isn't."""
+        seconds = self._deadlines.untold
+        while True:
+            await trio.sleep(self._deadlines.look_every)
+            order = self._witness.overdue(trio.current_time(), seconds)
+            if order is not None:
+                raise StreamLost(f"connected but mute: no word of {shown(order)} in {seconds:g} s")
+
+    async def _hear_all(self, socket: Socket) -> None:
         while True:
             raw = await socket.receive()
             try:
@@ -75,8 +99,11 @@ class TradingConversation:
             except Unreadable as trouble:
                 self.ignored["unreadable"] += 1
                 logger.warning("trading stream: %s in %s", trouble, shown(raw))
+                self._frame_taken(TRADING_FRAME)
                 continue
             if isinstance(frame, OrderReport | ExecutionCorrected):
+                if isinstance(frame, OrderReport):
+                    self._witness.told(frame)
                 await self._hear(frame)
                 self._frame_taken(TRADING_FRAME)
             elif isinstance(frame, StreamFailure):

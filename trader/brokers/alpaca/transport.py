@@ -11,6 +11,7 @@ import trio
 from msgspec import Struct
 
 from trader import steps
+from trader.brokers.alpaca.budget import RequestBudget
 from trader.credentials import Credentials
 from trader.wire.unreadable import shown
 
@@ -68,8 +69,10 @@ class HttpLink:
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
         deadlines: HttpDeadlines | None = None,
+        budget: RequestBudget | None = None,
+        is_patient: bool = False,
     ) -> None:
-        """Raises ValueError for an address that the keys may not be sent to."""
+        """A patient link waits when the budget is short. Raises ValueError for an address that keys may not go to."""
         self._base_url = checked_address(base_url, "http")
         self._headers = {
             "APCA-API-KEY-ID": credentials.key,
@@ -80,6 +83,8 @@ class HttpLink:
         }
         self._transport = transport or open_transport()
         self._deadlines = deadlines or HttpDeadlines()
+        self._budget = budget or RequestBudget()
+        self._is_patient = is_patient
 
     async def exchange(self, method: str, target: str, body: bytes | None = None) -> HttpReply:
         """Send once and read the whole reply. Raises NeverSent or NoReply."""
@@ -94,9 +99,15 @@ class HttpLink:
             extensions={"timeout": self._deadlines.extension()}
             | (steps.tracing() if method == "POST" else {}),
         )
+        if self._is_patient:
+            await self._budget.wait_for_query()
         seconds = self._deadlines.whole
-        with trio.move_on_after(seconds):
-            return await self._exchange(request)
+        self._budget.spent()
+        try:
+            with trio.move_on_after(seconds):
+                return await self._exchange(request)
+        finally:
+            self._budget.ended()
         raise NoReply(f"no whole reply within {seconds:g} s")
 
     async def _exchange(self, request: httpx2.Request) -> HttpReply:
@@ -110,6 +121,7 @@ class HttpLink:
             raise NeverSent(failure_words(error)) from None
         except httpx2.TransportError as error:
             raise NoReply(failure_words(error)) from None
+        self._budget.told(response.status_code, response.headers)
         return HttpReply(
             status=response.status_code,
             body=body,

@@ -1,0 +1,43 @@
+"""The documents for operators are complete: each alarm, gate, brake, exit code, limit and reason has its row."""
+
+import re
+from pathlib import Path
+
+from trader.config import Limits
+from trader.exits import Exit
+from trader.messages import Brake, DenyReason, Gate
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def explained(name: str) -> set[str]:
+    """What stands in code in the first cells of a document's tables."""
+    text = (ROOT / "docs" / name).read_text()
+    cells = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+
+
+def alarms() -> set[str]:
+    """The name of every alarm that the sources can raise."""
+    sources = "".join(path.read_text() for path in (ROOT / "trader").rglob("*.py"))
+    return set(re.findall(r'\balarm="(\w+)"', sources))
+
+
+def test_operations_say_what_to_type_for_every_alarm_gate_brake_and_exit_code() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    assert alarms() | {gate.value for gate in Gate} <= explained("operations.md")
+    assert [brake for brake in Brake if f"`{brake.value}`" not in text] == []
+    assert [code for code in Exit if f"\n| {code.value} |" not in text] == []
+    assert len(alarms()) > len(Gate), "the sources were read"
+
+
+def test_the_unit_starts_nothing_again_that_a_person_has_to_look_at_first() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    codes = re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE)
+    looked_at = [code.value for code in Exit if Exit.WELL < code < Exit.BUG]
+    assert codes == [" ".join(map(str, looked_at))]
+
+
+def test_every_limit_and_every_reason_is_explained() -> None:
+    words = {*Limits.__struct_fields__, *(reason.value for reason in DenyReason)}
+    assert words == explained("limits.md")

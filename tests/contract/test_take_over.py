@@ -1,0 +1,112 @@
+"""The locks and the fence under a take-over: whoever holds one, the newest life alone can write and send."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journal_plays import Play, boot, opened, request
+from trader.journal.failures import JournalFenced, JournalHeld, JournalUnusable
+from trader.journal.lock import ProcessLock, writer_of
+from trader.journal.sqlite import SqliteJournal, open_journal
+from trader.ports import JournalFailed
+
+
+def opened_at(path: Path, since: str = "1", *, take_over: bool = False) -> SqliteJournal:
+    return open_journal(path, create=True, since=since, inline=True, busy_ms=0, take_over=take_over)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[SqliteJournal]:
+    journal = opened_at(tmp_path / "trading_data.db")
+    yield journal
+    journal.close()
+
+
+def life_after(play: Play, epoch: int) -> Play:
+    new = Play()
+    new.state, new.entries, new.states = play.state, [*play.entries], [*play.states]
+    return new.hear(boot(epoch))
+
+
+def test_the_second_lock_lets_one_more_in_and_no_third(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    first = ProcessLock(database, "1")
+    second = ProcessLock(database, "2", take_over=True)
+    assert second.taken_from == (os.getpid(), "1")
+    assert writer_of(database) == (os.getpid(), "2"), "the one that took over"
+    for take_over in (False, True):
+        with pytest.raises(JournalHeld) as refusal:
+            ProcessLock(database, "3", take_over=take_over)
+        assert refusal.value.since == "2"
+    first.close()
+    with pytest.raises(JournalHeld):
+        ProcessLock(database, "3")
+    third = ProcessLock(database, "3", take_over=True)
+    assert third.taken_from == (os.getpid(), "2")
+    assert writer_of(database) == (os.getpid(), "3")
+    second.close()
+    with pytest.raises(JournalHeld):
+        ProcessLock(database, "4")
+    third.close()
+    assert writer_of(database) is None
+    ProcessLock(database, "4").close()
+
+
+def test_taking_over_from_nobody_is_an_ordinary_lock(tmp_path: Path) -> None:
+    lock = ProcessLock(tmp_path / "x.db", "1", take_over=True)
+    assert lock.taken_from is None
+    with pytest.raises(JournalHeld):
+        ProcessLock(tmp_path / "x.db", "2")
+    lock.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.db.lock"]
+
+
+def test_the_old_life_can_neither_write_nor_send_once_the_new_one_has_begun(
+    old: SqliteJournal,
+) -> None:
+    play = opened()
+    old.write(next(play.batches()))
+    assert old.is_current(1)
+    new = opened_at(old.path, "2", take_over=True)
+    new.write(next(life_after(play, 2).batches(after=len(play.entries))))
+    assert (old.is_current(1), new.is_current(2)) == (False, True)
+    assert old.still_ours(), "its lock is still held: that alone would not stop it"
+    with pytest.raises(JournalFenced):
+        old.write(next(play.hear(request("GS", key="k")).batches(after=old.head)))
+    new.close()
+
+
+def test_while_somebody_takes_over_nothing_comes_between_what_it_read_and_its_first_row(
+    old: SqliteJournal,
+) -> None:
+    """The old process may be well, and writing all the time."""
+    play = opened()
+    old.write(next(play.batches()))
+    new = opened_at(old.path, "2", take_over=True)
+    late = play.hear(request("GS", key="k"))
+    with pytest.raises(JournalFailed, match="locked"):
+        old.write(next(late.batches(after=old.head)))
+    assert new.head == old.head == len(list(new.entries()))
+    new.close()
+    old.write(next(late.batches(after=old.head)))  # It came to nothing: the old life goes on.
+
+
+def test_a_process_that_hangs_in_the_middle_of_a_commit_has_to_be_killed(
+    old: SqliteJournal,
+) -> None:
+    old.write(next(opened().batches()))
+    old._writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(JournalUnusable, match="kill -9 it") as refusal:
+        opened_at(old.path, "2", take_over=True)
+    assert f"process {os.getpid()}" in refusal.value.remedy
+    old._writer.execute("ROLLBACK")
+
+
+def test_a_fence_that_can_not_be_read_holds_back(old: SqliteJournal) -> None:
+    old.write(next(opened().batches()))
+    old._fence.close()
+    old._fence = sqlite3.connect(":memory:")
+    assert not old.is_current(1)
