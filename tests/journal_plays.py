@@ -224,6 +224,7 @@ def day(numbers: Sequence[int]) -> Play:
     play, at_ns = opened(), OPEN_NS
     for step, number in enumerate(numbers):
         move, detail = number % 16, number // 16
+        at_ns = max(at_ns, play.state.at_ns)  # Market time doesn't go back.
         if move == 0:
             at_ns += MINUTE_NS * (1 + detail % 3)
         play.hear(*_moves(play, move, detail, step, at_ns))

@@ -1,7 +1,4 @@
-"""`evolve`: what the journal's events add up to, with no rule in it.
-
-A changed rule must not break an old journal, so this only does arithmetic; `decide` has applied the rules before.
-"""
+"""`evolve`: what the journal's events add up to, with no rule in it, so that a changed rule breaks no old journal."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -113,7 +110,12 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
             return _resumed(state)
         case StatementCompared():
             differing = Map() if event.agrees else state.differing
-            return replace(state, statements=state.statements + 1, differing=differing)
+            return replace(
+                state,
+                statements=state.statements + 1,
+                agrees=event.agrees,
+                differing=differing,
+            )
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
             differing = state.differing.set(event.symbol, surplus)
@@ -178,7 +180,6 @@ def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
         position = replace(
             position, strategy=order.strategy, entries_session=position.entries_session + 1
         )
-    recent = tuple(one for one in state.entries_ns if one > state.at_ns - MINUTE_NS)
     return replace(
         state,
         counts=_counted(state.counts, accepted=1),
@@ -188,8 +189,16 @@ def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
         positions=state.positions.set(order.symbol, position),
         books=accounting.reserved(state.books, order.reserved),
         entries_open=state.entries_open + is_entry,
-        entries_ns=(*recent, state.at_ns) if is_entry else state.entries_ns,
+        entries_recent=_with_entry(state) if is_entry else state.entries_recent,
     )
+
+
+def _with_entry(state: ExecutionState) -> tuple[tuple[int, int], ...]:
+    """One more now. Market time moves once a minute, so this stays short however many entries there are."""
+    now_ns, recent = state.at_ns, state.entries_recent
+    earlier = [one for one in recent if now_ns - MINUTE_NS < one[0] < now_ns]
+    count = recent[-1][1] if recent and recent[-1][0] == now_ns else 0
+    return (*earlier, (now_ns, count + 1))
 
 
 # ------------------------------------------------------------------------------------------------ orders
@@ -228,10 +237,7 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
     before = state.orders[event.client_order_id]
     held = state.position(event.symbol)
     position = replace(positions.booked(held, event), mark=positions.mark_of(event))
-    if before.purpose in ENTRY_PURPOSES and not before.quantity_filled:
-        position = replace(
-            position, entries_filled_ns=(*position.entries_filled_ns, event.execution.at_ns)
-        )
+    position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(
         state,
         executed=state.executed.set(event.execution.execution_id, event.client_order_id),
@@ -350,7 +356,7 @@ def _session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState
         positions=Map(fresh),
         tellings=Map(),
         tellings_before=state.tellings,
-        entries_ns=(),
+        entries_recent=(),
     )
 
 

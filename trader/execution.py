@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from trader import agreement, brakes, corrections, movements, reports, risk
 from trader.evolve import evolve, evolve_entry, fold
-from trader.inquiry import client_order_id, question_of, unsound
+from trader.inquiry import client_order_id, question_of, unsound, wanted_of
 from trader.messages import (
     Acceptance,
     Activity,
@@ -130,8 +130,7 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
     objection = unsound(request)
     if objection is not None:
         return (_denied(request, digest, None, objection),)
-    question = question_of(state, request)
-    blocked = risk.duplicate(question)
+    blocked = risk.duplicate(wanted_of(state, request))
     if blocked is not None:
         blocking, blocked_by = blocked
         return (
@@ -147,6 +146,7 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
                 blocked_by=blocked_by,
             ),
         )
+    question = question_of(state, request)
     if (denial := risk.first_denial(question)) is not None:
         return (_denied(request, digest, question, denial),)
     order = _intent(state, question)
@@ -208,8 +208,6 @@ def _intent(state: ExecutionState, question: Question) -> Order:
 
 
 def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
-    if clock.at_ns < state.at_ns:
-        return ()  # Market time does not go back, whatever a broker's clock does.
     events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=clock.marks)]
     moved = evolve(state, events[0])
     if clock.session and clock.session != state.session:
@@ -269,8 +267,8 @@ def _on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
         case "release" if command.subject in state.quarantined:
             symbol = None if command.subject == ALL_SYMBOLS else Symbol(command.subject)
             return (Released(symbol=symbol, who=command.who, reason=command.reason),)
-        case "bypass":
-            return (Noted(subject="bypass", message=f"{command.subject}: {command.reason}"),)
+        case "bypass" | "take_over":
+            return (Noted(subject=command.verb, message=f"{command.subject}: {command.reason}"),)
         case _:
             return (Noted(subject=command.verb, message=f"no such thing: {command.subject}"),)
 

@@ -11,7 +11,7 @@ from trader.messages import DenyReason, OrderRequest
 from trader.model import MINUTE_NS, ClientOrderId, Side
 from trader.money import MILL, ONE, ZERO, plain, price_of, rounded, rounded_down, rounded_up, share
 from trader.positions import Position
-from trader.question import Denial, Question, Standing
+from trader.question import Denial, Question, Standing, Wanted
 from trader.state import ALL_SYMBOLS, ExecutionState
 
 QUOTE_TICKS_MAX = 10**11
@@ -39,26 +39,40 @@ def unsound(request: OrderRequest) -> Denial | None:
     return None
 
 
+def wanted_of(state: ExecutionState, request: OrderRequest) -> Wanted:
+    """What is there already of what a request wants."""
+    position = state.position(request.symbol)
+    return Wanted(
+        request=request,
+        position=position,
+        live_entry=state.orders[position.entries[0]] if position.entries else None,
+        decision_known=client_order_id(request) in state.used,
+        limits=state.limits,
+    )
+
+
 def question_of(state: ExecutionState, request: OrderRequest) -> Question:
     """What the rules may read about a request whose numbers are sound."""
-    position = state.position(request.symbol)
+    wanted = wanted_of(state, request)
+    position = wanted.position
     reserve_price = _reserve_price(state, request)
-    entry = state.orders[position.entries[0]] if position.entries else None
     opposite = position.exits if risk.is_entry(request) else position.entries
     return Question(
         request=request,
         quantity=_quantity(state, request, position, reserve_price),
         reserve_price=reserve_price,
         position=position,
-        live_entry=entry,
-        decision_known=client_order_id(request) in state.used,
+        live_entry=wanted.live_entry,
+        decision_known=wanted.decision_known,
         standing=_standing(state, request),
         limits=state.limits,
         cash_free=state.books.cash_free,
         equity=state.equity,
         exposure=state.positions_value + state.books.reserved,
         entries_open=state.entries_open,
-        entries_minute=sum(1 for one in state.entries_ns if one > state.at_ns - MINUTE_NS),
+        entries_minute=sum(
+            count for at_ns, count in state.entries_recent if at_ns > state.at_ns - MINUTE_NS
+        ),
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
         opposite_orders=tuple(state.orders[one] for one in opposite),

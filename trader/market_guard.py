@@ -7,7 +7,6 @@ trusted when its own prices agree with each other, so feed history before live d
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from enum import StrEnum
 
 from trader.model import SECOND_NS, Bar, Quote, Symbol
@@ -64,7 +63,7 @@ class Guard:
             is_repeated = bar.start_ns <= self._bar_start_ns and not is_update
             rejection = self._untimely(is_repeated, ends_ns, now_ns)
         if rejection is None:
-            rejection = self._far(bar.close, (bar.open, bar.high, bar.low))
+            rejection = self._far(bar.close, bar.low, bar.high)
         if rejection is None:
             self._bar_start_ns = max(self._bar_start_ns, bar.start_ns)
         return self._counted(rejection)
@@ -76,8 +75,8 @@ class Guard:
             is_older = quote.at_ns < self._quote_at_ns
             rejection = self._untimely(is_older, quote.at_ns, now_ns)
         if rejection is None:
-            sides = [price for price in (quote.bid, quote.ask) if price]
-            rejection = self._far(sum(sides) // len(sides), sides)
+            low, high = quote.bid or quote.ask, quote.ask or quote.bid
+            rejection = self._far((low + high) // 2, low, high)
         if rejection is None:
             self._quote_at_ns = quote.at_ns
         return self._counted(rejection)
@@ -98,9 +97,11 @@ class Guard:
         if quote.symbol != self.symbol:
             return Rejection.WRONG_SYMBOL
         bid, ask = quote.bid, quote.ask
-        if min(bid, ask, quote.bid_size, quote.ask_size) < 0 or bid == ask == 0:
+        if bid < 0 or ask < 0 or quote.bid_size < 0 or quote.ask_size < 0 or bid == ask == 0:
             return Rejection.NON_POSITIVE
-        if max(bid, ask) > PRICE_MAX or max(quote.bid_size, quote.ask_size) > SHARES_MAX:
+        if bid > PRICE_MAX or ask > PRICE_MAX:
+            return Rejection.OVERSIZED
+        if quote.bid_size > SHARES_MAX or quote.ask_size > SHARES_MAX:
             return Rejection.OVERSIZED
         if bid > ask > 0:
             return Rejection.CROSSED
@@ -112,14 +113,15 @@ class Guard:
             return Rejection.OUT_OF_ORDER
         return Rejection.STALE if now_ns - at_ns > self._age_ns_max else None
 
-    def _far(self, price: int, others: Sequence[int]) -> Rejection | None:
-        agrees = self._are_near(others, price)
-        if agrees and (self.trusted is None or self._are_near((price, *others), self.trusted)):
+    def _far(self, price: int, low: int, high: int) -> Rejection | None:
+        """Of the price that a tick stands for, and the lowest and the highest in it."""
+        agrees = self._are_near(low, high, price)
+        if agrees and (self.trusted is None or self._are_near(low, high, self.trusted)):
             self._trust(price)
             return None
         if not agrees:
             self._held_back = None
-        elif self._held_back is not None and self._are_near((price,), self._held_back):
+        elif self._held_back is not None and self._are_near(price, price, self._held_back):
             self._confirmations += 1
             if self._confirmations >= self._confirmations_needed:
                 self._trust(price)
@@ -131,9 +133,9 @@ class Guard:
     def _trust(self, price: int) -> None:
         self.trusted, self._held_back, self._confirmations = price, None, 0
 
-    def _are_near(self, prices: Sequence[int], reference: int) -> bool:
+    def _are_near(self, low: int, high: int, reference: int) -> bool:
         allowed = reference * self._jump_per_mille_max
-        return all(abs(price - reference) * 1000 <= allowed for price in prices)
+        return (high - reference) * 1000 <= allowed and (reference - low) * 1000 <= allowed
 
     def _counted(self, rejection: Rejection | None) -> Rejection | None:
         if rejection is not None:

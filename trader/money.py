@@ -54,12 +54,8 @@ def use_exact_context() -> None:
 
 def plain(amount: Decimal) -> Decimal:
     """The same amount with no exponent, no trailing zeros and no minus zero, so that str() is canonical."""
-    if not amount:
-        return ZERO
-    shortest = amount.normalize(_ROUNDING)
-    exponent = shortest.as_tuple().exponent
-    assert isinstance(exponent, int), "finite by construction"
-    return shortest if exponent <= 0 else shortest.quantize(ONE, context=_ROUNDING)
+    # Normalized alone, 320 would be 3.2E+2 and minus zero -0; added to a plain zero both are plain.
+    return _ROUNDING.add(amount.normalize(_ROUNDING), ZERO)
 
 
 def canonical(amount: Decimal) -> str:

@@ -157,6 +157,13 @@ def moved(position: Position, event: BooksMoved) -> Position:
     )
 
 
+def with_entry_filled(position: Position, before: Order, at_ns: int) -> Position:
+    """The first execution of an entry counts it; `before` is the order without that execution."""
+    if before.purpose not in ENTRY_PURPOSES or before.quantity_filled:
+        return position
+    return replace(position, entries_filled_ns=(*position.entries_filled_ns, at_ns))
+
+
 def mark_of(event: ExecutionBooked) -> int:
     """A fill is a price, too: in price ticks."""
     return ticks_of(event.execution.price)

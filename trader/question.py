@@ -24,17 +24,22 @@ class Standing(Struct, frozen=True, kw_only=True):
     brakes: tuple[Brake, ...]  # tripped, for all or for this symbol
 
 
-class Question(Struct, frozen=True, kw_only=True):
-    """Everything that a rule may read about one request."""
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What tells whether the thing that a request wants exists already; a blocked one needs no more."""
 
     request: OrderRequest
-    quantity: Decimal
-    reserve_price: Decimal
     position: Position
     live_entry: Order | None  # the first live entry order of the symbol
     decision_known: bool
-    standing: Standing
     limits: Limits
+
+
+class Question(Wanted, frozen=True, kw_only=True):
+    """Everything that a rule may read about one request."""
+
+    quantity: Decimal
+    reserve_price: Decimal
+    standing: Standing
     cash_free: Decimal
     equity: Decimal
     exposure: Decimal  # value of all positions and of what is reserved for buys

@@ -186,9 +186,10 @@ def _brakes(state: ExecutionState, order: Order, events: list[Event]) -> list[Ev
         return []
     for event in events:
         if isinstance(event, ExecutionBooked):
-            position = evolve(state, event).position(order.symbol)
-            filled = position.entries_filled_ns
-            if brakes.tripped_by_fills(filled, event.execution.at_ns, state.limits):
+            at_ns = event.execution.at_ns
+            held = positions.with_entry_filled(state.position(order.symbol), order, at_ns)
+            filled = held.entries_filled_ns
+            if brakes.tripped_by_fills(filled, at_ns, state.limits):
                 numbers = {"entries_filled": str(len(filled))}
                 return [
                     BrakeTripped(

@@ -20,7 +20,7 @@ from trader.model import (
     StrategyName,
 )
 from trader.money import CENT, MILL, ONE, ZERO, canonical, price_of, ratio, rounded_down, rounded_up
-from trader.question import Denial, Question, deny
+from trader.question import Denial, Question, Wanted, deny
 
 OPERATOR = StrategyName("operator")  # a person may reduce any position
 EXITS_LIVE_MAX = 8  # for each symbol; the outbox's capacity is proved with it
@@ -40,30 +40,30 @@ def is_entry(request: OrderRequest) -> bool:
 # --------------------------------------------------------------------------------------------- duplicate
 
 
-def duplicate(question: Question) -> tuple[Blocking, str] | None:
+def duplicate(wanted: Wanted) -> tuple[Blocking, str] | None:
     """What the request wants exists, or may exist: the mistake that this program was written against.
 
     A symbol is released for a new entry by a final state of the entry before it, and by nothing else: no time-out,
     no exception, no restart. `add` may stand on a position (within adds_max), never beside a live entry.
     """
-    if question.decision_known:
-        return Blocking.DECISION, question.request.decision_key
-    if not is_entry(question.request):
+    if wanted.decision_known:
+        return Blocking.DECISION, wanted.request.decision_key
+    if not is_entry(wanted.request):
         return None
-    live = question.live_entry
+    live = wanted.live_entry
     if live is not None:
         in_doubt = live.state is OrderState.UNKNOWN
         return Blocking.UNKNOWN_ORDER if in_doubt else Blocking.LIVE_ORDER, live.client_order_id
-    held = question.position.quantity and not question.position.is_hands_off
-    if held and not _is_allowed_add(question):
-        return Blocking.POSITION, canonical(question.position.quantity)
+    held = wanted.position.quantity and not wanted.position.is_hands_off
+    if held and not _is_allowed_add(wanted):
+        return Blocking.POSITION, canonical(wanted.position.quantity)
     return None
 
 
-def _is_allowed_add(question: Question) -> bool:
+def _is_allowed_add(wanted: Wanted) -> bool:
     # A position held overnight has no entries this session; its opening doesn't make up for an add.
-    adds = max(question.position.entries_session - 1, 0)
-    return question.request.purpose is Purpose.ADD and adds < question.limits.adds_max
+    adds = max(wanted.position.entries_session - 1, 0)
+    return wanted.request.purpose is Purpose.ADD and adds < wanted.limits.adds_max
 
 
 # ------------------------------------------------------------------------------------------------- gates

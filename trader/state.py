@@ -62,11 +62,13 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     halted: str = ""
     brakes: frozenset[tuple[Brake, Symbol]] = frozenset()
     entries_open: int = 0
-    entries_ns: tuple[int, ...] = ()  # when the entries of the last minute were accepted
+    # Of the last minute: market time, and how many entries were accepted then.
+    entries_recent: tuple[tuple[int, int], ...] = ()
     equity_session: Decimal = ZERO
     equity_peak: Decimal = ZERO
     counts: Counts = Counts()
     statements: int = 0  # of the broker's, compared in this life
+    agrees: bool = False  # the last of them did
 
     @property
     def cash_at_broker(self) -> Decimal:

@@ -163,10 +163,9 @@ class Supervisor:
                 reason="shutting down",
             )
         )
-        with trio.move_on_after(SHUTDOWN_S):
-            await parts.executor.wait_until(
-                lambda state: Gate.SHUTDOWN in dict(state.gates_closed) and not _unproved(state)
-            )
+        if not await self._proved_in_time():
+            self._want_statement()  # The stream may not have told: ask.
+            await self._proved_in_time()
         unproved = _unproved(parts.executor.state)
         code = exit_code(unproved)
         last = parts.executor.state.sequence
@@ -175,11 +174,20 @@ class Supervisor:
             await parts.executor.wait_until(lambda state: state.sequence > last)
         return code, unproved
 
+    async def _proved_in_time(self) -> bool:
+        with trio.move_on_after(SHUTDOWN_S):
+            await self._parts.executor.wait_until(
+                lambda state: Gate.SHUTDOWN in dict(state.gates_closed) and not _unproved(state)
+            )
+            return True
+        return False
+
     def _is_ready(self, state: ExecutionState) -> bool:
         """Agreed with the broker, every gate open, every worker warm: in this life."""
         is_ours = state.epoch == self._parts.boot.epoch and state.statements > 0
         are_warm = all(state.workers_cold.get(one.symbol) == () for one in self._parts.workers)
-        return is_ours and are_warm and not state.gates_closed
+        shut = [gate for gate, _ in state.gates_closed if gate is not Gate.FRESH_CODE]
+        return is_ours and are_warm and not shut
 
     # ------------------------------------------------------------------------------------------ broker
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.mutants import Mutant
 
-NO_RULE = ("execution.py", "blocked = risk.duplicate(question)", "blocked = None")
+NO_RULE = ("execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None")
 NO_SELF_TEST = (
     "live/self_test.py",
     "if found.orders != 1 or found.blocked != TASKS - 1:",

@@ -305,7 +305,7 @@ def test_a_new_session_starts_the_days_counters_over_and_keeps_what_is_held() ->
     assert (held.entries_session, len(held.entries_filled_ns)) == (1, 1)
     play >> clock(1440, session="2026-01-27")
     assert play.state.position(JD) == replace(held, entries_session=0, entries_filled_ns=())
-    assert play.state.entries_ns == ()
+    assert play.state.entries_recent == ()
 
 
 def test_marks_of_symbols_without_a_position_are_nothing_to_us() -> None:

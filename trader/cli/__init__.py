@@ -33,6 +33,9 @@ VERBS: dict[str, dict[str, str]] = {
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
     },
+    "Try": {
+        "scenario": "What has happened to others, done to this program.",
+    },
 }
 
 

@@ -2,6 +2,7 @@
 
 import getpass
 import time
+from collections.abc import Sequence
 
 from trader.calendar import iso
 from trader.cli.options import Common
@@ -9,16 +10,20 @@ from trader.evolve import fold
 from trader.executor import decided
 from trader.exits import Mistake, StartRefused
 from trader.journal.sqlite import open_journal
-from trader.messages import Command
-from trader.model import OrderState
+from trader.messages import Command, Input
+from trader.model import OrderState, Symbol
 from trader.ports import Batch, JournalBroken, JournalFailed
 from trader.state import ExecutionState
 
 REASON_CHARACTERS_MAX = 200
 
 
-def tell_stopped(common: Common, verb: str, reason: str) -> ExecutionState:
+def tell_stopped(
+    common: Common, verb: str, reason: str, release: Sequence[str] = ()
+) -> ExecutionState:
     """Decide the command against the folded journal and write it; returns the state from before.
+
+    `release` names symbols whose quarantine ends with it, '*' the one on everything.
 
     Raises Mistake for a reason that says nothing, StartRefused where the journal can't be opened (because the
     program runs, too), or where it is not the time to resume.
@@ -29,17 +34,36 @@ def tell_stopped(common: Common, verb: str, reason: str) -> ExecutionState:
         before = fold(ExecutionState(), journal.entries())
         if verb == "resume":
             _check_resumable(common, before)
-            if not before.halted and not before.brakes:
-                return before
-        who = getpass.getuser()
-        command = Command(command_id=f"{verb}-{journal.head}", verb=verb, who=who, reason=reason)
-        after, entries = decided(before, [command])
-        journal.write(Batch(entries=tuple(entries), after=after))
+        after, entries = decided(before, _commands(before, verb, reason, release, journal.head))
+        if entries:
+            journal.write(Batch(entries=tuple(entries), after=after))
     except (JournalFailed, JournalBroken) as error:
         raise StartRefused(str(error), where=str(common.database)) from None
     finally:
         journal.close()
     return before
+
+
+def _commands(
+    state: ExecutionState, verb: str, reason: str, release: Sequence[str], head: int
+) -> list[Input]:
+    who = getpass.getuser()
+    wanted: list[Input] = []
+    if verb != "resume" or state.halted or state.brakes:
+        wanted.append(Command(command_id=f"{verb}-{head}", verb=verb, who=who, reason=reason))
+    for symbol in release:
+        if Symbol(symbol) not in state.quarantined:
+            raise Mistake(f"{symbol} isn't quarantined", where="--release")
+        wanted.append(
+            Command(
+                command_id=f"release-{symbol}-{head}",
+                verb="release",
+                subject=symbol,
+                who=who,
+                reason=reason,
+            )
+        )
+    return wanted
 
 
 def checked_reason(reason: str) -> str:

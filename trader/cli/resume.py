@@ -9,20 +9,34 @@ from trader.cli.options import Common, common_options
 
 @click.command("resume")
 @click.option("--reason", required=True, metavar="TEXT", help="Why entries may go on.")
+@click.option(
+    "--release",
+    metavar="LIST",
+    default="",
+    help="Symbols whose quarantine ends, '*': the one on all.",
+)
 @common_options
-def command(common: Common, reason: str) -> None:
+def command(common: Common, reason: str, release: str) -> None:
     """Allow entries again: at the next run, if the program doesn't run now."""
-    before = tell_stopped(common, "resume", reason)
+    released = [one for one in release.split(",") if one]
+    before = tell_stopped(common, "resume", reason, released)
     brakes = sorted(
         f"{brake.value} ({'all' if symbol == '*' else symbol})" for brake, symbol in before.brakes
     )
     if common.json:
-        answer = {"was_halted": before.halted, "brakes_released": brakes}
+        answer = {
+            "was_halted": before.halted,
+            "brakes_released": brakes,
+            "quarantines_released": released,
+        }
         click.echo(msgspec.json.encode(answer).decode())
         return
     was = [f"halted by {before.halted}"] if before.halted else []
     was += [f"brake {brake}" for brake in brakes]
+    was += [f"quarantined {symbol}" for symbol in released]
     click.echo(f"resumed; was {', '.join(was)}" if was else "nothing was halted; nothing to resume")
     for symbol, why in sorted(before.quarantined.items()):
+        if symbol in released:
+            continue
         where = "every symbol" if symbol == "*" else symbol
         click.echo(f"still closed: {where}, quarantined: {why}")

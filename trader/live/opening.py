@@ -72,7 +72,7 @@ def ready_lines(config: Config, state: ExecutionState, tail: str) -> Sequence[st
     """What a person reads when everything stands: the limits, and whether entries are allowed."""
     held = sum(1 for one in state.positions.values() if one.quantity)
     open_orders = sum(len(one.entries) + len(one.exits) for one in state.positions.values())
-    agrees = "differ from" if state.quarantined else "="
+    agrees = "=" if state.agrees else "differ from"
     return (
         *limits_lines(config.limits),
         f"books {agrees} broker: cash {state.books.cash:,.2f}, {held} positions, {open_orders} open orders. "

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader import systemd
 from trader.clock import FreePace
@@ -75,7 +76,8 @@ async def run_embedded(
         pace.pause()
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
-    return ending
+    # Nothing is committed any more: what the proof recomputes is what there is.
+    return replace(ending, state=parts.executor.state)
 
 
 async def _cut_off(parts: Parts, holds: Callable[[ExecutionState], bool]) -> None:
@@ -102,7 +104,8 @@ async def run_clocked(
         await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
-    return ending
+    # Nothing is committed any more: what the proof recomputes is what there is.
+    return replace(ending, state=parts.executor.state)
 
 
 async def _started(nursery: trio.Nursery, supervisor: Supervisor) -> None:

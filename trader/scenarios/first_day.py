@@ -98,6 +98,7 @@ class FirstDay(Play):
 
     name = "first-day"
     story = "eight tasks want one share at once, a reply is lost, a price is forged"
+    is_judged = False
 
     def cast(self, plans: Sequence[WorkerPlan], session: Session) -> list[WorkerPlan]:
         """Eight tasks on GS, one on TRIP, the configured ones on the rest."""
