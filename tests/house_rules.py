@@ -50,6 +50,9 @@ JOURNAL_CHANGES = re.compile(
     re.IGNORECASE,
 )
 
+# The scenario s25 changes a journal on purpose, in a folder of its own, to show that it is found.
+TAMPERING = "trader.scenarios.lives"
+
 ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
 ORDER_PATH_LINES_MAX = 1_500
 TRADER_CODE_LINES_MAX = 18_000
@@ -246,6 +249,8 @@ def money_is_not_read_from_views(module: Module) -> Iterator[str]:
 
 
 def the_journal_is_never_changed(module: Module) -> Iterator[str]:
+    if module.name == TAMPERING:
+        return
     for text in texts_of(module):
         if found := JOURNAL_CHANGES.search(re.sub(r"--.*", "", text)):  # without SQL's comments
             yield f"{module.name} holds {found[0]}"

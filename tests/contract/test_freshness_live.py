@@ -51,7 +51,7 @@ def test_entries_stop_exits_go_on_and_the_file_is_named(copy: Copy) -> None:
     with copy.started("--speed", SPEED) as running:
         wait(running, " BUY ")
         assert copy.doctor()[1]["code"]["verdict"] == "ok"
-        edit_unseen(risk, "The rules", "THE RULES")
+        edit_unseen(risk, "One small rule", "ONE small rule")
         assert wait(running, "CLOSED").rstrip().endswith(f"gate fresh_code: {REASON}")
         wait(running, "stale_code")
         code, findings = copy.doctor()
@@ -80,9 +80,9 @@ def test_a_file_that_is_put_back_opens_entries_and_the_episode_stays(copy: Copy)
     risk = copy.root / "trader" / "risk.py"
     with copy.started("--speed", SPEED) as running:
         wait(running, "Entries allowed")
-        edit_unseen(risk, "The rules", "THE RULES")
+        edit_unseen(risk, "One small rule", "ONE small rule")
         wait(running, f"gate fresh_code: {REASON}")
-        edit_unseen(risk, "THE RULES", "The rules")
+        edit_unseen(risk, "ONE small rule", "One small rule")
         wait(running, " BUY ")
         running.end(signal.SIGTERM)
     moved = [

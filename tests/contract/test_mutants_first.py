@@ -97,7 +97,7 @@ PLANTED = [
     (
         "a reservation is not released",
         (
-            "state.py",
+            "evolve.py",
             "books = accounting.reserved(state.books, plain(now.reserved - before.reserved))",
             "books = state.books",
         ),
@@ -117,7 +117,7 @@ PLANTED = [
         "a position blocks nothing",
         (
             "risk.py",
-            "return Blocking.POSITION, canonical(question.position.quantity)",
+            "return Blocking.POSITION, canonical(wanted.position.quantity)",
             "return None",
         ),
         STAMPEDE,
@@ -167,7 +167,7 @@ PLANTED = [
     # Lanes that send too much, or say too little.
     (
         "the last check is not asked",
-        ("outbox.py", "refusal = self._last_check(order)", 'refusal = ""'),
+        ("outbox.py", "return self._last_check(order)", 'return ""'),
         OUTBOX,
     ),
     (
@@ -212,7 +212,7 @@ PLANTED = [
         "a statement that failed is an empty account",
         (
             "supervisor.py",
-            "except BrokerUnavailable:\n                await trio.sleep(pause_s)",
+            "except BrokerUnavailable:\n                pass",
             "except BrokerUnavailable:\n                return []",
         ),
         SUPERVISOR,

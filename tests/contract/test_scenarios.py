@@ -21,7 +21,6 @@ CONCERNED = {
     f"S{number:02}"
     for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 17, 20, 21, 22, 23, 24, 25, 28)
 }
-STOPPED_IN_THE_DARK = "a stop whose cancel nobody tells about is not verified by asking"
 
 
 def scenario(folder: Folder, *arguments: str) -> Ended:
@@ -42,15 +41,12 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def marks(name: str) -> list[pytest.MarkDecorator]:
-    found = [] if name in FAST else [pytest.mark.slow]
-    if name == "s23-stop-while-reconnecting":
-        found.append(pytest.mark.xfail(reason=STOPPED_IN_THE_DARK))
-    return found
-
-
 @pytest.mark.parametrize(
-    "name", [pytest.param(one.name, marks=marks(one.name)) for one in SCENARIOS]
+    "name",
+    [
+        pytest.param(one.name, marks=[] if one.name in FAST else pytest.mark.slow)
+        for one in SCENARIOS
+    ],
 )
 def test_a_scenario_passes_and_leaves_nothing_behind(folder: Folder, name: str) -> None:
     ended = scenario(folder, "run", name)

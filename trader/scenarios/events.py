@@ -98,6 +98,10 @@ class EventsMissing(Play):
     expectation = "found by polling; nothing is bought again meanwhile"
     ends_minute: int | None = 12
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._found_before = False
+
     def cast(self, plans: Sequence[WorkerPlan], session: Session) -> list[WorkerPlan]:
         return cast_of(session, Insistent(symbol=JD), Insistent(symbol=T, offset=RESTING))
 
@@ -110,8 +114,14 @@ class EventsMissing(Play):
     def events(self, session: Session) -> list[ScheduledEvent]:
         return [ScheduledEvent(at_ns=minute(session, 6), name=EventName.FILL, symbol=T)]
 
+    async def on_instant(self, stage: Stage, at_ns: int) -> None:
+        # The last look at the end of every life would find it, too.
+        if at_ns == minute(stage.session, 11):
+            self._found_before = all(stage.state.position(one).quantity for one in (JD, T))
+
     def violations(self, outcome: Outcome) -> list[str]:
-        return Checks(outcome).bought_once(JD, T).booked_once().nothing_in_doubt().wrong
+        checks = Checks(outcome).bought_once(JD, T).booked_once().nothing_in_doubt()
+        return checks.that(self._found_before, "not found until the end of the life").wrong
 
     def verdict(self, outcome: Outcome) -> str:
         return "both fills were fetched, not told; 1 order each"

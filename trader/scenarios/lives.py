@@ -313,20 +313,10 @@ class _AfterTheBug(Play):
 
     def violations(self, outcome: Outcome) -> list[str]:
         checks = Checks(outcome).bought_once(JD, T).booked_once().nothing_in_doubt()
-        lasted_ns = max((one.submitted_ns for one in outcome.accepted), default=0)
-        began_ns = outcome.state.session_began_ns
-        return checks.that(lasted_ns > began_ns, "T's worker did not go on").wrong
+        bought = [one for one in outcome.state.orders.values() if one.symbol == T]
+        # The first of the two lives: while JD's worker was being made anew.
+        went_on = any(one.epoch < outcome.state.epoch for one in bought)
+        return checks.that(went_on, "T's worker did not go on").wrong
 
     def verdict(self, outcome: Outcome) -> str:
         return "T was bought while JD's worker was down; the program died whole; 1 order each"
-
-
-__all__ = [
-    "FillsReplayed",
-    "RestartInDoubt",
-    "SecondProcess",
-    "StopWhileReconnecting",
-    "TamperedBooks",
-    "UnreadableBooks",
-    "WorkerAndExecutorFail",
-]
