@@ -93,6 +93,8 @@ class Supervisor:
             core.start_soon(parts.executor.run, name="executor")
             core.start_soon(parts.outbox.run, name="outbox")
             await parts.inbox.tell(parts.boot)
+            # Statements are counted anew in each life: none may be asked for before this one has begun.
+            await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
             core.start_soon(self._reconcile, name="reconcile")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
             await core.start(parts.feed.run, parts.tape.deliver, self._hear, name="market data")
