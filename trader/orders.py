@@ -190,6 +190,14 @@ def knows(order: Order, execution: Execution) -> bool:
     )
 
 
+def was_busted(order: Order, execution: Execution) -> bool:
+    """The broker has taken this execution back."""
+    return any(
+        known.is_busted and known.execution.execution_id == execution.execution_id
+        for known in order.executions
+    )
+
+
 def contradicts(order: Order, execution: Execution) -> bool:
     """The same execution was booked with other numbers."""
     told = (execution.quantity, execution.price, execution.quantity_cumulative)

@@ -22,7 +22,7 @@ from trader.messages import (
     SendStarted,
     Submit,
 )
-from trader.model import Order
+from trader.model import ClientOrderId, Order
 from trader.ports import Broker, BrokerUnavailable, Pace
 from trader.risk import EXITS_LIVE_MAX
 
@@ -57,6 +57,7 @@ class Outbox:
         self._senders = senders
         self._doubts = doubts or Doubts(trio.current_time())
         self._held = 0  # orders that a sender has in hand
+        self._asked: set[ClientOrderId] = set()  # lookups queued or under way
         capacity = entries_open_max + EXITS_LIVE_MAX * symbols
         self._to_send, self._orders = trio.open_memory_channel[tuple[float, Order]](capacity)
         self._to_cancel, self._cancels = trio.open_memory_channel[Order](capacity)
@@ -70,9 +71,13 @@ class Outbox:
             case Cancel():
                 self._pace.began(effect.order.client_order_id)
                 self._to_cancel.send_nowait(effect.order)
-            case Lookup():
+            case Lookup() if effect.order.client_order_id not in self._asked:
+                # Statements, too, find out that an order is in doubt; one question about it at a time is enough.
+                self._asked.add(effect.order.client_order_id)
                 self._pace.began(effect)
                 self._to_ask.send_nowait(effect)
+            case Lookup():
+                pass  # The answer to the one under way leads on.
 
     def has_orders(self) -> bool:
         """An order waits to be sent."""
@@ -152,6 +157,8 @@ class Outbox:
                 )
             except BrokerUnavailable:
                 continue
+            # Before the answer is told: what it leads to may be the next question.
+            self._asked.discard(lookup.order.client_order_id)
             if is_proven:
                 await self._inbox.tell(_never_sent(lookup.order, ABSENT))
             elif isinstance(answer, LookupMissed):

@@ -45,6 +45,8 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     misfit = _misfit(state, order, report)
     if misfit:
         return _quarantine(state, order.symbol, misfit, report)
+    if report.execution is not None and orders.was_busted(order, report.execution):
+        return ()  # Lists of fills go on showing it; what it claims of the order is taken back, too.
     events: list[Event] = []
     notice = Notice.QUIET
     now = order

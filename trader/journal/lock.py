@@ -29,7 +29,9 @@ class ProcessLock:
     `take_over` is for one that has it and hangs: held is then whichever file is free.
     """
 
-    def __init__(self, database: Path, since: str, *, take_over: bool = False) -> None:
+    def __init__(
+        self, database: Path, since: str, *, take_over: bool = False, pid: int | None = None
+    ) -> None:
         first, second = _files(database)
         # Asked first: once we hold a file ourselves, the answer would be us.
         self.taken_from = writer_of(database)
@@ -45,7 +47,7 @@ class ProcessLock:
         if not self.still_ours():
             os.close(self._descriptor)
             raise JournalHeld(database, 0, "")
-        self._write(f"{os.getpid()} {since}\n")
+        self._write(f"{os.getpid() if pid is None else pid} {since}\n")
 
     def still_ours(self) -> bool:
         """The lock file on disk is the one that we have locked: nobody has removed or replaced it."""

@@ -72,7 +72,11 @@ class OrderTrace:
 class Drafting:
     """The rows of one batch, gathered entry by entry."""
 
-    def __init__(self, ledger: Ledger, head_hash: str) -> None:
+    def __init__(
+        self, ledger: Ledger, head_hash: str, revived: Collection[tuple[int, int]] = ()
+    ) -> None:
+        """`revived` are the places of busts after which a filled order lives again."""
+        self._revived = revived
         self.ledger = ledger
         self.head_hash = head_hash
         self.lives: list[Row] = []
@@ -146,7 +150,9 @@ class Drafting:
         if event.symbol is not None:
             self.symbols.add(event.symbol)
         if event.client_order_id is not None:
-            self._order(event.client_order_id, event.symbol or Symbol("")).is_back = True
+            trace = self._order(event.client_order_id, event.symbol or Symbol(""))
+            if (place.sequence, place.line) in self._revived:
+                trace.ended, trace.is_back = None, True
             held = release_postings(self.ledger.hold(event.client_order_id, event.reserved))
             return (*postings_of(event), *held)
         return postings_of(event)
@@ -196,7 +202,7 @@ class Projection:
 
     def draft(self, batch: Batch) -> Draft:
         """The batch as statements; nothing of it is remembered until `adopt`."""
-        drafting = Drafting(self._ledger.copy(), self.head_hash)
+        drafting = Drafting(self._ledger.copy(), self.head_hash, self._revived(batch))
         for sequence, entry in enumerate(batch.entries, self.head + 1):
             assert entry.sequence == sequence, "entries follow the head without a gap"
             drafting.add(entry)
@@ -241,6 +247,21 @@ class Projection:
                 moved.append(tables.order_update(order, trace.ended, trace.is_back))
         return new, moved
 
+    def _revived(self, batch: Batch) -> Collection[tuple[int, int]]:
+        """Where a bust takes a filled order out of its final state; busts are rare, so the state is folded for them."""
+        if not any(_is_bust(event) for entry in batch.entries for event in entry.events):
+            return ()
+        state, revived = self._past(), set()
+        for entry in batch.entries:
+            for line, event in enumerate(entry.events):
+                moved = evolve(state, event)
+                if isinstance(event, BooksMoved) and (name := event.client_order_id) is not None:
+                    before, after = state.orders[name].state, moved.orders[name].state
+                    if before in FINAL_STATES and after not in FINAL_STATES:
+                        revived.add((entry.sequence, line))
+                state = moved
+        return revived
+
     def _orders_met(
         self, batch: Batch, names: Collection[ClientOrderId]
     ) -> Iterator[tuple[ClientOrderId, Order]]:
@@ -249,6 +270,10 @@ class Projection:
         for event in (event for entry in batch.entries for event in entry.events):
             state = evolve(state, event)
             yield from ((name, state.orders[name]) for name in names if name in state.orders)
+
+
+def _is_bust(event: Event) -> bool:
+    return isinstance(event, BooksMoved) and event.client_order_id is not None
 
 
 def _position_rows(state: ExecutionState, drafting: Drafting) -> Iterator[Row]:

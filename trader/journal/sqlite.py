@@ -217,8 +217,9 @@ def open_journal(
     inline: bool = False,
     busy_ms: int = BUSY_MS_MAX,
     take_over: bool = False,
+    pid: int | None = None,
 ) -> SqliteJournal:
-    """The journal at an absolute path, locked for this process; `since` tells others when that was.
+    """The journal at an absolute path, locked for this process; `since` tells others when that was, `pid` by whom.
 
     `create` allows a new file where there is none. `take_over` passes by a process that holds it and hangs: then
     nobody else can write until the first commit, which has to begin a life.
@@ -229,7 +230,7 @@ def open_journal(
         check_file(path)
     elif not create:
         raise JournalUnusable(path, "there is no database", "bin/trade run makes one")
-    lock = ProcessLock(path, since, take_over=take_over)
+    lock = ProcessLock(path, since, take_over=take_over, pid=pid)
     is_late = take_over and lock.taken_from is not None
     try:
         if not path.exists():

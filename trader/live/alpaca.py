@@ -125,7 +125,7 @@ async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
     return Exit.INTERRUPTED if stop.by == "SIGINT" else ending.code
 
 
-def _check_holdings(books: Books, told: Sequence[Input]) -> None:
+def check_holdings(books: Books, told: Sequence[Input]) -> None:
     """What the account held before us is for a person to take into the books, before anything is traded.
 
     What our own orders bought while nobody was here to hear of it isn't that: the run books it.
@@ -194,7 +194,7 @@ async def _traded(
                 clock = running(broker_ns, run.speed)
             elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
                 screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
-            _check_holdings(books, await broker.statement(max(0, clock() - DAY_NS)))
+            check_holdings(books, await broker.statement(max(0, clock() - DAY_NS)))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
         wanted = run.config.account

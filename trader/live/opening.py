@@ -37,8 +37,13 @@ class Books(Struct, frozen=True, kw_only=True):
             return "another process has taken over"
         return ""
 
-    def identity(self, broker: str, account: AccountId, build: Build) -> Identity:
-        """Of the life that begins; raises StartRefused where these are another account's books."""
+    def identity(
+        self, broker: str, account: AccountId, build: Build, *, pid: int | None = None
+    ) -> Identity:
+        """Of the life that begins, of this process unless `pid` says otherwise.
+
+        Raises StartRefused where these are another account's books.
+        """
         if self.state.account and self.state.account != account:
             raise StartRefused(
                 f"holds the books of {self.state.account}, and this broker's account is {account}",
@@ -48,19 +53,33 @@ class Books(Struct, frozen=True, kw_only=True):
         return Identity(
             epoch=self.journal.begin_life(),
             build=build,
-            pid=os.getpid(),
+            pid=os.getpid() if pid is None else pid,
             broker=broker,
             account=account,
         )
 
 
-def opened(database: Path, *, create: bool, take_over: bool = False) -> Books:
+def opened(
+    database: Path,
+    *,
+    create: bool,
+    take_over: bool = False,
+    simulated: tuple[int, str] | None = None,
+) -> Books:
     """Lock, open and fold; raises StartRefused where the file can't be used or believed.
 
     With `take_over` the caller goes on to take_over.taken_over at once: the old process may be writing still.
+    `simulated` is for a process that lives in virtual time: its pid and since when; it writes without a thread.
     """
-    since = iso(time.time_ns())
-    journal = open_journal(database, create=create, since=since, take_over=take_over)
+    pid, since = simulated or (os.getpid(), iso(time.time_ns()))
+    journal = open_journal(
+        database,
+        create=create,
+        since=since,
+        take_over=take_over,
+        pid=pid,
+        inline=simulated is not None,
+    )
     try:
         return Books(journal=journal, state=fold(ExecutionState(), journal.entries()))
     except BaseException:

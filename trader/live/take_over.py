@@ -33,7 +33,12 @@ class TakeOver(Struct, frozen=True, kw_only=True):
 
 
 async def taken_over(
-    books: Books, wanted: TakeOver | None, build: Build, say: Callable[[str], None]
+    books: Books,
+    wanted: TakeOver | None,
+    build: Build,
+    say: Callable[[str], None],
+    *,
+    pid: int | None = None,
 ) -> Books:
     """The same books, when nobody else holds them; else after a short life that ended the other process's.
 
@@ -47,7 +52,7 @@ async def taken_over(
     boot = Boot(
         epoch=epoch,
         build=build.identity,
-        pid=os.getpid(),
+        pid=os.getpid() if pid is None else pid,
         version=__version__,
         broker=state.account.partition(":")[0],
         account=state.account,
@@ -56,16 +61,16 @@ async def taken_over(
         fees=state.fees,
         at_ns=state.at_ns,
     )
-    pid, since = holder
+    their_pid, since = holder
     command = Command(
         command_id=f"take-over-{epoch}",
         verb="take_over",
-        subject=f"process {pid}, since {since}",
+        subject=f"process {their_pid}, since {since}",
         who=wanted.who,
         reason=wanted.reason,
     )
     books = _after(books, [boot, command])
-    say(f"took over from process {pid}, since {since}: {wanted.reason}")
+    say(f"took over from process {their_pid}, since {since}: {wanted.reason}")
     say(f"waiting {WAIT_S:.0f} s for what it may have been sending")
     await trio.sleep(WAIT_S)
     return _after(books, [LifeEnd(at_ns=books.state.at_ns, exit_code=0)])

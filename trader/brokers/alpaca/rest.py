@@ -99,14 +99,10 @@ class Queries:
             return [*executions, order_report(message, "query")]
 
     async def is_absent(self, order: Order) -> bool:
-        """No order under this id, and no fill of an order that the walk did not show. Raises BrokerUnavailable."""
+        """No order under this id, open or since, nor one that any fill since belongs to. Raises BrokerUnavailable."""
         after_ns = _a_little_before(order.created_ns)
-        known = await self._orders("open", None) + await self._orders("all", after_ns)
-        if any(one.client_order_id == order.client_order_id for one in known):
-            return False
-        ids = {one.id for one in known}
-        fills = await self._fills(after_ns, None)
-        return all(fill.order_id in ids or fill.symbol != order.symbol for fill in fills)
+        known = await self._orders_touched(after_ns, await self._fills(after_ns, None))
+        return all(one.client_order_id != order.client_order_id for one in known)
 
     async def statement(self, since_ns: int) -> list[Input]:
         """Whole, and of one moment: asked again while fills happen in between. Raises BrokerUnavailable."""

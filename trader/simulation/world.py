@@ -1,0 +1,482 @@
+"""One seed from its beginning to its verdict: a market, a broker, the lives of the program, faults, and peace at last.
+
+First everything goes wrong that the seed has drawn; then nothing does any more, a person settles what only a person
+may, and within a virtual deadline all must be well: every order final or honestly working, books and broker agreed.
+"""
+
+import shutil
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import trio
+from msgspec import Struct
+
+from trader.config import Config, Fees
+from trader.credentials import Credentials
+from trader.exits import Fenced, StartRefused
+from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, SyntheticMarket
+from trader.journal.sqlite import reading_connection
+from trader.live.opening import Books, opened
+from trader.live.summary import proven
+from trader.messages import Acceptance, Command, Statement
+from trader.model import MINUTE_NS, SECOND_NS
+from trader.ports import Batch, BrokerRefused, BrokerUnavailable
+from trader.simulation.checks import Auditor, Gatekeeper, unsettled
+from trader.simulation.determinism import StepBudget, run_seeded
+from trader.simulation.disk import Disk
+from trader.simulation.draw import (
+    UNFORESEEABLE,
+    Fault,
+    Setting,
+    befalling,
+)
+from trader.simulation.life import MachineDead, Process
+from trader.simulation.link import Fate, Link
+from trader.simulation.misfortune import Misfortunes
+from trader.simulation.players import Trouble, cast
+from trader.simulation.reached import counted_rows
+from trader.simulator.application import build_application
+from trader.simulator.broker import SimulatedBroker
+from trader.simulator.keys import new_keys
+from trader.venue import VenueTerms
+
+STEPS_PER_HOUR_MAX = 2_000_000
+SETTLES_S_MAX = 1_200.0  # virtual: a proof of absence alone takes a minute and more
+LOOK_EVERY_S = 5.0
+PAUSE_S = (0.05, 30.0)  # between two lives
+VIOLATIONS_MAX = 20
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What became of a seed. violations is empty when the law was kept; journal_sha256 stands for every row."""
+
+    seed: int
+    hours: float
+    violations: tuple[str, ...]
+    journal_sha256: str
+    rows: int
+    orders: int
+    fills: int
+    lives: int
+    torn_tails: int
+    steps: int
+    cpu_s: float
+    faults: dict[str, int]
+    reached: dict[str, int]
+    trace: tuple[str, ...] = ()
+
+
+def simulated(setting: Setting, *, traced: bool = False) -> Verdict:
+    """Run a seed in this process."""
+    began_s = time.process_time()
+    root = Path(tempfile.mkdtemp(prefix="trader-simulation-", dir=_memory()))
+    budget = StepBudget(int(STEPS_PER_HOUR_MAX * (setting.hours + SETTLES_S_MAX / 3600)))
+    world = World(setting, root, budget, traced=traced)
+    try:
+        with counted_rows(world.reached):
+            run_seeded(world.run, setting.seed, budget)
+        return world.verdict(time.process_time() - began_s)
+    finally:
+        shutil.rmtree(root)
+
+
+def _memory() -> str | None:
+    """A folder in memory where there is one: nothing here depends on how fast a disk is."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() else None
+
+
+class _Weather:
+    """The lines, as the seed has drawn them, until everything is well."""
+
+    def __init__(self, world: "World", random: Random) -> None:
+        self._world = world
+        self._random = random
+
+    def request(self, method: str) -> Fate:
+        slow = self._strikes(Fault.SLOW_LINE)
+        latency_s = self._latency_s()
+        return Fate(
+            out_s=latency_s + (self._random.uniform(5, 40) if slow else 0),
+            back_s=self._latency_s(),
+            is_refused=self._strikes(Fault.CONNECTION_REFUSED),
+            is_lost=self._strikes(Fault.REQUEST_LOST),
+            is_reply_lost=self._strikes(Fault.REPLY_LOST),
+        )
+
+    def frame_s(self) -> float:
+        return self._latency_s()
+
+    def line_ends(self) -> str:
+        if self._strikes(Fault.STREAM_CUT):
+            return "cut"
+        return "dead" if self._strikes(Fault.STREAM_DEAD) else ""
+
+    def _latency_s(self) -> float:
+        return self._random.uniform(*self._world.setting.latency_s)
+
+    def _strikes(self, fault: Fault) -> bool:
+        rate = self._world.rate(fault)
+        if not rate or self._random.random() >= rate:
+            return False
+        self._world.faults[fault] += 1
+        return True
+
+
+class World:
+    """Everything there is; `run` is its time."""
+
+    def __init__(self, setting: Setting, root: Path, budget: StepBudget, *, traced: bool) -> None:
+        self.setting = setting
+        self.reached: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self._budget = budget
+        self._traced = traced
+        self._trace: list[str] = []
+        self._violations: list[str] = []
+        self._random = Random(f"{setting.seed}/world")
+        self._config = Config(symbols=DEFAULT_SYMBOLS, limits=setting.limits)
+        self.disk = Disk(root, Random(f"{setting.seed}/disk"))
+        self._broker, self._credentials = _broker(setting, self._config.fees)
+        self._door = Gatekeeper(
+            lambda: self._broker.venue, lambda: self._broker.account, self.complain
+        )
+        self._door.is_foreseeable = not (UNFORESEEABLE & setting.rates.keys())
+        self.trouble = Trouble()
+        self._auditor = Auditor(self.complain)
+        self.process: Process | None = None
+        self._lives = 0
+        self.is_healed = False
+        self._is_over = False
+        self._adopts = False
+        self._acknowledged: Batch | None = None
+        self._hash, self._rows = "", 0
+        self._scope = trio.CancelScope()
+
+    # ------------------------------------------------------------------------------------------- telling
+
+    def note(self, text: str) -> None:
+        """A line of the trace."""
+        if self._traced:
+            self._trace.append(f"{trio.current_time():10.3f} {text}")
+
+    def complain(self, text: str) -> None:
+        """The law is broken."""
+        self.note(f"VIOLATION {text}")
+        if len(self._violations) < VIOLATIONS_MAX:
+            self._violations.append(f"{trio.current_time():.3f} s: {text}")
+
+    def rate(self, fault: Fault) -> float:
+        """Of this moment: nothing goes wrong once the world is healed."""
+        return 0.0 if self.is_healed else self.setting.rate(fault)
+
+    def verdict(self, cpu_s: float) -> Verdict:
+        """What there is to say."""
+        for rule, strikes in zip(
+            self._broker.faults.rules, self._broker.faults.strikes, strict=True
+        ):
+            self.faults[rule.verb] += strikes
+        for happened in self._broker.happened:
+            self.faults[happened.event.name] += not happened.undone
+        for reason, count in self._auditor.outcomes.items():
+            self.reached[f"outcome {reason}"] += count
+        venue = self._broker.venue.state
+        return Verdict(
+            seed=self.setting.seed,
+            hours=self.setting.hours,
+            violations=tuple(self._violations),
+            journal_sha256=self._hash,
+            rows=self._rows,
+            orders=len(venue.orders),
+            fills=len(venue.executions),
+            lives=self._lives,
+            torn_tails=self.disk.torn_tails,
+            steps=self._budget.steps,
+            cpu_s=round(cpu_s, 3),
+            faults={name: count for name, count in sorted(self.faults.items()) if count},
+            reached=dict(sorted(self.reached.items())),
+            trace=tuple(self._trace),
+        )
+
+    # --------------------------------------------------------------------------------------------- time
+
+    async def run(self) -> None:
+        """Until everything has settled, or can't."""
+        self._budget.scope = self._scope
+        session = self._broker.begin_session(FIRST_SESSION)
+        began_ns = session.open_ns + self.setting.begins_minute * MINUTE_NS
+        await self._pass_by(began_ns)
+        heals_ns = began_ns + int(self.setting.heals_s * SECOND_NS)
+        for rule in self.setting.rules(heals_ns):
+            self._broker.faults.add(rule)
+        for event in befalling(self.setting, began_ns, DEFAULT_SYMBOLS):
+            self._broker.schedule(event)
+        with self._scope:
+            async with trio.open_nursery() as world:
+                world.start_soon(self._broker.run_clock, 1.0, name="market")
+                world.start_soon(self._live, world, name="lives")
+                misfortunes = Misfortunes(self, world)
+                world.start_soon(misfortunes.befall, name="misfortunes")
+                await self._heal()
+                world.cancel_scope.cancel()
+        if self._budget.is_spent:
+            self._violations.append(f"G6: more than {self._budget.steps} steps")
+        self._broker.close()
+
+    async def _pass_by(self, until_ns: int) -> None:
+        """What of the session lies before our beginning."""
+        while self._broker.now_ns < until_ns and await self._broker.advance() is not None:
+            pass
+
+    async def _live(self, world: trio.Nursery) -> None:
+        """One life after the other, while no process is there."""
+        while not self._is_over:
+            await self.one_life(world)
+            while self.process is not None and not self.process.ended.is_set():
+                await self.process.ended.wait()  # Another one has taken over meanwhile.
+            await trio.sleep(0.1 if self.is_healed else self._random.uniform(*PAUSE_S))
+
+    async def one_life(self, world: trio.Nursery, *, take_over: bool = False) -> str:
+        """A process from its start to its end, and how it ended; from now on it is the one."""
+        self._lives += 1
+        self.process = process = self._new_process()
+        self.note(f"process {process.number} starts")
+        how = await self._lived(process, world, take_over=take_over)
+        self.note(f"process {process.number} ends: {how}")
+        self.reached[f"life {how.split(':')[0]}"] += 1
+        process.ended.set()
+        return how
+
+    def _new_process(self) -> Process:
+        process = Process(
+            self._lives,
+            disk=self.disk,
+            config=self._config,
+            credentials=self._credentials,
+            workers=cast(
+                DEFAULT_SYMBOLS, self.setting.seed, self.setting.restlessness, self.trouble
+            ),
+            commit_s=self.setting.commit_s,
+            random=Random(f"{self.setting.seed}/process {self._lives}"),
+            opened=self._opened,
+            watch=self._committed,
+            note=self.note,
+        )
+        process.adopts, self._adopts = self._adopts, False
+        return process
+
+    async def _lived(self, process: Process, world: trio.Nursery, *, take_over: bool) -> str:
+        """How a life ended. What is no way to end is a violation."""
+        link = Link(
+            build_application(self._broker),
+            self._broker.connections,
+            world,
+            port=process,
+            weather=_Weather(self, Random(f"{self.setting.seed}/weather {process.number}")),
+            asked=self._door.asked,
+        )
+        try:
+            return f"ended: {await process.live(link, take_over=take_over)}"
+        except BaseException as error:
+            if isinstance(error, trio.Cancelled):
+                raise
+            return self._death(process, error)
+
+    def _death(self, process: Process, error: BaseException) -> str:
+        if process.is_dead:
+            return "killed"
+        kinds = list(_leaves(error))
+        if any(isinstance(one, Fenced) for one in kinds):
+            return "fenced"
+        for one in kinds:
+            if isinstance(one, StartRefused):
+                self._adopts = "adopt" in one.remedy
+            if isinstance(one, StartRefused | BrokerRefused | BrokerUnavailable):
+                return f"refused: {one}"
+            if isinstance(one, trio.Cancelled):
+                raise error
+        trace = "".join(traceback.format_exception(error))
+        self.complain(f"G2: process {process.number} failed: {kinds[0]!r}")
+        self.note(trace)
+        self._violations.append(trace)
+        self._scope.cancel()
+        return "failed"
+
+    # ------------------------------------------------------------------------------------------- judging
+
+    def _opened(self, process: Process, books: Books) -> None:
+        """E3, E6: what was acknowledged is there, and folds to what it was."""
+        self._auditor = Auditor(self.complain)
+        self._auditor.replay(books.journal.entries())
+        known = self._acknowledged
+        if known is None:
+            return
+        if books.state.sequence < known.after.sequence:
+            self.complain(f"E6: {known.after.sequence} was acknowledged, {books.state.sequence} is")
+        elif books.state.sequence == known.after.sequence and books.state != known.after:
+            self.complain("E3: the fold is not the state that was acknowledged")
+
+    def _committed(self, process: Process, batch: Batch) -> None:
+        if process is self.process:
+            self._auditor.committed(batch)
+            self._acknowledged = batch
+        elif process.is_dead:
+            self.complain("E7: a dead process commits")
+        self._door.intended(batch)
+        if self._traced:
+            for entry in batch.entries:
+                events = ", ".join(_words(event) for event in entry.events)
+                self.note(f"#{entry.sequence} {_words(entry.input)} -> {events}")
+
+    # ------------------------------------------------------------------------------------------ peace
+
+    async def _heal(self) -> None:
+        """Wait until faults are over, then for everything to settle; a person helps where only a person may."""
+        await trio.sleep(self.setting.heals_s)
+        self.is_healed = True
+        self.note("nothing goes wrong any more")
+        found = ["nobody lives"]
+        with trio.move_on_after(SETTLES_S_MAX):
+            while found:
+                await trio.sleep(LOOK_EVERY_S)
+                found = await self._look()
+        for one in found:
+            self.complain(f"not settled: {one}")
+        await self._end()
+
+    async def _look(self) -> list[str]:
+        process = self.process
+        state = process.state if process is not None and not process.is_dead else None
+        if process is None or state is None or process.parts is None:
+            return ["nobody lives"]
+        process.wake()
+        parts = process.parts
+        if state.epoch != parts.boot.epoch:
+            return ["the last life has not begun"]
+        dealt = False
+        if state.quarantined or state.differing:
+            dealt = await self._person_settles(process)
+        if state.halted or state.brakes:
+            await parts.inbox.tell(
+                Command(
+                    command_id=self._name("resume"), verb="resume", who="operator", reason="well"
+                )
+            )
+            dealt = True
+        if dealt:
+            return ["a person acts"]
+        return unsettled(state, self._broker.venue, self._broker.account)
+
+    async def _person_settles(self, process: Process) -> bool:
+        assert process.parts is not None, "asked of a living process"
+        assert process.broker is not None, "asked of a living process"
+        state = process.parts.executor.state
+        try:
+            told = await process.broker.statement(state.session_began_ns)
+        except (BrokerUnavailable, BrokerRefused, MachineDead):
+            return True
+        statement = told[-1]
+        assert isinstance(statement, Statement), "a statement ends with its Statement"
+        inbox = process.parts.inbox
+        await inbox.tell(
+            Acceptance(
+                command_id=self._name("reconcile"),
+                side="broker",
+                statement=statement,
+                who="operator",
+                reason="the simulation is over",
+            )
+        )
+        for subject in sorted(state.quarantined.keys()):
+            await inbox.tell(
+                Command(
+                    command_id=self._name("release"),
+                    verb="release",
+                    subject=subject,
+                    who="operator",
+                    reason="looked at it",
+                )
+            )
+        return True
+
+    def _name(self, what: str) -> str:
+        return f"{what} at {trio.current_time():.3f}"
+
+    async def _end(self) -> None:
+        """A clean stop, and the proof over the journal's bytes."""
+        self._is_over = True
+        process = self.process
+        if process is None or process.is_dead or process.parts is None:
+            return
+        process.stopped.set()
+        with trio.move_on_after(60.0):
+            await process.ended.wait()
+        if not process.ended.is_set():
+            self.complain("G4: it does not stop")
+            return
+        self._prove()
+
+    def _prove(self) -> None:
+        books = opened(self.disk.database, create=False, simulated=(0, "the end"))
+        try:
+            reader = reading_connection(self.disk.database)
+            try:
+                proof = proven(reader, books.journal.entries(), books.state, None, "")
+            finally:
+                reader.close()
+            self._hash, self._rows = books.journal.head_hash, books.journal.head
+        finally:
+            books.journal.close()
+        if not proof.holds:
+            self.complain(f"E3: {proof}")
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
+
+
+def _broker(setting: Setting, fees: Fees) -> tuple[SimulatedBroker, Credentials]:
+    random = Random(f"{setting.seed}/keys")
+    keys = new_keys(random.choice)
+    broker = SimulatedBroker(
+        SyntheticMarket(setting.seed),
+        keys=keys,
+        seed=setting.seed,
+        terms=VenueTerms(
+            sell_notional_rate=fees.sell_notional_rate,
+            sell_share_rate=fees.sell_share_rate,
+            sell_share_fee_max=fees.sell_share_cap,
+        ),
+    )
+    return broker, Credentials(keys.key, keys.secret)
+
+
+def _words(value: Struct) -> str:
+    """A message as a line of the trace: its kind and what tells it apart."""
+    told = (str(getattr(value, name)) for name in _TOLD if getattr(value, name, None) is not None)
+    return " ".join((type(value).__name__, *told))
+
+
+_TOLD = (
+    "request_id",
+    "client_order_id",
+    "symbol",
+    "side",
+    "state",
+    "claim",
+    "outcome",
+    "gate",
+    "is_open",
+    "verb",
+    "source",
+    "reason",
+)
