@@ -16,7 +16,6 @@ from trader.model import SECOND_NS, Side, Symbol
 from trader.simulator.faults import EVENT, LISTEN, MARKET, FaultRule, FaultVerb
 from trader.simulator.scheduled import EventName, ScheduledEvent
 
-DEAD_LINE_MAX_S = 90.0
 # Rule B5 waits a minute after the connection has ended: what the broker does later than that is beyond the promise.
 LATE_S_MAX = 45
 
@@ -226,13 +225,13 @@ class Setting(Struct, frozen=True, kw_only=True):
     def rate(self, fault: Fault) -> float:
         return self.rates.get(fault, 0.0)
 
+    def rules_of(self) -> list[Fault]:
+        """The faults that are rules of the simulated broker's, in the order of `rules`."""
+        return [fault for fault in _RULES if fault in self.rates]
+
     def rules(self, heals_ns: int) -> list[FaultRule]:
         """For the simulated broker."""
-        return [
-            _changed(rule, self.rates[fault], heals_ns)
-            for fault, rule in _RULES.items()
-            if fault in self.rates
-        ]
+        return [_changed(_RULES[one], self.rates[one], heals_ns) for one in self.rules_of()]
 
 
 def _changed(rule: FaultRule, rate: float, heals_ns: int) -> FaultRule:
@@ -334,6 +333,11 @@ _MOVES = (
     EventName.WITHDRAWAL,
     EventName.DIVIDEND,
 )
+
+
+def fault_of(event: ScheduledEvent) -> Fault:
+    """Which fault an event belongs to."""
+    return next((one for one, name in _BEFALLS.items() if name is event.name), Fault.MONEY_MOVES)
 
 
 def befalling(setting: Setting, began_ns: int, symbols: tuple[Symbol, ...]) -> list[ScheduledEvent]:

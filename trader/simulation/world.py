@@ -34,6 +34,7 @@ from trader.simulation.draw import (
     Fault,
     Setting,
     befalling,
+    fault_of,
 )
 from trader.simulation.life import MachineDead, Process
 from trader.simulation.link import Fate, Link
@@ -177,12 +178,11 @@ class World:
 
     def verdict(self, cpu_s: float) -> Verdict:
         """What there is to say."""
-        for rule, strikes in zip(
-            self._broker.faults.rules, self._broker.faults.strikes, strict=True
-        ):
-            self.faults[rule.verb] += strikes
+        struck = self._broker.faults.strikes
+        for fault, strikes in zip(self.setting.rules_of(), struck, strict=True):
+            self.faults[fault] += strikes
         for happened in self._broker.happened:
-            self.faults[happened.event.name] += not happened.undone
+            self.faults[fault_of(happened.event)] += not happened.undone
         for reason, count in self._auditor.outcomes.items():
             self.reached[f"outcome {reason}"] += count
         venue = self._broker.venue.state

@@ -1,0 +1,99 @@
+"""The same seed is the same world: twice in one process, in other processes, under other hash seeds, other Pythons."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+from msgspec.structs import replace
+
+from tests.program import ROOT
+from trader.simulation.determinism import StepBudget, run_seeded
+from trader.simulation.draw import drawn
+from trader.simulation.world import Verdict, simulated
+
+SEED, HOURS = 15, 0.3
+OTHERS = ("python3.12", "python3.13", "python3.14")
+
+
+def comparable(verdict: Verdict) -> Verdict:
+    return replace(verdict, cpu_s=0.0)
+
+
+def test_a_seed_is_the_same_world_again_after_another_one() -> None:
+    first = comparable(simulated(drawn(SEED, HOURS), traced=True))
+    simulated(drawn(SEED + 1, HOURS))
+    assert comparable(simulated(drawn(SEED, HOURS), traced=True)) == first
+    assert first.rows > 100
+
+
+def hash_of(python: str, hash_seed: str, folder: Path) -> str:
+    told = subprocess.run(
+        [python, "-P", "-m", "trader", "simulate", "--json"]
+        + ["--seed", str(SEED), "--hours", str(HOURS)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (verdict,) = json.loads(told.stdout)["seeds"]
+    assert isinstance(verdict["journal_sha256"], str)
+    return verdict["journal_sha256"]
+
+
+def test_processes_with_other_hash_seeds_write_the_same_rows(tmp_path: Path) -> None:
+    here = simulated(drawn(SEED, HOURS)).journal_sha256
+    assert {hash_of(sys.executable, seed, tmp_path) for seed in ("1", "2")} == {here}
+
+
+def test_another_python_writes_the_same_rows(tmp_path: Path) -> None:
+    for name in OTHERS:
+        python = shutil.which(name)
+        if python is not None and _has_packages(python):
+            assert hash_of(python, "1", tmp_path) == simulated(drawn(SEED, HOURS)).journal_sha256
+            return
+    pytest.skip(f"no second Python with the packages: none of {', '.join(OTHERS)}")
+
+
+def _has_packages(python: str) -> bool:
+    tried = subprocess.run([python, "-c", "import trio, httpx2, starlette, immutables"])
+    return tried.returncode == 0
+
+
+async def _order() -> tuple[int, ...]:
+    """Which of twenty tasks ran first, in a step in which all were ready."""
+    ran: list[int] = []
+
+    async def run(number: int) -> None:
+        for _ in range(5):
+            await trio.lowlevel.checkpoint()
+            ran.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(run, number)
+    return tuple(ran)
+
+
+def test_the_scheduler_listens_to_the_seed() -> None:
+    """A canary: the names that seed it are Trio's own affair."""
+    orders = [run_seeded(_order, seed) for seed in range(8)]
+    assert [run_seeded(_order, seed) for seed in range(8)] == orders
+    assert len(set(orders)) > 1
+
+
+def test_a_livelock_is_ended_by_the_budget_of_steps() -> None:
+    budget = StepBudget(1_000)
+
+    async def spin() -> None:
+        with trio.CancelScope() as budget.scope:
+            while True:
+                await trio.lowlevel.checkpoint()
+
+    run_seeded(spin, 1, budget)
+    assert budget.is_spent

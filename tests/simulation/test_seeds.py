@@ -1,0 +1,72 @@
+"""Seeded worlds: those that once found something, a few fixed ones, and some that nobody has seen before."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from trader.simulation.campaign import shrunk, totalled, verdicts
+from trader.simulation.draw import Fault, drawn
+from trader.simulation.world import simulated
+
+STORIES = [
+    line.split(maxsplit=2)
+    for line in (Path(__file__).with_name("seeds.txt")).read_text().splitlines()
+    if line and not line.startswith("#")
+]
+FIXED = range(200, 206)
+FRESH = 4
+
+
+def holds(seed: int, hours: float) -> None:
+    verdict = simulated(drawn(seed, hours))
+    assert not verdict.violations, f"bin/trade simulate --seed {seed} --hours {hours:g}"
+    assert verdict.journal_sha256, "it ended with a proof"
+
+
+@pytest.mark.parametrize(("seed", "hours", "story"), STORIES)
+def test_a_seed_that_once_found_something_is_well(seed: str, hours: str, story: str) -> None:
+    holds(int(seed), float(hours))
+
+
+@pytest.mark.parametrize("seed", FIXED)
+def test_no_promise_is_broken_in_a_fixed_world(seed: int) -> None:
+    holds(seed, 0.5)
+
+
+def test_no_promise_is_broken_in_worlds_that_nobody_has_seen() -> None:
+    for _ in range(FRESH):
+        seed = 1_000 + secrets.randbelow(999_000)
+        print(f"bin/trade simulate --seed {seed} --hours 0.5")
+        holds(seed, 0.5)
+
+
+@pytest.mark.slow
+def test_a_campaign_reaches_doubt_and_both_of_its_ends_torn_tails_and_deaths() -> None:
+    totals = totalled(list(verdicts(range(300, 330), 1.0, tuple(Fault))))
+    assert totals.failed == ()
+    assert totals.orders > 300
+    assert totals.lives > 60
+    assert totals.torn_tails
+    assert totals.unknown_found
+    assert totals.unknown_never_sent
+
+
+def test_without_faults_one_life_is_enough_and_every_order_is_settled() -> None:
+    verdict = simulated(drawn(3, 0.5, ()))
+    assert verdict.violations == ()
+    assert verdict.lives == 1
+    assert verdict.orders
+    assert verdict.faults == {}
+
+
+def test_a_seed_that_does_not_fail_can_not_be_shrunk() -> None:
+    assert shrunk(3, 0.1, (Fault.DROP_EVENT, Fault.CRASH)) == ()
+
+
+def test_leaving_a_fault_out_changes_nothing_of_what_is_drawn_for_the_others() -> None:
+    whole, less = drawn(8, 1.0), drawn(8, 1.0, [one for one in Fault if one is not Fault.CRASH])
+    rates = {fault: rate for fault, rate in whole.rates.items() if fault is not Fault.CRASH}
+    assert less.rates == rates
+    assert less.plan == tuple(one for one in whole.plan if one.fault is not Fault.CRASH)
+    assert less.limits == whole.limits

@@ -1,0 +1,141 @@
+"""The verb `simulate`: the whole program in virtual time, under the faults that each seed draws; judged by the law."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from trader.build import running_build
+from trader.exits import Exit, Mistake
+from trader.log.words import visible
+from trader.simulation.campaign import Totals, shrunk, totalled, verdicts
+from trader.simulation.draw import Fault, drawn
+from trader.simulation.world import Verdict, simulated
+
+SEEDS_MAX = 1_000_000
+HOURS_MAX = 6.0  # a session has six and a half; the rest is for settling
+LINE_CHARACTERS_MAX = 2_000
+
+
+@click.command("simulate")
+@click.option("--seeds", metavar="A..B", default="1..20", show_default=True, help="Which worlds.")
+@click.option("--seed", type=click.IntRange(0, SEEDS_MAX), help="One world alone.")
+@click.option("--hours", type=float, default=2.0, show_default=True, help="With faults, virtual.")
+@click.option("--faults", default="all", show_default=True, help="all, none, or NAME,NAME …")
+@click.option("--trace", type=click.Path(path_type=Path), help="Write what happened (with --seed).")
+@click.option("--shrink", is_flag=True, help="The fewest faults that still fail (with --seed).")
+@click.option("--complete", is_flag=True, help="Fail where something was never reached, too.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def command(
+    seeds: str,
+    seed: int | None,
+    hours: float,
+    faults: str,
+    trace: Path | None,
+    shrink: bool,
+    complete: bool,
+    as_json: bool,
+) -> int:
+    """Live through seeded worlds in which everything goes wrong; exit code 1 where a promise was broken."""
+    wanted = _faults(faults)
+    if not 0 < hours <= HOURS_MAX:
+        raise Mistake(f"is not between 0 and {HOURS_MAX:g}", where="--hours")
+    if seed is None and (trace is not None or shrink):
+        raise Mistake("--trace and --shrink are about one world", remedy="give --seed N")
+    logging.disable(logging.CRITICAL)  # The adapters' words about faults that are meant to be.
+    if seed is not None and shrink:
+        return _shrunk(seed, hours, wanted)
+    one = None if seed is None else _one(seed, hours, wanted, trace)
+    found = _many(_range(seeds), hours, wanted) if one is None else [one]
+    totals = totalled(found)
+    if as_json:
+        answer = {"build": running_build().identity, "totals": totals, "seeds": found}
+        click.echo(msgspec.json.encode(answer).decode())
+    else:
+        _say(found, totals, hours, faults)
+    is_incomplete = complete and totals.unreached
+    return Exit.DIFFERENCES if totals.failed or is_incomplete else Exit.WELL
+
+
+def _faults(names: str) -> tuple[Fault, ...]:
+    if names == "all":
+        return tuple(Fault)
+    if names == "none":
+        return ()
+    try:
+        return tuple(Fault(name) for name in names.split(","))
+    except ValueError as error:
+        known = ", ".join(Fault)
+        raise Mistake(str(error), where="--faults", remedy=f"there are: {known}") from None
+
+
+def _range(seeds: str) -> range:
+    first, dots, last = seeds.partition("..")
+    if not (dots and first.isdecimal() and last.isdecimal() and len(last) < 12):
+        raise Mistake(f"not a range: {seeds}", where="--seeds", remedy="write it as 1..200")
+    if not int(first) <= int(last) <= SEEDS_MAX:
+        raise Mistake(f"not a range up to {SEEDS_MAX:,}: {seeds}", where="--seeds")
+    return range(int(first), int(last) + 1)
+
+
+def _one(seed: int, hours: float, faults: Sequence[Fault], trace: Path | None) -> Verdict:
+    verdict = simulated(drawn(seed, hours, faults), traced=trace is not None)
+    if trace is not None:
+        try:
+            trace.write_text("".join(f"{line}\n" for line in verdict.trace))
+        except OSError as error:
+            raise Mistake(str(error.strerror), where=str(trace)) from None
+    return msgspec.structs.replace(verdict, trace=())
+
+
+def _many(seeds: range, hours: float, faults: Sequence[Fault]) -> list[Verdict]:
+    found: list[Verdict] = []
+    with click.progressbar(
+        length=len(seeds), label="worlds", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        for verdict in verdicts(seeds, hours, faults):
+            found.append(verdict)
+            bar.update(1)
+    return found
+
+
+def _shrunk(seed: int, hours: float, faults: Sequence[Fault]) -> int:
+    def tried(left: Sequence[Fault], failed: bool) -> None:
+        verdict = "still fails" if failed else "is well"
+        click.echo(f"with {len(left)} faults it {verdict}", err=True)
+
+    left = shrunk(seed, hours, faults, tried)
+    if not left:
+        click.echo(f"seed {seed} does not fail, or fails without any fault")
+        return Exit.WELL
+    click.echo(f"bin/trade simulate --seed {seed} --hours {hours:g} --faults {','.join(left)}")
+    return Exit.DIFFERENCES
+
+
+def _say(found: Sequence[Verdict], totals: Totals, hours: float, faults: str) -> None:
+    build = running_build().short
+    for one in found:
+        for violation in one.violations:
+            click.echo(
+                f"FAILED seed {one.seed}, build {build}: {visible(violation, LINE_CHARACTERS_MAX)}"
+            )
+    click.echo(
+        f"{totals.seeds} worlds of {hours:g} h: {totals.orders:,} orders, {totals.fills:,} fills, "
+        f"{totals.lives:,} lives, {totals.torn_tails} torn tails, UNKNOWN {totals.unknown_found} "
+        f"found and {totals.unknown_never_sent} proven never sent; {totals.cpu_s:,.0f} s of CPU"
+    )
+    if len(found) == 1:
+        click.echo(f"journal_sha256 {found[0].journal_sha256} of {found[0].rows} rows")
+    if totals.unreached:
+        click.echo(f"never reached: {', '.join(totals.unreached)}")
+    if totals.failed:
+        seed = totals.failed[0]
+        click.echo(
+            f"look     bin/trade simulate --seed {seed} --hours {hours:g} --faults {faults} "
+            f"--trace seed-{seed}.txt"
+        )
+    else:
+        click.echo("no promise was broken, and everything settled")

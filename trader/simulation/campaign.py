@@ -1,0 +1,94 @@
+"""Many seeds, what they reached together, and the fewest faults with which a seed still fails."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from trader.messages import DenyReason
+from trader.orders import TRANSITIONS, Trigger
+from trader.simulation.draw import Fault, drawn
+from trader.simulation.reached import row_name
+from trader.simulation.world import Verdict, simulated
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """What a campaign amounts to. unreached are rows of the order table, deny reasons and faults that no seed met."""
+
+    seeds: int
+    hours: float
+    orders: int
+    fills: int
+    lives: int
+    torn_tails: int
+    unknown_found: int
+    unknown_never_sent: int
+    cpu_s: float
+    failed: tuple[int, ...]
+    unreached: tuple[str, ...]
+
+
+def verdicts(seeds: Iterable[int], hours: float, faults: Sequence[Fault]) -> Iterator[Verdict]:
+    """One after the other."""
+    for seed in seeds:
+        yield simulated(drawn(seed, hours, faults))
+
+
+def totalled(found: Sequence[Verdict]) -> Totals:
+    """Their sums."""
+    reached: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    for one in found:
+        reached.update(one.reached)
+        faults.update(one.faults)
+    from_unknown = {
+        trigger: reached[name]
+        for trigger in Trigger
+        for name in reached
+        if name.endswith(f" {trigger.name}") and name.startswith("row UNKNOWN ")
+    }
+    never_sent = from_unknown.pop(Trigger.PROVEN_NEVER_SENT, 0)
+    from_unknown.pop(Trigger.DOUBT, None)
+    return Totals(
+        seeds=len(found),
+        hours=sum(one.hours for one in found),
+        orders=sum(one.orders for one in found),
+        fills=sum(one.fills for one in found),
+        lives=sum(one.lives for one in found),
+        torn_tails=sum(one.torn_tails for one in found),
+        unknown_found=sum(from_unknown.values()),
+        unknown_never_sent=never_sent,
+        cpu_s=round(sum(one.cpu_s for one in found), 1),
+        failed=tuple(one.seed for one in found if one.violations),
+        unreached=tuple(_unreached(reached, faults)),
+    )
+
+
+def _unreached(reached: Counter[str], faults: Counter[str]) -> Iterator[str]:
+    yield from sorted(row_name(*key) for key in TRANSITIONS if not reached[row_name(*key)])
+    yield from sorted(f"reason {one}" for one in DenyReason if not reached[f"outcome {one}"])
+    yield from sorted(f"fault {one}" for one in Fault if not faults[one])
+
+
+def shrunk(
+    seed: int,
+    hours: float,
+    faults: Sequence[Fault],
+    tried: Callable[[Sequence[Fault], bool], None] = lambda faults, failed: None,
+) -> tuple[Fault, ...]:
+    """The fewest faults, taken away one by one, with which the seed still fails; empty where it doesn't fail at all."""
+    on = drawn(seed, hours, faults).rates
+    left = [fault for fault in faults if fault in on]
+    if not _fails(seed, hours, left):
+        return ()
+    for fault in list(left):
+        fewer = [one for one in left if one is not fault]
+        failed = _fails(seed, hours, fewer)
+        tried(fewer, failed)
+        if failed:
+            left = fewer
+    return tuple(left)
+
+
+def _fails(seed: int, hours: float, faults: Sequence[Fault]) -> bool:
+    return bool(simulated(drawn(seed, hours, faults)).violations)
