@@ -33,8 +33,7 @@ def test_a_seed_is_the_same_world_again_after_another_one() -> None:
 
 def hash_of(python: str, hash_seed: str, folder: Path) -> str:
     told = subprocess.run(
-        [python, "-P", "-m", "trader", "simulate", "--json"]
-        + ["--seed", str(SEED), "--hours", str(HOURS)],
+        [python, "-P", "-m", "trader", "simulate", "--json", f"--seed={SEED}", f"--hours={HOURS}"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed},
         capture_output=True,

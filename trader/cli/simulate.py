@@ -12,7 +12,7 @@ from trader.build import running_build
 from trader.exits import Exit, Mistake
 from trader.log.words import visible
 from trader.simulation.campaign import Totals, shrunk, totalled, verdicts
-from trader.simulation.draw import Fault, drawn
+from trader.simulation.draw import Fault, Setting, drawn
 from trader.simulation.world import Verdict, simulated
 
 SEEDS_MAX = 1_000_000
@@ -25,6 +25,7 @@ LINE_CHARACTERS_MAX = 2_000
 @click.option("--seed", type=click.IntRange(0, SEEDS_MAX), help="One world alone.")
 @click.option("--hours", type=float, default=2.0, show_default=True, help="With faults, virtual.")
 @click.option("--faults", default="all", show_default=True, help="all, none, or NAME,NAME …")
+@click.option("--aimed", is_flag=True, help="These faults in every world, drawn or not.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write what happened (with --seed).")
 @click.option("--shrink", is_flag=True, help="The fewest faults that still fail (with --seed).")
 @click.option("--complete", is_flag=True, help="Fail where something was never reached, too.")
@@ -34,6 +35,7 @@ def command(
     seed: int | None,
     hours: float,
     faults: str,
+    aimed: bool,
     trace: Path | None,
     shrink: bool,
     complete: bool,
@@ -48,8 +50,8 @@ def command(
     logging.disable(logging.CRITICAL)  # The adapters' words about faults that are meant to be.
     if seed is not None and shrink:
         return _shrunk(seed, hours, wanted)
-    one = None if seed is None else _one(seed, hours, wanted, trace)
-    found = _many(_range(seeds), hours, wanted) if one is None else [one]
+    one = None if seed is None else _one(drawn(seed, hours, wanted, aimed=aimed), trace)
+    found = _many(_range(seeds), hours, wanted, aimed) if one is None else [one]
     totals = totalled(found)
     if as_json:
         answer = {"build": running_build().identity, "totals": totals, "seeds": found}
@@ -81,8 +83,8 @@ def _range(seeds: str) -> range:
     return range(int(first), int(last) + 1)
 
 
-def _one(seed: int, hours: float, faults: Sequence[Fault], trace: Path | None) -> Verdict:
-    verdict = simulated(drawn(seed, hours, faults), traced=trace is not None)
+def _one(setting: Setting, trace: Path | None) -> Verdict:
+    verdict = simulated(setting, traced=trace is not None)
     if trace is not None:
         try:
             trace.write_text("".join(f"{line}\n" for line in verdict.trace))
@@ -91,12 +93,12 @@ def _one(seed: int, hours: float, faults: Sequence[Fault], trace: Path | None) -
     return msgspec.structs.replace(verdict, trace=())
 
 
-def _many(seeds: range, hours: float, faults: Sequence[Fault]) -> list[Verdict]:
+def _many(seeds: range, hours: float, faults: Sequence[Fault], aimed: bool) -> list[Verdict]:
     found: list[Verdict] = []
     with click.progressbar(
         length=len(seeds), label="worlds", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
-        for verdict in verdicts(seeds, hours, faults):
+        for verdict in verdicts(seeds, hours, faults, aimed=aimed):
             found.append(verdict)
             bar.update(1)
     return found

@@ -28,10 +28,12 @@ class Totals(Struct, frozen=True, kw_only=True):
     unreached: tuple[str, ...]
 
 
-def verdicts(seeds: Iterable[int], hours: float, faults: Sequence[Fault]) -> Iterator[Verdict]:
+def verdicts(
+    seeds: Iterable[int], hours: float, faults: Sequence[Fault], *, aimed: bool = False
+) -> Iterator[Verdict]:
     """One after the other."""
     for seed in seeds:
-        yield simulated(drawn(seed, hours, faults))
+        yield simulated(drawn(seed, hours, faults, aimed=aimed))
 
 
 def totalled(found: Sequence[Verdict]) -> Totals:

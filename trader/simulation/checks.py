@@ -18,6 +18,7 @@ from trader.messages import (
     Entry,
     ExecutionBooked,
     OpeningBooked,
+    OrderChanged,
     OrderRequest,
     RequestAccepted,
     RequestDenied,
@@ -182,6 +183,7 @@ class Gatekeeper:
         self._complain = complain
         self._intents: dict[str, Order] = {}
         self._arrived: Counter[str] = Counter()
+        self._given_up: set[str] = set()  # proven never sent, we say
         self.is_foreseeable = True
 
     def intended(self, batch: Batch) -> None:
@@ -190,6 +192,13 @@ class Gatekeeper:
             for event in entry.events:
                 if isinstance(event, RequestAccepted):
                     self._intents[event.order.client_order_id] = event.order
+                if isinstance(event, OrderChanged) and event.state is OrderState.NEVER_SENT:
+                    self._give_up(event.client_order_id)
+
+    def _give_up(self, name: str) -> None:
+        self._given_up.add(name)
+        if any(order.client_order_id == name for order in self._venue().state.orders.values()):
+            self._complain(f"B5: {name} is called never sent, and the broker has it")
 
     def asked(self, method: str, path: str, body: bytes) -> None:
         """A request arrives."""
@@ -203,6 +212,8 @@ class Gatekeeper:
         self._arrived[name] += 1
         if self._arrived[name] > 1:
             self._complain(f"B3: {name} arrives {self._arrived[name]} times")
+        if name in self._given_up:
+            self._complain(f"B5: {name} arrives, and was called never sent")
         intent = self._intents.get(name)
         if intent is None:
             self._complain(f"B1: {name} has no durable intent")

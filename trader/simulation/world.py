@@ -15,6 +15,7 @@ from random import Random
 
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.config import Config, Fees
 from trader.credentials import Credentials
@@ -383,15 +384,16 @@ class World:
         statement = told[-1]
         assert isinstance(statement, Statement), "a statement ends with its Statement"
         inbox = process.parts.inbox
-        await inbox.tell(
-            Acceptance(
-                command_id=self._name("reconcile"),
-                side="broker",
-                statement=statement,
-                who="operator",
-                reason="the simulation is over",
-            )
+        accepted = Acceptance(
+            command_id=self._name("reconcile"),
+            side="broker",
+            statement=statement,
+            who="operator",
+            reason="the simulation is over",
         )
+        # The statement once more, as the verb does: now both sides agree.
+        for heard in (accepted, replace(statement, attempts=1)):
+            await inbox.tell(heard)
         for subject in sorted(state.quarantined.keys()):
             await inbox.tell(
                 Command(
