@@ -7,10 +7,10 @@ from decimal import Decimal
 from functools import partial
 
 import httpx2
-import msgspec
 import pytest
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.alpaca_fakes import Heard, an_order
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
@@ -30,14 +30,45 @@ from trader.messages import (
 )
 from trader.model import MINUTE_NS, Bar, ClientOrderId, Order, Quote, Side, Symbol
 from trader.ports import BrokerRefused, BrokerUnavailable
+from trader.simulation.link import Fate, Link
 from trader.simulator.application import build_application
 from trader.simulator.broker import Keys, SimulatedBroker
 from trader.simulator.faults import FaultRule, FaultVerb
+from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.simulator.server import serve
 
 KEYS = Keys(key="PKSIMULATED", secret="simulatedsecret")
 SYMBOLS = (Symbol("JD"), Symbol("T"))
 LINKS = Links(stream_deadlines=StreamDeadlines(start=2.0, back_off_min=0.01, back_off_max=0.05))
+
+
+WIRE = ["sockets"]  # what connects adapter and broker in the test that runs
+
+
+@pytest.fixture(autouse=True, params=["sockets", "link"])
+def wire(request: pytest.FixtureRequest) -> None:
+    """Everything here holds over real sockets and over the simulation's link: it is held to the same contract."""
+    WIRE[0] = request.param
+
+
+class Open:
+    """A process that nobody kills."""
+
+    async def pass_through(self, step: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class Clear:
+    """Lines that lose nothing and need no time."""
+
+    def request(self, method: str) -> Fate:
+        return Fate(out_s=0.0, back_s=0.0)
+
+    def frame_s(self) -> float:
+        return 0.0
+
+    def line_ends(self) -> str:
+        return ""
 
 
 class Bench(Struct, kw_only=True):
@@ -58,7 +89,6 @@ class Bench(Struct, kw_only=True):
 async def bench(
     *faults: FaultRule, key: str = KEYS.key, http: httpx2.AsyncBaseTransport | None = None
 ) -> AsyncIterator[Bench]:
-    links = msgspec.structs.replace(LINKS, http=http)
     told: list[str] = []
     taken: list[str] = []
     venue = SimulatedBroker(
@@ -70,7 +100,14 @@ async def bench(
     )
     venue.begin_session(FIRST_SESSION)
     async with trio.open_nursery() as nursery:
-        url = await nursery.start(serve, build_application(venue), venue.connections)
+        application = build_application(venue)
+        if WIRE[0] == "link" and http is None:
+            link = Link(application, venue.connections, nursery, port=Open(), weather=Clear())
+            url = "http://127.0.0.1:80"
+            links = replace(LINKS, http=link.transport(), open_socket=link.open_socket)
+        else:
+            url = await nursery.start(serve, application, venue.connections)
+            links = replace(LINKS, http=http)
         stream_url = url.replace("http:", "ws:")
         credentials = Credentials(key, KEYS.secret)
         broker = AlpacaBroker(
@@ -215,6 +252,21 @@ async def test_a_statement_since_brings_older_orders_that_are_open_or_were_fille
         assert sorted(set(names)) == ["trd1-1", "trd1-3"]
         assert isinstance(statement, Statement)
         assert statement.open_orders == {"trd1-1": "JD"}
+
+
+async def test_a_late_fill_of_an_older_order_does_not_hide_that_another_is_absent() -> None:
+    async with bench() as on:
+        await on.advance()
+        await on.broker.submit(buy(1, price="1"))
+        await on.advance(3)
+        # Long after it was submitted, and beside one that never arrived.
+        on.venue.schedule(
+            ScheduledEvent(at_ns=on.venue.now_ns + 1, name=EventName.FILL, symbol=Symbol("JD"))
+        )
+        missing = replace(buy(2), created_ns=on.venue.now_ns)
+        await on.advance()
+        assert await on.broker.is_absent(missing)
+        assert not await on.broker.is_absent(buy(1))
 
 
 async def test_pages_of_orders_and_fills_are_all_turned(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,28 @@ async def test_orders_leave_one_after_the_other_in_the_order_in_which_they_were_
     assert not bench.outbox.has_orders()
 
 
+async def test_one_question_about_an_order_is_under_way_at_a_time(
+    autojump_clock: MockClock,
+) -> None:
+    bench = Bench()
+    order = order_named("one")
+    bench.broker.answers = [None, BrokerUnavailable("later"), None]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.outbox.run)
+        for _ in range(100):  # more than the lane holds
+            bench.outbox.put(Lookup(order=order, attempts=0))
+        await trio.sleep(LOOKUP_PAUSE_MAX_S)
+        assert len(bench.broker.asked) == 1
+        assert bench.inbox.drain() == [
+            LookupMissed(client_order_id=order.client_order_id, attempts=1)
+        ]
+        for _ in range(100):
+            bench.outbox.put(Lookup(order=order, attempts=1))
+        await trio.sleep(2 * LOOKUP_PAUSE_MAX_S)
+        assert len(bench.broker.asked) == 3, "one that failed, asked again, and its answer"
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_send_that_is_cancelled_on_the_way_is_unknown() -> None:
     bench = Bench()
     order = order_named("one")

@@ -201,6 +201,16 @@ def test_a_busted_execution_that_is_told_again_stays_taken_back() -> None:
     assert play.state.position(JD).quantity == 0
 
 
+def test_an_order_whose_only_execution_was_busted_ends_though_lists_of_fills_go_on_showing_it() -> (
+    None
+):
+    play = holding() >> corrected("x1")
+    play >> report(Claim.FILLED, 62, told(62, "31.92", 62, "x1"), source="activity") << None
+    play >> report(Claim.CANCELED, 0, source="query") << moved("CANCELED")
+    assert play.state.position(JD).is_flat
+    balanced(play)
+
+
 def test_what_is_busted_can_be_executed_anew() -> None:
     play = holding() >> corrected("x1") >> report(Claim.FILLED, 62, told(62, "31.9", 62, "x2"))
     play << (booked(62), moved("FILLED"))

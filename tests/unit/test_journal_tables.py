@@ -14,7 +14,7 @@ from tests.journal_plays import OPEN_NS, Play, clock, day, fill, opened, report,
 from trader.journal.rebuild import rebuilt, tables_that_differ
 from trader.journal.schema import TABLES
 from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
-from trader.messages import Claim, OrderRequest, SendOutcome
+from trader.messages import Claim, ExecutionCorrected, OrderRequest, SendOutcome
 from trader.model import MINUTE_NS
 from trader.ports import Batch
 
@@ -62,6 +62,28 @@ def test_the_same_inputs_give_the_same_tables_however_they_are_cut_into_batches(
     one_by_one = written(folder / "one_by_one.db", play.each())
     assert written(folder / "cut.db", play.batches(cuts=cuts)) == one_by_one
     assert written(folder / "whole.db", play.batches()) == one_by_one
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_busted_order_has_the_same_row_however_the_journal_is_cut(
+    tmp_path: Path, ends: bool
+) -> None:
+    play = opened().hear(request("JD", key="a"))
+    (order,) = play.live()
+    play.hear(fill(order, order.quantity, OPEN_NS))
+    (done,) = play.state.orders[order.client_order_id].executions
+    bust = ExecutionCorrected(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        execution_id=done.execution.execution_id,
+        replacement=None,
+        at_ns=OPEN_NS,
+    )
+    play.hear(bust, clock(OPEN_NS + MINUTE_NS))
+    if ends:
+        play.hear(report(play.live()[0], Claim.CANCELED, OPEN_NS + MINUTE_NS))
+    one_by_one = written(tmp_path / "one_by_one.db", play.each())
+    assert written(tmp_path / "whole.db", play.batches()) == one_by_one
 
 
 @settings(max_examples=40)

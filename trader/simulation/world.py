@@ -15,7 +15,6 @@ from random import Random
 
 import trio
 from msgspec import Struct
-from msgspec.structs import replace
 
 from trader.config import Config, Fees
 from trader.credentials import Credentials
@@ -24,7 +23,6 @@ from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, SyntheticMark
 from trader.journal.sqlite import reading_connection
 from trader.live.opening import Books, opened
 from trader.live.summary import proven
-from trader.messages import Acceptance, Command, Statement
 from trader.model import MINUTE_NS, SECOND_NS
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
@@ -37,11 +35,14 @@ from trader.simulation.draw import (
     befalling,
     fault_of,
 )
-from trader.simulation.life import MachineDead, Process
-from trader.simulation.link import Fate, Link
+from trader.simulation.life import Process
+from trader.simulation.link import Link
 from trader.simulation.misfortune import Misfortunes
+from trader.simulation.operator import settle
 from trader.simulation.players import Trouble, cast
 from trader.simulation.reached import counted_rows
+from trader.simulation.weather import SeededWeather
+from trader.simulation.words import words
 from trader.simulator.application import build_application
 from trader.simulator.broker import SimulatedBroker
 from trader.simulator.keys import new_keys
@@ -91,43 +92,6 @@ def _memory() -> str | None:
     """A folder in memory where there is one: nothing here depends on how fast a disk is."""
     shared = Path("/dev/shm")
     return str(shared) if shared.is_dir() else None
-
-
-class _Weather:
-    """The lines, as the seed has drawn them, until everything is well."""
-
-    def __init__(self, world: "World", random: Random) -> None:
-        self._world = world
-        self._random = random
-
-    def request(self, method: str) -> Fate:
-        slow = self._strikes(Fault.SLOW_LINE)
-        latency_s = self._latency_s()
-        return Fate(
-            out_s=latency_s + (self._random.uniform(5, 40) if slow else 0),
-            back_s=self._latency_s(),
-            is_refused=self._strikes(Fault.CONNECTION_REFUSED),
-            is_lost=self._strikes(Fault.REQUEST_LOST),
-            is_reply_lost=self._strikes(Fault.REPLY_LOST),
-        )
-
-    def frame_s(self) -> float:
-        return self._latency_s()
-
-    def line_ends(self) -> str:
-        if self._strikes(Fault.STREAM_CUT):
-            return "cut"
-        return "dead" if self._strikes(Fault.STREAM_DEAD) else ""
-
-    def _latency_s(self) -> float:
-        return self._random.uniform(*self._world.setting.latency_s)
-
-    def _strikes(self, fault: Fault) -> bool:
-        rate = self._world.rate(fault)
-        if not rate or self._random.random() >= rate:
-            return False
-        self._world.faults[fault] += 1
-        return True
 
 
 class World:
@@ -278,7 +242,7 @@ class World:
             self._broker.connections,
             world,
             port=process,
-            weather=_Weather(self, Random(f"{self.setting.seed}/weather {process.number}")),
+            weather=SeededWeather(self, Random(f"{self.setting.seed}/weather {process.number}")),
             asked=self._door.asked,
         )
         try:
@@ -331,8 +295,8 @@ class World:
         self._door.intended(batch)
         if self._traced:
             for entry in batch.entries:
-                events = ", ".join(_words(event) for event in entry.events)
-                self.note(f"#{entry.sequence} {_words(entry.input)} -> {events}")
+                events = ", ".join(words(event) for event in entry.events)
+                self.note(f"#{entry.sequence} {words(entry.input)} -> {events}")
 
     # ------------------------------------------------------------------------------------------ peace
 
@@ -356,58 +320,11 @@ class World:
         if process is None or state is None or process.parts is None:
             return ["nobody lives"]
         process.wake()
-        parts = process.parts
-        if state.epoch != parts.boot.epoch:
+        if state.epoch != process.parts.boot.epoch:
             return ["the last life has not begun"]
-        dealt = False
-        if state.quarantined or state.differing:
-            dealt = await self._person_settles(process)
-        if state.halted or state.brakes:
-            await parts.inbox.tell(
-                Command(
-                    command_id=self._name("resume"), verb="resume", who="operator", reason="well"
-                )
-            )
-            dealt = True
-        if dealt:
+        if await settle(process):
             return ["a person acts"]
         return unsettled(state, self._broker.venue, self._broker.account)
-
-    async def _person_settles(self, process: Process) -> bool:
-        assert process.parts is not None, "asked of a living process"
-        assert process.broker is not None, "asked of a living process"
-        state = process.parts.executor.state
-        try:
-            told = await process.broker.statement(state.session_began_ns)
-        except (BrokerUnavailable, BrokerRefused, MachineDead):
-            return True
-        statement = told[-1]
-        assert isinstance(statement, Statement), "a statement ends with its Statement"
-        inbox = process.parts.inbox
-        accepted = Acceptance(
-            command_id=self._name("reconcile"),
-            side="broker",
-            statement=statement,
-            who="operator",
-            reason="the simulation is over",
-        )
-        # The statement once more, as the verb does: now both sides agree.
-        for heard in (accepted, replace(statement, attempts=1)):
-            await inbox.tell(heard)
-        for subject in sorted(state.quarantined.keys()):
-            await inbox.tell(
-                Command(
-                    command_id=self._name("release"),
-                    verb="release",
-                    subject=subject,
-                    who="operator",
-                    reason="looked at it",
-                )
-            )
-        return True
-
-    def _name(self, what: str) -> str:
-        return f"{what} at {trio.current_time():.3f}"
 
     async def _end(self) -> None:
         """A clean stop, and the proof over the journal's bytes."""
@@ -460,25 +377,3 @@ def _broker(setting: Setting, fees: Fees) -> tuple[SimulatedBroker, Credentials]
         ),
     )
     return broker, Credentials(keys.key, keys.secret)
-
-
-def _words(value: Struct) -> str:
-    """A message as a line of the trace: its kind and what tells it apart."""
-    told = (str(getattr(value, name)) for name in _TOLD if getattr(value, name, None) is not None)
-    return " ".join((type(value).__name__, *told))
-
-
-_TOLD = (
-    "request_id",
-    "client_order_id",
-    "symbol",
-    "side",
-    "state",
-    "claim",
-    "outcome",
-    "gate",
-    "is_open",
-    "verb",
-    "source",
-    "reason",
-)

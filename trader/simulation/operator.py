@@ -1,0 +1,55 @@
+"""The person of a simulated world: settles, when all is calm, what only a person may."""
+
+import trio
+from msgspec.structs import replace
+
+from trader.messages import Acceptance, Command, Input, Statement
+from trader.ports import BrokerRefused, BrokerUnavailable
+from trader.simulation.life import MachineDead, Process
+
+
+async def settle(process: Process) -> bool:
+    """Accept the broker's side of differences, release what is quarantined, resume what halted; False: none of it."""
+    parts, broker = process.parts, process.broker
+    if parts is None or broker is None:
+        return False
+    state = parts.executor.state
+    heard: list[Input] = []
+    if state.quarantined or state.differing:
+        try:
+            statement = (await broker.statement(state.session_began_ns))[-1]
+        except (BrokerUnavailable, BrokerRefused, MachineDead):
+            return True
+        assert isinstance(statement, Statement), "a statement ends with its Statement"
+        # The statement once more, as the verb does: now both sides agree.
+        heard += [_accepted(statement), replace(statement, attempts=1)]
+        heard += [_command("release", subject) for subject in sorted(state.quarantined.keys())]
+    if state.halted or state.brakes:
+        heard.append(_command("resume"))
+    for one in heard:
+        await parts.inbox.tell(one)
+    return bool(heard)
+
+
+def _accepted(statement: Statement) -> Acceptance:
+    return Acceptance(
+        command_id=_name("reconcile"),
+        side="broker",
+        statement=statement,
+        who="operator",
+        reason="looked at it",
+    )
+
+
+def _command(verb: str, subject: str = "") -> Command:
+    return Command(
+        command_id=_name(f"{verb} {subject}"),
+        verb=verb,
+        subject=subject,
+        who="operator",
+        reason="looked at it",
+    )
+
+
+def _name(what: str) -> str:
+    return f"{what} at {trio.current_time():.3f}"
