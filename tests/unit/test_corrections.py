@@ -211,6 +211,15 @@ def test_an_order_whose_only_execution_was_busted_ends_though_lists_of_fills_go_
     balanced(play)
 
 
+def test_a_stale_answer_after_a_bust_does_not_keep_the_order_in_doubt_for_ever() -> None:
+    play = holding() >> corrected("x1")
+    play >> report(Claim.FILLED, 62, source="query")
+    assert play.order().quantity_reported == 62
+    play >> report(Claim.CANCELED, 0, source="query") << moved("CANCELED")
+    assert play.state.position(JD).is_flat
+    balanced(play)
+
+
 def test_what_is_busted_can_be_executed_anew() -> None:
     play = holding() >> corrected("x1") >> report(Claim.FILLED, 62, told(62, "31.9", 62, "x2"))
     play << (booked(62), moved("FILLED"))

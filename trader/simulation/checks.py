@@ -17,6 +17,7 @@ from trader.messages import (
     DuplicateBlocked,
     Entry,
     ExecutionBooked,
+    Gate,
     OpeningBooked,
     OrderChanged,
     OrderRequest,
@@ -29,6 +30,7 @@ from trader.model import (
     ClientOrderId,
     Order,
     OrderState,
+    Phase,
     Purpose,
     Side,
     Symbol,
@@ -271,7 +273,12 @@ def unsettled(state: ExecutionState, venue: Venue, account: VenueAccount) -> lis
     ]
     if not state.agrees:
         found.append("D9: the last statement did not agree")
-    found += [f"A9: gate {gate}: {why}" for gate, why in state.gates_closed]
+    # After the close nobody quotes any more: that gate opens with the next session.
+    found += [
+        f"A9: gate {gate}: {why}"
+        for gate, why in state.gates_closed
+        if gate is not Gate.MARKET_DATA or state.phase is Phase.REGULAR
+    ]
     if state.cash_at_broker != account.cash:
         found.append(f"D9: cash {state.cash_at_broker}, the broker's {account.cash}")
     for symbol in sorted({*state.positions, *account.positions}):

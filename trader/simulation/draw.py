@@ -125,7 +125,7 @@ _RATES = {
     Fault.TAKE_OVER: 1.0,
     Fault.WORKER_FAILS: 3.0,
     Fault.SLOW_WORKER: 2.0,
-    Fault.OPERATOR: 2.0,
+    Fault.OPERATOR: 8.0,
     Fault.WILD_REQUESTS: 40.0,
     Fault.CLOCK_JUMP: 1.0,
 }
@@ -214,6 +214,10 @@ class Setting(Struct, frozen=True, kw_only=True):
     rates: dict[Fault, float]  # those that are on
     latency_s: tuple[float, float]
     commit_s: tuple[float, float]
+    participation: (
+        Decimal  # part of a bar's volume that one may take: the less, the more partial fills
+    )
+    cancel_s: float  # how long the venue needs for a cancel
     restlessness: float  # how often a worker wants something
     plan: tuple[Misfortune, ...]
 
@@ -270,6 +274,8 @@ def drawn(
         rates=rates,
         latency_s=(0.001, slow),
         commit_s=(0.0002, random.choice((0.002, 0.02, 0.2))),
+        participation=Decimal(random.choice(("0.1", "0.0001", "0.00001"))),
+        cancel_s=random.choice((0.0, 0.0, 3.0)),
         restlessness=random.choice((0.05, 0.15, 0.4)),
         plan=tuple(sorted(_plan(seed, hours, rates), key=lambda one: (one.at_s, one.fault))),
     )

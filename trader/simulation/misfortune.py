@@ -17,6 +17,7 @@ from trader.simulation.players import Trouble, wild
 
 EPISODE_S_MAX = 120.0
 STOPPED_S_MAX = 60.0
+CANCELS_PART = 0.7  # of what an operator does
 
 
 class Stage(Protocol):
@@ -91,6 +92,8 @@ class Misfortunes:
                 await self._full_disk(process, seconds)
             case Fault.STALE_CODE:
                 await self._stale(process, seconds)
+            case Fault.OPERATOR if one.amount < CANCELS_PART:
+                await self._command(process, "cancel", "entries")
             case Fault.OPERATOR:
                 await self._halted(process, seconds)
             case Fault.TAKE_OVER:
@@ -121,11 +124,13 @@ class Misfortunes:
 
     async def _halted(self, process: Process, seconds: float) -> None:
         for verb in ("halt", "resume"):
-            name = f"{verb} at {trio.current_time():.3f}"
-            await self._tell(
-                process, Command(command_id=name, verb=verb, who="operator", reason="to see")
-            )
+            await self._command(process, verb)
             await trio.sleep(seconds)
+
+    async def _command(self, process: Process, verb: str, subject: str = "") -> None:
+        name = f"{verb} at {trio.current_time():.3f}"
+        said = Command(command_id=name, verb=verb, subject=subject, who="operator", reason="to see")
+        await self._tell(process, said)
 
     async def _wild(self, process: Process, one: Misfortune) -> None:
         if process.requests:

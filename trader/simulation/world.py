@@ -374,6 +374,8 @@ def _broker(setting: Setting, fees: Fees) -> tuple[SimulatedBroker, Credentials]
             sell_notional_rate=fees.sell_notional_rate,
             sell_share_rate=fees.sell_share_rate,
             sell_share_fee_max=fees.sell_share_cap,
+            bar_participation=setting.participation,
+            cancel_latency_ns=int(setting.cancel_s * SECOND_NS),
         ),
     )
     return broker, Credentials(keys.key, keys.secret)
