@@ -76,8 +76,8 @@ def test_help_lists_exactly_the_verbs_that_can_be_run() -> None:
 
 def test_every_verb_takes_the_common_options() -> None:
     context = click.Context(trade)
-    # The simulated broker and the scenarios have books of their own, and neither ours nor our log.
-    for verb in set(trade.list_commands(context)) - {"broker", "scenario"}:
+    # The simulated broker, scenarios and worlds have books of their own, and neither ours nor our log.
+    for verb in set(trade.list_commands(context)) - {"broker", "scenario", "simulate"}:
         command = trade.get_command(context, verb)
         assert command is not None
         options = {option for parameter in command.params for option in parameter.opts}

@@ -72,13 +72,9 @@ def opened(
     `simulated` is for a process that lives in virtual time: its pid and since when; it writes without a thread.
     """
     pid, since = simulated or (os.getpid(), iso(time.time_ns()))
+    inline = simulated is not None
     journal = open_journal(
-        database,
-        create=create,
-        since=since,
-        take_over=take_over,
-        pid=pid,
-        inline=simulated is not None,
+        database, create=create, since=since, take_over=take_over, pid=pid, inline=inline
     )
     try:
         return Books(journal=journal, state=fold(ExecutionState(), journal.entries()))
