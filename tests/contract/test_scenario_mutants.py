@@ -33,7 +33,11 @@ DIFFERENCES_IGNORED: Edit = (
     "    differences = _differences(state, statement)\n",
     "    differences: list[DifferenceFound] = []\n",
 )
-OPENED = "    journal = open_journal(\n        database, create=create, since=since, take_over=take_over, pid=pid, inline=inline\n    )\n"
+OPENED = (
+    "    journal = open_journal(\n"
+    "        database, create=create, since=since, take_over=take_over, pid=pid, inline=inline\n"
+    "    )\n"
+)
 
 TAKEN_OUT: list[tuple[str, str, list[Edit]]] = [
     ("s01-eight-tasks", "the duplicate rule", [NO_DUPLICATE_RULE, NO_SELF_TEST]),
