@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from trader.calendar import parse_iso
 from trader.messages import Claim, ExecutionCorrected, OrderReport
 from trader.model import (
+    SECOND_NS,
     BrokerOrderId,
     ClientOrderId,
     Execution,
@@ -18,12 +19,14 @@ from trader.model import (
     Side,
     Symbol,
 )
-from trader.money import ZERO, amount, canonical
+from trader.money import MONEY_MAX, ZERO, amount, canonical
 from trader.wire.alpaca_claims import claim_of_status
 from trader.wire.unreadable import Unreadable, reading, shown
 
 # Bounds of what we take from outside. 40 digits are more than any amount has; `money.amount` judges the value.
 Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
+# Dots alone would be steps of a path: "/v2/orders/." is "/v2/orders", and a DELETE of that cancels every order.
+OrderName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"[^.]")]
 Word = Annotated[str, Meta(max_length=64)]
 Number = Annotated[str, Meta(max_length=40)]
 Stamp = Annotated[str, Meta(max_length=64)] | msgspec.msgpack.Ext
@@ -78,7 +81,7 @@ def by_order_id(broker_order_id: str) -> str:
 class OrderMessage(Struct, frozen=True, kw_only=True):
     """An order object; of its thirty-odd keys the ones that we judge by."""
 
-    id: Identifier
+    id: OrderName
     client_order_id: Identifier
     symbol: Identifier
     side: Word
@@ -94,7 +97,7 @@ class FillMessage(Struct, frozen=True, kw_only=True):
     """An activity of type FILL: one execution. `id` is a time and, after '::', the execution's id."""
 
     id: Identifier
-    order_id: Identifier
+    order_id: OrderName
     symbol: Identifier
     side: Word
     price: Number
@@ -150,7 +153,7 @@ class ErrorBody(Struct, frozen=True, kw_only=True):
     """A refusal in the broker's own words; without them a 4xx may come from anybody on the way."""
 
     message: str
-    code: int | None = None
+    code: Annotated[int, Meta(ge=-(10**9), le=10**9)] | None = None
 
 
 _ORDER = msgspec.json.Decoder(OrderMessage)
@@ -161,6 +164,7 @@ _POSITIONS = msgspec.json.Decoder(list[PositionMessage])
 _ACCOUNT = msgspec.json.Decoder(AccountMessage)
 _CLOCK = msgspec.json.Decoder(ClockMessage)
 _ERROR = msgspec.json.Decoder(ErrorBody)
+_SECONDS_END = parse_iso("2199-12-31T23:59:59Z") // SECOND_NS + 1
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
 
@@ -287,9 +291,9 @@ def execution_id(fill: FillMessage) -> str:
 def execution_of(
     execution: str, quantity: str, price: str, cumulative: Decimal, at_ns: int
 ) -> Execution:
-    """Raises AmountError or ValueError unless something was traded for a price."""
+    """Raises AmountError or ValueError unless something was traded for a price, and the books can hold it."""
     traded, paid = amount(quantity), amount(price)
-    if traded <= ZERO or paid <= ZERO:
+    if traded <= ZERO or paid <= ZERO or traded * paid > MONEY_MAX:
         raise ValueError(f"an execution of {shown(quantity, 40)} at {shown(price, 40)}")
     return Execution(
         execution_id=ExecutionId(execution),
@@ -332,13 +336,20 @@ def stamp_ns(stamp: str | msgspec.msgpack.Ext) -> int:
     """Nanoseconds of an RFC 3339 text or of MessagePack's timestamp extension, exact; raises ValueError."""
     if isinstance(stamp, str):
         return parse_iso(stamp)
+    seconds, nanoseconds = _timestamp(stamp)
+    # As of the texts: no time that a database, or a calendar, could not hold.
+    if not (0 <= seconds < _SECONDS_END and nanoseconds < SECOND_NS):
+        raise ValueError(f"not a time before 2200: {seconds} s and {nanoseconds} ns")
+    return seconds * SECOND_NS + nanoseconds
+
+
+def _timestamp(stamp: msgspec.msgpack.Ext) -> tuple[int, int]:
     data = bytes(stamp.data)
     if stamp.code == -1 and len(data) == 8:
         number = int.from_bytes(data, "big")
-        return (number & 0x3_FFFF_FFFF) * 1_000_000_000 + (number >> 34)
+        return number & 0x3_FFFF_FFFF, number >> 34
     if stamp.code == -1 and len(data) == 4:
-        return int.from_bytes(data, "big") * 1_000_000_000
+        return int.from_bytes(data, "big"), 0
     if stamp.code == -1 and len(data) == 12:
-        seconds = int.from_bytes(data[4:], "big", signed=True)
-        return seconds * 1_000_000_000 + int.from_bytes(data[:4], "big")
+        return int.from_bytes(data[4:], "big", signed=True), int.from_bytes(data[:4], "big")
     raise ValueError(f"extension {stamp.code} of {len(data)} bytes is not a timestamp")

@@ -18,11 +18,14 @@ from trader.wire.alpaca import Stamp, stamp_ns
 from trader.wire.encodings import as_bytes, decoded
 from trader.wire.unreadable import Unreadable, reading, shown
 
-# NaN passes no bound, so these refuse it too. Beyond 2**53 a float would no longer be a whole number of shares.
-Price = Annotated[float, Meta(gt=0, le=1e9)]
+# NaN passes no bound, so these refuse it too. Beyond 2**53 a float would no longer be a whole number of shares, and
+# less than a price tick is no price.
+Price = Annotated[float, Meta(ge=1 / PRICE_TICKS_PER_DOLLAR, le=1e9)]
 SidePrice = Annotated[float, Meta(ge=0, le=1e9)]  # 0: nobody there
 Shares = Annotated[float, Meta(ge=0, le=2**53)]
 DataSymbol = Annotated[str, Meta(min_length=1, max_length=32)]
+PageToken = Annotated[str, Meta(max_length=1_024)]  # it becomes part of an address
+IGNORED_KINDS_MAX = 64
 
 
 # --- what is sent
@@ -169,8 +172,13 @@ class MarketDataReader:
                 with reading("message"):
                     messages.append(decoder.decode(raw))
             except Unreadable:
-                self.ignored[_tag(raw, is_json)] += 1
+                self._ignore(_tag(raw, is_json))
         return messages, len(raws) - len(messages)
+
+    def _ignore(self, kind: str) -> None:
+        """The sender chooses the kinds, but not how many of them are remembered."""
+        is_room = kind in self.ignored or len(self.ignored) < IGNORED_KINDS_MAX
+        self.ignored[kind if is_room else "another kind"] += 1
 
 
 def _tag(raw: Raw, is_json: bool) -> str:
@@ -250,7 +258,7 @@ class BarsPage(Struct, frozen=True, kw_only=True):
     """One page of bars by symbol."""
 
     bars: dict[str, list[BarMessage]] | None = None
-    next_page_token: str | None = None
+    next_page_token: PageToken | None = None
 
 
 _PAGE = msgspec.json.Decoder(BarsPage)

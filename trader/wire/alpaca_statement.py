@@ -103,6 +103,8 @@ def holdings(positions: list[PositionMessage]) -> dict[Symbol, Decimal]:
     held: dict[Symbol, Decimal] = {}
     with reading("position"):
         for position in positions:
+            if position.symbol in held or position.side not in {"long", "short"}:
+                raise ValueError(f"{shown(position.symbol, 40)} twice, or neither long nor short")
             quantity = abs(amount(position.qty))
             held[Symbol(position.symbol)] = quantity if position.side == "long" else -quantity
     return held

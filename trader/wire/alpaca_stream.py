@@ -11,6 +11,7 @@ from trader.wire.alpaca import (
     Identifier,
     Number,
     OrderMessage,
+    OrderName,
     Stamp,
     Word,
     execution_of,
@@ -103,7 +104,7 @@ class _TradeUpdate(Struct, frozen=True, kw_only=True):
 
 
 class _OrderNamed(Struct, frozen=True, kw_only=True):
-    id: Identifier
+    id: OrderName
     client_order_id: Identifier
     symbol: Identifier
     side: Word

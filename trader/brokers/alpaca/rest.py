@@ -35,7 +35,7 @@ from trader.wire.alpaca import (
     time_of,
 )
 from trader.wire.alpaca_statement import account_trouble, fills_lag, statement_inputs
-from trader.wire.unreadable import Unreadable, shown
+from trader.wire.unreadable import Unreadable, reading, shown
 
 logger = logging.getLogger("trader.adapter")
 
@@ -152,7 +152,10 @@ class Queries:
         orders |= {order.id: order for order in await self._orders("all", after_ns)}
         for order_id in dict.fromkeys(fill.order_id for fill in fills):
             if order_id not in orders:
-                orders[order_id] = await self._get(by_order_id(order_id), decode_order)
+                found = await self._get(by_order_id(order_id), decode_order)
+                if found.id != order_id:
+                    raise BrokerUnavailable("the broker answered about another order")
+                orders[order_id] = found
         return sorted(orders.values(), key=lambda order: (time_of(order.submitted_at), order.id))
 
     async def _orders(self, status: str, after_ns: int | None) -> list[OrderMessage]:
@@ -174,7 +177,7 @@ class Queries:
 
     async def _fills_of(self, order: OrderMessage) -> list[FillMessage]:
         """Its executions, oldest first; as many as the ledger has by now."""
-        with relied_on():
+        with relied_on(), reading("order"):
             if not quantity_of(order.filled_qty):
                 return []
         fills = await self._fills(_a_little_before(time_of(order.submitted_at)), None)

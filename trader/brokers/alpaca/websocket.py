@@ -21,6 +21,8 @@ from trader.wire.unreadable import shown
 
 FRAME_BYTES_MAX = 2**20
 RECEIVE_BUFFER_BYTES = 65_536
+# Between two messages there are pings, pongs and the parts of the next one: more than that is a flood of them.
+SILENT_BYTES_MAX = 2 * FRAME_BYTES_MAX
 FAREWELL_SECONDS_MAX = 1.0
 
 
@@ -63,18 +65,19 @@ async def open_socket(handshake: Handshake) -> AsyncIterator[Socket]:
     socket whose other end hung up first. What is raised inside leaves as it is, not in the nursery's group.
     """
     failure: Exception | None = None
-    stream = await _connected(handshake)
+    stream = _Metered(await _connected(handshake))
     try:
         async with trio.open_nursery() as reader:
             try:
                 connection = await _shaken(handshake, stream, reader)
-                yield _TrioSocket(connection)
+                yield _TrioSocket(connection, stream)
                 await _farewell(connection)
             except Exception as error:
                 failure = error
             reader.cancel_scope.cancel()
-    except* ConnectionRejected as rejected:
-        failure = StreamLost(_rejected_words(rejected))
+    except* Exception as broken:
+        # Only the library's reader can have raised this: it lets out what its own parsers make of a bad handshake.
+        failure = StreamLost(_broken_words(broken))
     finally:
         await trio.aclose_forcefully(stream)
     if failure is not None:
@@ -103,14 +106,14 @@ async def _connected(handshake: Handshake) -> trio.SocketStream | trio.SSLStream
 
 async def _shaken(
     handshake: Handshake,
-    stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+    stream: trio.abc.Stream,
     reader: trio.Nursery,
 ) -> WebSocketConnection:
     parts = urlsplit(handshake.url)
     with trio.move_on_after(handshake.seconds_max):
         return await wrap_client_stream(
             reader,
-            stream,
+            stream,  # type: ignore[arg-type] # It asks for no more than a Stream can.
             parts.netloc,
             parts.path,
             extra_headers=list(handshake.headers),
@@ -125,17 +128,52 @@ async def _farewell(connection: WebSocketConnection) -> None:
         await connection.aclose()
 
 
-def _rejected_words(group: BaseExceptionGroup[ConnectionRejected]) -> str:
-    (rejected,) = group.exceptions
-    assert isinstance(rejected, ConnectionRejected), "one reader, one rejection"
-    return f"HTTP {rejected.status_code} instead of a stream"
+def _broken_words(group: BaseException) -> str:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    if isinstance(group, ConnectionRejected):
+        return f"HTTP {group.status_code} instead of a stream"
+    return f"no stream: {failure_words(group)}"
+
+
+class _Metered(trio.abc.Stream):
+    """Breaks when too many bytes come without a message in them.
+
+    The library bounds how long a message may be, not of how many empty parts it is made, and it answers every ping:
+    a server that sends these without end would otherwise look alive, and fill the memory.
+    """
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._bytes = 0
+
+    def message_taken(self) -> None:
+        """It says something: begin to count again."""
+        self._bytes = 0
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        if self._bytes > SILENT_BYTES_MAX:
+            raise trio.BrokenResourceError("too many bytes without a message")
+        data = await self._stream.receive_some(max_bytes)
+        self._bytes += len(data)
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 class _TrioSocket:
     """trio-websocket's connection behind the seam."""
 
-    def __init__(self, connection: WebSocketConnection) -> None:
+    def __init__(self, connection: WebSocketConnection, stream: _Metered) -> None:
         self._connection = connection
+        self._stream = stream
         self._pings = itertools.count()
 
     async def send(self, message: str | bytes) -> None:
@@ -146,9 +184,11 @@ class _TrioSocket:
 
     async def receive(self) -> str | bytes:
         try:
-            return await self._connection.get_message()
+            message: str | bytes = await self._connection.get_message()
         except ConnectionClosed as closed:
             raise StreamLost(_closed_words(closed)) from None
+        self._stream.message_taken()
+        return message
 
     async def ping(self) -> None:
         try:
