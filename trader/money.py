@@ -41,6 +41,8 @@ EXACT = Context(
 _ROUNDING = Context(
     prec=50, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow]
 )
+# A cost (fifteen digits and eighteen decimals) times a quantity (fifteen and nine).
+_WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class AmountError(ValueError):
@@ -119,7 +121,8 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal:
 
 def share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """total x part / whole to nine decimals, divided once and rounded once."""
-    return rounded(_ROUNDING.divide(total * part, whole))
+    # The product of two amounts may have more digits than any amount: it is exact in a context of its own.
+    return rounded(_ROUNDING.divide(_WIDE.multiply(total, part), whole))
 
 
 @lru_cache(maxsize=65536)

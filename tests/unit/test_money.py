@@ -142,6 +142,10 @@ def test_a_ratio_is_rounded_once() -> None:
     assert share(Decimal(100), Decimal(1), Decimal(3)) == Decimal("33.333333333")
     # Dividing first and multiplying then would give 66.6666667.
     assert share(Decimal(100), Decimal(2), Decimal(3)) == Decimal("66.666666667")
+    # More digits in the product than any amount has.
+    held = Decimal("123456789.123456789")
+    cost = Decimal("999999999999999.123456789123456789")
+    assert share(cost, held, held) == rounded(cost)
 
 
 @given(amounts, st.integers(1, 10**6), st.integers(1, 10**6))
