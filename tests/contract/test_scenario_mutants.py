@@ -96,7 +96,45 @@ TAKEN_OUT: list[tuple[str, str, list[Edit]]] = [
         "polling",
         [("supervisor.py", "POLL_LIVE_MINUTES = 5", "POLL_LIVE_MINUTES = 10**9")],
     ),
+    (
+        "s09-mute-market-data",
+        "the look at the age of the last tick",
+        [
+            (
+                "brokers/alpaca/data_stream.py",
+                "elif now_ns - since_ns > self._silence.ns_max:",
+                "elif False:",
+            )
+        ],
+    ),
     ("s10-empty-positions", "calling a difference", [DIFFERENCES_IGNORED]),
+    (
+        "s10-half-an-answer",
+        "the refusal of a list that breaks off",
+        [
+            (
+                "wire/alpaca.py",
+                "        return _POSITIONS.decode(body)\n",
+                "        return _POSITIONS.decode(body if body.endswith(b']') else b'[]')\n",
+            )
+        ],
+    ),
+    (
+        "s11-account-with-holdings",
+        "the look at what an account holds",
+        [
+            (
+                "live/alpaca.py",
+                "check_holdings(books, await broker.statement(max(0, clock() - DAY_NS)))",
+                "pass",
+            )
+        ],
+    ),
+    (
+        "s11-account-with-holdings",
+        "the rule on hands-off",
+        [("risk.py", "if question.position.is_hands_off else None", "if False else None")],
+    ),
     ("s11-other-hands", "calling a difference", [DIFFERENCES_IGNORED]),
     (
         "s12-second-process",
@@ -108,6 +146,21 @@ TAKEN_OUT: list[tuple[str, str, list[Edit]]] = [
                 "pass",
             )
         ],
+    ),
+    (
+        "s12-paused-process",
+        "the last look before bytes leave",
+        [("live/opening.py", "if not self.journal.is_current(order.epoch):", "if False:")],
+    ),
+    (
+        "s13-stale-code",
+        "the watch over the sources",
+        [("freshness.py", "        if stale != told:\n", "        if False:\n")],
+    ),
+    (
+        "s13-stale-code",
+        "the rule on stale code",
+        [("risk.py", "        if gate is Gate.FRESH_CODE:\n", "        if False:\n")],
     ),
     ("s15-two-strategies", "the duplicate rule", [NO_DUPLICATE_RULE, NO_SELF_TEST]),
     (
@@ -129,6 +182,22 @@ TAKEN_OUT: list[tuple[str, str, list[Edit]]] = [
                 "risk.py",
                 "if question.request.late or age_ns > question.limits.request_age_max * SECOND_NS:",
                 "if False:",
+            )
+        ],
+    ),
+    (
+        "s19-kill-at-each-step",
+        "the memory of the lives before",
+        [("evolve.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,")],
+    ),
+    (
+        "s19-kill-at-each-step",
+        "the doubt about what a life left behind",
+        [
+            (
+                "execution.py",
+                "    for one in unanswered:\n",
+                "    for one in unanswered[:0]:\n",
             )
         ],
     ),

@@ -16,10 +16,9 @@ FAST = {
     "s25-tampered-books",
     "s28-no-second-post",
 }
-# S13 is test_freshness_live's, S19 test_kill_at_each_step's: they need processes and copies of their own.
 CONCERNED = {
     f"S{number:02}"
-    for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 17, 20, 21, 22, 23, 24, 25, 28)
+    for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 17, 19, *range(20, 26), 28)
 }
 
 
@@ -101,3 +100,10 @@ def test_a_watched_play_is_the_same_play_on_the_persons_own_account(folder: Fold
     assert bought == [("JD", 1), ("T", 1)]
     assert len(folder.posts()) == len(set(folder.posts())) == 2
     assert folder.difference() == ""
+
+
+def test_a_play_with_processes_of_its_own_is_not_for_a_persons_account(folder: Folder) -> None:
+    ended = folder.run("--scenario", "s13-stale-code")
+    assert ended.code == 2
+    assert "bin/trade scenario run s13-stale-code" in ended.err
+    assert list(folder.path.iterdir()) == []

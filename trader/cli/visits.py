@@ -2,7 +2,6 @@
 
 import functools
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -93,7 +92,8 @@ def visit(common: Common, whom: Whom, *, create: bool = False) -> Session:
                 config=config,
                 database=common.database,
             ),
-            max(0, (books.state.at_ns or time.time_ns()) - STATEMENT_SPAN_NS),
+            books.state.at_ns,
+            STATEMENT_SPAN_NS,
         )
         identity = books.identity(broker.value, told.account, running_build())
         boot = boot_of(config, identity, max(books.state.at_ns, told.statement.at_ns))

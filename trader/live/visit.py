@@ -1,7 +1,7 @@
 """Ask an account's broker something without trading: the service, a server of one's own, or the embedded books."""
 
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -53,12 +53,19 @@ def addresses_of(broker: BrokerName, address: str | None) -> Addresses | None:
     return LIVE if broker is BrokerName.ALPACA_LIVE else PAPER
 
 
-async def asked(visit: Visit, since_ns: int) -> Told:
-    """The account's statement, with the reports that come before it; raises StartRefused where it can't be had."""
+async def asked(visit: Visit, heard_ns: int, span_ns: int) -> Told:
+    """The account's statement, with the reports that come before it; raises StartRefused where it can't be had.
+
+    Of the time since `span_ns` before the books heard something last, or before now where they never did.
+    """
     told: Told | str
-    async with _broker(visit) as broker:
+    now_ns = time.time_ns()
+    async with _broker(visit, lambda: now_ns) as broker:
         try:
             account = await broker.identify()
+            if visit.addresses not in (LIVE, PAPER):  # A market of one's own has a time of its own.
+                now_ns = await broker.clock_ns()
+            since_ns = max(0, (heard_ns or now_ns) - span_ns)
             told = Told(account=account, inputs=tuple(await broker.statement(since_ns)))
         except (BrokerRefused, BrokerUnavailable) as error:
             told = str(error)
@@ -68,7 +75,9 @@ async def asked(visit: Visit, since_ns: int) -> Told:
 
 
 @asynccontextmanager
-async def _broker(visit: Visit) -> AsyncIterator[ReadOnlyAlpacaBroker]:
+async def _broker(
+    visit: Visit, market_ns: Callable[[], int]
+) -> AsyncIterator[ReadOnlyAlpacaBroker]:
     if visit.addresses is not None:
         assert visit.credentials is not None, "a service wants keys"
         async with AlpacaBroker(
@@ -76,7 +85,7 @@ async def _broker(visit: Visit) -> AsyncIterator[ReadOnlyAlpacaBroker]:
             stream_url=visit.addresses.trading_stream,
             credentials=visit.credentials,
             name=visit.broker.value,
-            market_ns=time.time_ns,
+            market_ns=market_ns,
         ) as broker:
             yield broker
         return

@@ -1,9 +1,9 @@
 """Plays: what is done to the program on purpose, and what it must then show."""
 
 from trader.exits import Mistake
-from trader.scenarios import account, events, lives, replies, requests
+from trader.scenarios import account, events, lives, processes, replies, requests
 from trader.scenarios.first_day import FirstDay
-from trader.scenarios.play import Play
+from trader.scenarios.play import Enacted, Play
 from trader.scenarios.stampede import Stampede
 
 # What really happened somewhere, by the number of the incident.
@@ -18,11 +18,17 @@ SCENARIOS: tuple[type[Play], ...] = (
     replies.NotFoundYet,
     replies.OddAnswers,
     events.EventsMissing,
+    processes.MuteMarketData,
     account.EmptyPositions,
+    account.HalfAnAnswer,
     account.OtherHands,
+    processes.AccountWithHoldings,
     lives.SecondProcess,
+    processes.PausedProcess,
+    processes.StaleCode,
     requests.TwoStrategies,
     requests.TooLate,
+    processes.KilledAtEachStep,
     events.FilledAfterAll,
     lives.FillsReplayed,
     events.CancelOnABadLink,
@@ -35,12 +41,16 @@ PLAYS: dict[str, type[Play]] = {
     "first-day": FirstDay,
     "none": Play,
     "stampede": Stampede,
-    **{play.name: play for play in SCENARIOS},
+    **{play.name: play for play in SCENARIOS if not issubclass(play, Enacted)},
 }
 
 
 def play_named(name: str) -> Play:
     """A fresh play; raises Mistake for a name that isn't one."""
+    if name in {one.name for one in SCENARIOS if issubclass(one, Enacted)}:
+        raise Mistake(
+            f"{name} starts processes of its own", remedy=f"bin/trade scenario run {name}"
+        )
     if name not in PLAYS:
         raise Mistake(f"no such scenario: {name}", remedy=f"there are: {', '.join(PLAYS)}")
     return PLAYS[name]()

@@ -6,14 +6,15 @@ from decimal import Decimal
 from trader.calendar import Session
 from trader.exits import Exit
 from trader.messages import DifferenceFound
-from trader.model import Side
+from trader.model import MINUTE_NS, Side
 from trader.scenarios.checks import Checks
-from trader.scenarios.play import Outcome, Play, minute
+from trader.scenarios.play import Outcome, Play, Stage, minute
 from trader.scenarios.players import GS, JD, RESTING, TERN, TRIP, Insistent, T, cast_of
 from trader.simulator.faults import FaultRule, FaultVerb
 from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.supervisor import WorkerPlan
 
+ORDERS = "/v2/orders"
 POSITIONS = "/v2/positions"
 
 
@@ -61,6 +62,63 @@ class EmptyPositions(Play):
 
     def verdict(self, outcome: Outcome) -> str:
         return "one failure was no answer; after three empty ones the difference stands, and JD with it"
+
+
+class HalfAnAnswer(Play):
+    """S10, too."""
+
+    name = "s10-half-an-answer"
+    number = "S10"
+    story = (
+        "JD is held and T's order rests; for some minutes each list of positions breaks off in its middle;"
+        " then the list of orders comes back empty, once"
+    )
+    expectation = "half an answer is none: nothing erased, called ended or quarantined; believed again once it is whole"
+    ends_minute: int | None = 24
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._statements = 0
+
+    def cast(self, plans: Sequence[WorkerPlan], session: Session) -> list[WorkerPlan]:
+        return cast_of(session, Insistent(symbol=JD), Insistent(symbol=T, offset=RESTING))
+
+    def faults(self, session: Session) -> list[FaultRule]:
+        half = FaultRule(
+            verb=FaultVerb.HALF_REPLY,
+            method="GET",
+            path_prefix=POSITIONS,
+            from_ns=minute(session, 4),
+            until_ns=minute(session, 12),
+            times=None,
+        )
+        empty = FaultRule(
+            verb=FaultVerb.ANSWER_INSTEAD,
+            method="GET",
+            path_prefix=ORDERS,
+            from_ns=minute(session, 12),
+            status=200,
+            body="[]",
+        )
+        return [half, empty]
+
+    async def on_instant(self, stage: Stage, at_ns: int) -> None:
+        if at_ns == minute(stage.session, 12):
+            self._statements = stage.state.statements
+
+    def violations(self, outcome: Outcome) -> list[str]:
+        checks = Checks(outcome).bought_once(JD, T).booked_once().quarantined()
+        checks.that(not outcome.events(DifferenceFound), "half an answer was called a difference")
+        [order] = outcome.orders(T, Side.BUY)[:1]
+        is_early = (
+            order.canceled_ns is None or order.canceled_ns < order.submitted_ns + 20 * MINUTE_NS
+        )
+        checks.that(not is_early, "T's order was not left to rest")
+        later = outcome.state.statements > self._statements
+        return checks.that(later, "never believed again").wrong
+
+    def verdict(self, outcome: Outcome) -> str:
+        return "no half list was believed, nor that T's order is gone; the whole ones were"
 
 
 class OtherHands(Play):

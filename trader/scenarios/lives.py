@@ -186,7 +186,7 @@ class _Tampered(Trading):
 
 
 class SecondProcess(Trading):
-    """S12; how a paused process is fenced off is told in docs/safety.md."""
+    """S12; a paused process that was taken over is another play."""
 
     name = "s12-second-process"
     number = "S12"

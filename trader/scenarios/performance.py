@@ -14,7 +14,7 @@ from trader.exits import Exit, PersonError
 from trader.feeds.synthetic import SyntheticMarket
 from trader.live.screen import PlainScreen
 from trader.live.simulated import SimulatedRun, run_simulated
-from trader.scenarios.play import CutOff, Play
+from trader.scenarios.play import CutOff, Enacted, Play, Unplayed
 
 SEED = 7
 
@@ -107,6 +107,8 @@ def lives_of(run: SimulatedRun, build: Build, screen: PlainScreen) -> Iterator[t
 
 def _lived(run: SimulatedRun, build: Build, screen: PlainScreen) -> Ended:
     """Whatever was expected to end it ends it; anything else goes up to the door."""
+    if isinstance(run.play, Enacted):
+        return _enacted(run.play, run.database.parent, screen)
     try:
         return Ended(code=int(trio.run(run_simulated, run, build, screen)))
     except BaseException as error:
@@ -118,6 +120,18 @@ def _lived(run: SimulatedRun, build: Build, screen: PlainScreen) -> Ended:
         if run.play.code is Exit.REFUSED and isinstance(leaves[0], PersonError):
             return Ended(code=leaves[0].exit_code, words=f"refused: {leaves[0]}")
         raise
+
+
+def _enacted(play: Enacted, folder: Path, screen: PlainScreen) -> Ended:
+    try:
+        play.judgement = trio.run(play.enact, folder, screen.say)
+    except BaseException as error:
+        leaves = list(_leaves(error))
+        unplayed = [one for one in leaves if isinstance(one, Unplayed)]
+        if len(unplayed) < len(leaves):
+            raise
+        play.judgement = [f"not played: {one}" for one in unplayed]
+    return Ended(code=play.code)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

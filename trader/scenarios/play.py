@@ -26,6 +26,10 @@ class CutOff(Exception):
     """The life ends here, without a word: nothing is canceled, nothing recorded, nothing told."""
 
 
+class Unplayed(Exception):
+    """What a play waited for did not come: nothing was shown."""
+
+
 class Stage(Struct, frozen=True, kw_only=True):
     """What a play may touch: it tells requests like any worker, and looks at published prices and states."""
 
@@ -144,6 +148,14 @@ class Play:
             unplayed, undone = [], []
         self.judgement = [*self.violations(outcome), *unplayed, *undone]
         return self.judgement
+
+
+class Enacted(Play):
+    """A play with processes of its own, in the place of a run in this one."""
+
+    async def enact(self, folder: Path, say: Callable[[str], None]) -> list[str]:
+        """Play it in this folder; what should not have come out, a line each. Raises Unplayed."""
+        raise NotImplementedError
 
 
 def at_minute(session: Session, hours: int, minutes: int) -> int:
