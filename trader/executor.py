@@ -20,6 +20,7 @@ from trader.messages import (
     Entry,
     Event,
     ExecutionBooked,
+    Gate,
     Input,
     Lookup,
     LookupWanted,
@@ -27,7 +28,7 @@ from trader.messages import (
     RequestAccepted,
     Submit,
 )
-from trader.model import FINAL_STATES, OrderState, Symbol
+from trader.model import ENTRY_PURPOSES, FINAL_STATES, Order, OrderState, Symbol
 from trader.ports import Batch, Journal, JournalFailed, Pace
 from trader.state import ALL_SYMBOLS
 from trader.strategies.base import Fill, SymbolView, WorkingOrder
@@ -171,6 +172,15 @@ def effect_of(event: Event, state: ExecutionState) -> Effect | None:
             return Lookup(order=state.orders[event.client_order_id], attempts=event.attempts)
         case _:
             return None
+
+
+def entry_refusal(state: ExecutionState, order: Order) -> str:
+    """Why an entry that was decided must not leave any more: somebody has halted or stopped the program since."""
+    if order.purpose not in ENTRY_PURPOSES:
+        return ""
+    if state.halted:
+        return f"halted by {state.halted}"
+    return dict(state.gates_closed).get(Gate.SHUTDOWN, "")
 
 
 def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:

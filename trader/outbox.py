@@ -1,8 +1,8 @@
 """Carries the executor's effects to the broker and the answers back to the inbox: lanes for orders, cancels, queries.
 
-The lanes never block the executor. Each holds a live order at most once, and the rules bound how many can be live:
-entries_open_max entries, and EXITS_LIVE_MAX exits of each symbol. Nothing here decides anything, and nothing here
-sends an order twice: a send without an answer becomes a SendOutcome 'unknown', and evidence is looked for.
+The lanes never block the executor. Each holds a live order at most once, and the rules bound how many can be live
+(`lanes_needed`). Nothing here decides anything, and nothing here sends an order twice: a send without an answer becomes
+a SendOutcome 'unknown', and evidence is looked for.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from contextlib import suppress
 import trio
 
 from trader import steps
+from trader.config import Limits
 from trader.doubt import Doubts
 from trader.inbox import Inbox
 from trader.messages import (
@@ -25,6 +26,7 @@ from trader.messages import (
 from trader.model import ClientOrderId, Order
 from trader.ports import Broker, BrokerUnavailable, Pace
 from trader.risk import EXITS_LIVE_MAX
+from trader.state import ExecutionState
 
 INTENT_AGE_MAX_S = 10.0  # machine time from the commit to the bytes
 LOOKUP_PAUSE_FIRST_S = 0.25
@@ -44,8 +46,7 @@ class Outbox:
         broker: Broker,
         inbox: Inbox,
         pace: Pace,
-        symbols: int,
-        entries_open_max: int,
+        capacity: int,
         last_check: LastCheck = lambda order: "",
         senders: int = 1,
         doubts: Doubts | None = None,
@@ -58,7 +59,6 @@ class Outbox:
         self._doubts = doubts or Doubts(trio.current_time())
         self._held = 0  # orders that a sender has in hand
         self._asked: set[ClientOrderId] = set()  # lookups queued or under way
-        capacity = entries_open_max + EXITS_LIVE_MAX * symbols
         self._to_send, self._orders = trio.open_memory_channel[tuple[float, Order]](capacity)
         self._to_cancel, self._cancels = trio.open_memory_channel[Order](capacity)
         self._to_ask, self._queries = trio.open_memory_channel[Lookup](capacity)
@@ -169,6 +169,12 @@ class Outbox:
                     await self._inbox.tell(report)
             self._pace.ended(lookup)
             return
+
+
+def lanes_needed(state: ExecutionState, limits: Limits, symbols: int) -> int:
+    """Places for what this life may have alive: the rules' bound, and what older lives, of other limits, left."""
+    left = sum(len(one.entries) + len(one.exits) for one in state.positions.values())
+    return limits.entries_open_max + EXITS_LIVE_MAX * symbols + left
 
 
 def _never_sent(order: Order, reason: str) -> SendOutcome:

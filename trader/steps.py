@@ -7,7 +7,7 @@ which gets a line for each step and gives a byte back. Steps of the executor are
 import os
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 
 STEPS = (
@@ -47,13 +47,3 @@ def reach(step: str, heard: Iterable[object] = ()) -> None:
             with suppress(OSError):  # Nobody watches any more.
                 _WATCHER.sendall(f"{name}\n".encode())
                 _WATCHER.recv(1)
-
-
-async def _trace(name: str, _: object) -> None:
-    if name == "http11.send_request_body.complete":
-        reach("bytes left")
-
-
-def tracing() -> dict[str, Callable[[str, object], Awaitable[None]]]:
-    """For the HTTP transport, which alone knows when a request's last byte is with the kernel."""
-    return {} if _WATCHER is None else {"trace": _trace}

@@ -17,7 +17,7 @@ from trader.journal.memory import MemoryJournal
 from trader.journal.sqlite import SqliteJournal, open_journal
 from trader.messages import Effect, Entry
 from trader.model import Side, Symbol
-from trader.outbox import Outbox
+from trader.outbox import Outbox, lanes_needed
 from trader.ports import Batch, Broker, Journal, Pace
 from trader.tape import Tape
 
@@ -47,8 +47,7 @@ async def running(
                 broker=broker,
                 inbox=inbox,
                 pace=pace,
-                symbols=len(symbols),
-                entries_open_max=LIMITS.entries_open_max,
+                capacity=lanes_needed(ExecutionState(), LIMITS, len(symbols)),
             )
             put = outbox.put
             nursery.start_soon(outbox.run)

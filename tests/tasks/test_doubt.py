@@ -167,8 +167,7 @@ class Living:
             broker=broker,
             inbox=self.inbox,
             pace=FreePace(lambda: TEN_NS),
-            symbols=1,
-            entries_open_max=2,
+            capacity=2,
         )
 
     async def ask_until(self, seconds: float) -> None:

@@ -5,10 +5,12 @@ from itertools import pairwise
 
 import pytest
 import trio
+from immutables import Map
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.plays import TEN_NS, some_order
 from trader.clock import FreePace
+from trader.config import Limits
 from trader.inbox import INBOX_MAX, Inbox
 from trader.messages import (
     Cancel,
@@ -23,15 +25,20 @@ from trader.messages import (
     SendStarted,
     Submit,
 )
-from trader.model import AccountId, ClientOrderId, Order, OrderState, Phase
+from trader.model import AccountId, ClientOrderId, Order, OrderState, Phase, Symbol
 from trader.outbox import (
     INTENT_AGE_MAX_S,
     LOOKUP_PAUSE_FIRST_S,
     LOOKUP_PAUSE_MAX_S,
     Outbox,
+    lanes_needed,
 )
 from trader.ports import BrokerUnavailable, Hear
+from trader.positions import Position
 from trader.risk import EXITS_LIVE_MAX
+from trader.state import ExecutionState
+
+LIMITS = Limits(entries_open_max=2)
 
 
 class Desk:
@@ -99,8 +106,7 @@ class Bench:
             broker=self.broker,
             inbox=self.inbox,
             pace=FreePace(lambda: TEN_NS),
-            symbols=1,
-            entries_open_max=2,
+            capacity=lanes_needed(ExecutionState(), LIMITS, 1),
             last_check=last_check,
         )
 
@@ -294,6 +300,14 @@ async def test_cancels_have_a_lane_of_their_own() -> None:
     assert CancelOutcome(client_order_id=ClientOrderId("two"), outcome="accepted") in (
         bench.inbox.drain()
     )
+
+
+def test_the_lanes_have_room_for_what_a_life_with_wider_limits_left_alive() -> None:
+    left = Position(
+        symbol=Symbol("JD"), entries=tuple(map(ClientOrderId, "abc")), exits=(ClientOrderId("d"),)
+    )
+    state = ExecutionState(positions=Map({left.symbol: left}))
+    assert lanes_needed(state, LIMITS, 1) == lanes_needed(ExecutionState(), LIMITS, 1) + 4
 
 
 async def test_every_order_that_the_rules_allow_alive_finds_room_in_each_lane() -> None:

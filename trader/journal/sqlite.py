@@ -197,11 +197,15 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise self._break(f"{cause}, and ROLLBACK failed: {error}") from error
 
-    def _failure(self, error: sqlite3.Error) -> JournalFailed | JournalFenced:
+    def _failure(self, error: sqlite3.Error) -> Exception:
         text = str(error)
         if text.startswith(FENCED) or text.endswith("life_rows.epoch"):
             self._broken = text
             return JournalFenced("another life has begun on this journal", where=str(self.path))
+        if isinstance(error, sqlite3.IntegrityError):
+            # A row that contradicts others is wrong for ever: a bug, not a sick disk.
+            self._broken = text
+            return error
         return JournalFailed(f"{self.path}: {text}")
 
     def _break(self, why: str) -> JournalBroken:

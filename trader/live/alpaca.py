@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -146,6 +147,15 @@ def check_holdings(books: Books, told: Sequence[Input]) -> None:
         )
 
 
+def _check_account(run: AlpacaRun, account: str) -> None:
+    wanted = run.config.account
+    if wanted and account != f"{run.broker.value}:{wanted}":
+        raise StartRefused(
+            f"these keys are of account {account}, the configuration names {wanted}",
+            where=run.addresses.trading,
+        )
+
+
 def _with_fees(run: AlpacaRun) -> Config:
     """Alpaca's paper accounts are charged no regulatory fees, so none are accrued."""
     if run.broker is not BrokerName.ALPACA_PAPER or run.is_local:
@@ -164,12 +174,15 @@ def _headline(run: AlpacaRun) -> str:
 async def _traded(
     run: AlpacaRun, build: Build, books: Books, stopped: trio.Event, screen: PlainScreen
 ) -> Ending:
-    kind = ReadOnlyAlpacaBroker if run.dry_run else AlpacaBroker
+    # One without a way to send, where nothing must be sent.
+    connect = (
+        ReadOnlyAlpacaBroker if run.dry_run else partial(AlpacaBroker, last_check=books.last_check)
+    )
     config = _with_fees(run)
     links = Links() if run.is_local else SERVICE_LINKS
     clock = running(time.time_ns(), run.speed)
     async with (
-        kind(
+        connect(
             base_url=run.addresses.trading,
             stream_url=run.addresses.trading_stream,
             credentials=run.credentials,
@@ -197,12 +210,7 @@ async def _traded(
             check_holdings(books, await broker.statement(max(0, clock() - DAY_NS)))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
-        wanted = run.config.account
-        if wanted and account != f"{run.broker.value}:{wanted}":
-            raise StartRefused(
-                f"these keys are of account {account}, the configuration names {wanted}",
-                where=run.addresses.trading,
-            )
+        _check_account(run, account)
         pace = FreePace(lambda: clock(), run.speed)
         with told(books.journal, run.log, screen, [run.credentials.secret()]) as telling:
             parts = assembled(

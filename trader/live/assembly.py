@@ -8,14 +8,14 @@ from msgspec import Struct
 from trader import __version__
 from trader.build import Build
 from trader.config import Config
-from trader.executor import Executor
+from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
 from trader.heartbeat import BeatingPace, Heart
 from trader.inbox import Inbox
 from trader.market_guard import Rejection
 from trader.messages import Boot, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
-from trader.outbox import Outbox
+from trader.outbox import Outbox, lanes_needed
 from trader.ports import Broker, Feed, Journal, Pace
 from trader.state import ExecutionState
 from trader.strategies import build
@@ -61,9 +61,8 @@ def assembled(
         broker=broker,
         inbox=inbox,
         pace=pace,
-        symbols=len(config.symbols),
-        entries_open_max=config.limits.entries_open_max,
-        last_check=last_check,
+        capacity=lanes_needed(state, config.limits, len(config.symbols)),
+        last_check=lambda order: last_check(order) or entry_refusal(executor.state, order),
     )
     tape = Tape(config.symbols, pace.market_ns, listeners.rejected_tick)
     executor = Executor(

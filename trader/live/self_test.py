@@ -67,7 +67,7 @@ async def self_test() -> SelfTest:
     broker = DirectBroker([SYMBOL], cash=Decimal(10_000), at_ns=at_ns, seed=0)
     broker.advance(at_ns, quotes=[_quote(at_ns)])
     inbox, pace = Inbox(), FreePace(lambda: at_ns)
-    outbox = Outbox(broker=broker, inbox=inbox, pace=pace, symbols=1, entries_open_max=TASKS)
+    outbox = Outbox(broker=broker, inbox=inbox, pace=pace, capacity=2 * TASKS)
     executor = Executor(
         ExecutionState(),
         inbox=inbox,

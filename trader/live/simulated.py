@@ -151,6 +151,7 @@ async def _traded(
             market_ns=pace.market_ns,
             frame_taken=settled.frame_taken,
             links=SETTLED_LINKS,
+            last_check=books.last_check,
         ) as broker,
         AlpacaFeed(
             rest_url=embedded.address,

@@ -158,6 +158,7 @@ class Process:
                 name="simulated",
                 market_ns=lambda: clock(),
                 links=links,
+                last_check=lambda order: self._last_check(books, order),
             ) as broker,
             AlpacaFeed(
                 rest_url=ADDRESS,

@@ -173,7 +173,7 @@ class ReadOnlyAlpacaBroker:
 
 
 class AlpacaBroker(ReadOnlyAlpacaBroker):
-    """The same, and it sends."""
+    """The same, and it sends; `last_check` says why an order must not leave after all, right before its bytes do."""
 
     def __init__(
         self,
@@ -185,6 +185,7 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
         market_ns: Callable[[], int],
         frame_taken: Callable[[str], None] = _nobody_counts,
         links: Links = REAL_LINKS,
+        last_check: Callable[[Order], str] = lambda order: "",
     ) -> None:
         super().__init__(
             base_url=base_url,
@@ -198,7 +199,7 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
         self._order_link = self._link(base_url, is_patient=False)
         # With questions of its own: a cancel that needs the broker's id must not wait for the budget.
         questions = Queries(self._order_link, name, market_ns)
-        self._sender = Sender(self._order_link, questions, self._budget)
+        self._sender = Sender(self._order_link, questions, self._budget, last_check)
 
     async def __aexit__(
         self,

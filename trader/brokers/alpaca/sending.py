@@ -1,6 +1,7 @@
 """The only two things that change anything at Alpaca: sending an order and asking for its end, each of them once."""
 
 import logging
+from collections.abc import Callable
 
 from trader import steps
 from trader.brokers.alpaca.budget import RequestBudget
@@ -18,7 +19,14 @@ logger = logging.getLogger("trader.adapter")
 class Sender:
     """Orders on their way out. A link of its own, so that no query can take its connections."""
 
-    def __init__(self, link: HttpLink, queries: Queries, budget: RequestBudget) -> None:
+    def __init__(
+        self,
+        link: HttpLink,
+        queries: Queries,
+        budget: RequestBudget,
+        last_check: Callable[[Order], str],
+    ) -> None:
+        self._last_check = last_check
         self._link = link
         self._queries = queries
         self._budget = budget
@@ -40,7 +48,9 @@ class Sender:
         )
         steps.reach("bytes about to leave")
         try:
-            reply = await self._link.exchange("POST", "/v2/orders", body)
+            reply = await self._link.exchange(
+                "POST", "/v2/orders", body, lambda: self._last_check(order)
+            )
         except NeverSent as certain:
             return self._failed(order, "never_sent", str(certain))
         except NoReply as doubt:

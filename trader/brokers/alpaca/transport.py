@@ -4,6 +4,7 @@ It goes through an httpx2 transport without its client: no redirects, cookies, p
 repeats a request. What that raises is translated once: NeverSent is certain, NoReply is everything else.
 """
 
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import httpx2
@@ -21,6 +22,8 @@ KEEPALIVE_SECONDS_MAX = 2.0
 CONNECTIONS_MAX = 20
 REPLY_BYTES_MAX = 16 * 2**20
 CLOSE_SECONDS_MAX = 2.0
+FIRST_BYTE = "http11.send_request_headers.started"
+LAST_BYTE = "http11.send_request_body.complete"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -30,6 +33,10 @@ class NeverSent(Exception):
 
 class NoReply(Exception):
     """The request may or may not have arrived: no reply, half a reply, or one beyond all bounds."""
+
+
+def _by_nothing() -> str:
+    return ""
 
 
 class HttpReply(Struct, frozen=True, kw_only=True):
@@ -86,8 +93,18 @@ class HttpLink:
         self._budget = budget or RequestBudget()
         self._is_patient = is_patient
 
-    async def exchange(self, method: str, target: str, body: bytes | None = None) -> HttpReply:
-        """Send once and read the whole reply. Raises NeverSent or NoReply."""
+    async def exchange(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        held_back: Callable[[], str] = _by_nothing,
+    ) -> HttpReply:
+        """Send once and read the whole reply. Raises NeverSent or NoReply.
+
+        `held_back` is asked on the open connection, with no wait between it and the first byte: a reason, and
+        nothing is sent.
+        """
         headers = self._headers
         if body is not None:
             headers = headers | {"Content-Type": "application/json"}
@@ -97,7 +114,7 @@ class HttpLink:
             headers=headers,
             content=body,
             extensions={"timeout": self._deadlines.extension()}
-            | (steps.tracing() if method == "POST" else {}),
+            | ({"trace": _last_look(held_back)} if method == "POST" else {}),
         )
         if self._is_patient:
             await self._budget.wait_for_query()
@@ -144,6 +161,18 @@ def open_transport() -> httpx2.AsyncBaseTransport:
             max_connections=CONNECTIONS_MAX, keepalive_expiry=KEEPALIVE_SECONDS_MAX
         ),
     )
+
+
+def _last_look(held_back: Callable[[], str]) -> Callable[[str, object], Awaitable[None]]:
+    """The transport alone knows when a request's first byte is about to leave, and when the last one has left."""
+
+    async def trace(moment: str, _: object) -> None:
+        if moment == FIRST_BYTE and (why := held_back()):
+            raise NeverSent(why)
+        if moment == LAST_BYTE:
+            steps.reach("bytes left")
+
+    return trace
 
 
 async def _whole_body(response: httpx2.Response) -> bytes:
