@@ -53,6 +53,11 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
     return (*events, *_called(state, differences), *_opened(state))
 
 
+def holds(state: ExecutionState, statement: Statement) -> bool:
+    """Whether our books are still what this statement said, to the cent and the share."""
+    return not _differences(state, statement)
+
+
 def on_acceptance(state: ExecutionState, acceptance: Acceptance) -> tuple[Event, ...]:
     """A person takes one side of every difference: adjusting entries, or none; and the quarantines end."""
     events: list[Event] = []

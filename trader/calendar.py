@@ -186,6 +186,7 @@ _ISO = re.compile(
 )
 
 
+@lru_cache(maxsize=8192)
 def iso(at_ns: int) -> str:
     """UTC as '2026-01-26T14:46:00.123Z', with six or nine decimals where three would lose something."""
     seconds, fraction = divmod(at_ns, SECOND_NS)

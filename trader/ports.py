@@ -15,8 +15,9 @@ from trader.messages import (
     LookupMissed,
     OrderReport,
     SendOutcome,
+    Statement,
 )
-from trader.model import AccountId, Bar, Order, Quote, Symbol
+from trader.model import AccountId, Bar, ClientOrderId, Order, Quote, Symbol
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -97,6 +98,13 @@ class Broker(Protocol):
         """Reports of all orders open or touched since and of their executions, then the Statement: whole.
 
         Raises BrokerUnavailable where any part of it can't be had, BrokerRefused as identify does.
+        """
+        ...
+
+    async def look(self, since: Statement) -> frozenset[ClientOrderId] | None:
+        """All open orders, if nothing has moved since that statement: no order, no fill, no position.
+
+        None where anything has, or where it can't be told: a statement tells what. Raises as statement does.
         """
         ...
 

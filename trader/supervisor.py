@@ -13,7 +13,7 @@ import trio
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from trader import calendar
+from trader import agreement, calendar
 from trader.executor import Executor, symbol_view
 from trader.heartbeat import Heart
 from trader.inbox import Inbox
@@ -48,6 +48,7 @@ POLL_LIVE_MINUTES = 5  # of market time
 POLL_IDLE_MINUTES = 30
 POLL_S = 5.0  # of machine time, where the market runs by a clock
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
+AT_BROKER = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL})
 SHUTDOWN_S = 1.0  # machine time for cancels to be proven
 
 
@@ -81,7 +82,9 @@ class Supervisor:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._statement_wanted = trio.Event()
+        self._look_wanted = trio.Event()  # and no more, unless it finds that something has moved
+        self._statement_wanted = False
+        self._told: Statement | None = None  # the last one
         self._minute = -1
         self.restarts: Counter[str] = Counter()
 
@@ -133,11 +136,12 @@ class Supervisor:
             await sleep_until_ns((now // MINUTE_NS + 1) * MINUTE_NS)
 
     async def keep_polling(self) -> None:
-        """While anything is open, ask what has become of it every few seconds of machine time, for ever."""
+        """While anything is open, look what has become of it every few seconds of machine time, for ever."""
         while True:
             await trio.sleep(POLL_S)
             if _has_live(self._parts.executor.state):
-                self._want_statement()
+                self._parts.pace.began(self)
+                self._look_wanted.set()
 
     async def compare(self) -> None:
         """Hold the books against the broker's once more; returns when the executor agrees or calls the difference."""
@@ -199,30 +203,57 @@ class Supervisor:
 
     def _want_statement(self) -> None:
         self._parts.pace.began(self)
-        self._statement_wanted.set()
+        self._statement_wanted = True
+        self._look_wanted.set()
 
     async def _reconcile(self) -> None:
-        """Each time the stream is up again: ask for everything, until the executor agrees or calls a difference."""
+        """Each time the stream is up again: ask for everything. In between: look whether anything has moved."""
         while True:
-            await self._statement_wanted.wait()
-            self._statement_wanted = trio.Event()
+            await self._look_wanted.wait()
+            self._look_wanted = trio.Event()
             self._parts.pace.began(self)
-            attempts = 0
-            while not self._statement_wanted.is_set():
-                attempts += 1
-                heard = await self._statement()
-                told = self._parts.executor.state.statements
-                for one in heard:
-                    if isinstance(one, Statement):
-                        one = replace(one, attempts=attempts)
-                    await self._parts.inbox.tell(one)
-                self._parts.pace.ended(self)
-                await self._parts.executor.wait_until(lambda state: state.statements > told)  # noqa: B023
-                if not _is_unreconciled(self._parts.executor.state):
-                    break
-                self._parts.pace.began(self)
-                await trio.sleep(STATEMENT_PAUSE_S)
+            is_wanted, self._statement_wanted = self._statement_wanted, False
+            if is_wanted or not await self._has_looked():
+                await self._agree()
             self._parts.pace.ended(self)
+
+    async def _agree(self) -> None:
+        """Ask for everything, until the executor agrees or calls a difference, or is wanted to look anew."""
+        attempts = 0
+        while not self._look_wanted.is_set():
+            attempts += 1
+            heard = await self._statement()
+            told = self._parts.executor.state.statements
+            for one in heard:
+                if isinstance(one, Statement):
+                    self._told = one = replace(one, attempts=attempts)
+                await self._parts.inbox.tell(one)
+            self._parts.pace.ended(self)
+            await self._parts.executor.wait_until(lambda state: state.statements > told)  # noqa: B023
+            if not _is_unreconciled(self._parts.executor.state):
+                break
+            self._parts.pace.began(self)
+            await trio.sleep(STATEMENT_PAUSE_S)
+
+    async def _has_looked(self) -> bool:
+        """The books say what the last statement said, and so does the broker: there is nothing to compare."""
+        state, told = self._parts.executor.state, self._told
+        if told is None or _is_unreconciled(state) or not agreement.holds(state, told):
+            return False
+        found = await self._look(told)
+        return found is not None and _are_known(self._parts.executor.state, found)
+
+    async def _look(self, told: Statement) -> frozenset[ClientOrderId] | None:
+        """Once more where the first gets no answer: that is cheaper than a statement."""
+        for pause_s in (STATEMENT_PAUSE_S, 0.0):
+            try:
+                with self._parts.heart.at_work("reconcile", STATEMENT_SILENT_S_MAX):
+                    return await self._parts.broker.look(told)
+            except BrokerRefused:
+                break
+            except BrokerUnavailable:
+                await trio.sleep(pause_s)
+        return None
 
     async def _statement(self) -> list[Input]:
         """The broker's word, however long it takes: a failed query is not an empty account."""
@@ -307,6 +338,15 @@ class Supervisor:
 
 def _has_live(state: ExecutionState) -> bool:
     return any(one.entries or one.exits for one in state.positions.values())
+
+
+def _are_known(state: ExecutionState, found: frozenset[ClientOrderId]) -> bool:
+    """Of each live order of ours: it is among those that are open at the broker, and nobody doubts it."""
+    return all(
+        name in found and state.orders[name].state in AT_BROKER
+        for one in state.positions.values()
+        for name in (*one.entries, *one.exits)
+    )
 
 
 def _is_unreconciled(state: ExecutionState) -> bool:

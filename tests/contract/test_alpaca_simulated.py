@@ -407,6 +407,72 @@ async def test_a_fill_in_the_middle_of_a_statement_makes_it_be_asked_again() -> 
         assert booked(reports)["trd1-1"] == statement.positions[Symbol("JD")] == 33
 
 
+async def stated(on: Bench) -> Statement:
+    statement = (await on.broker.statement(0))[-1]
+    assert isinstance(statement, Statement)
+    return statement
+
+
+async def test_a_look_tells_the_open_orders_while_nothing_moves_and_nothing_once_something_has() -> (
+    None
+):
+    async with bench() as on:
+        await filled(on, buy())
+        await on.broker.submit(buy(2, price="1"))
+        since = await stated(on)
+        found = await on.broker.look(since)
+        assert found == frozenset({ClientOrderId("trd1-2")})
+        await on.advance(3)
+        again = await on.broker.look(since)
+        assert again == found, "prices move, and that is no news"
+        await on.broker.submit(buy(3, price="1"))
+        assert await on.broker.look(since) is None, "an order more"
+        since = await stated(on)
+        assert await on.broker.look(since)
+        await on.broker.cancel(buy(3))
+        assert await on.broker.look(since) is None, "one less"
+        since = await stated(on)
+        await filled(on, buy(4))
+        assert await on.broker.look(since) is None, "a fill"
+
+
+async def test_a_look_finds_shares_that_no_order_has_moved() -> None:
+    async with bench() as on:
+        await filled(on, buy())
+        since = await stated(on)
+        assert await on.broker.look(since) == frozenset()
+        on.venue.schedule(
+            ScheduledEvent(
+                name=EventName.SPLIT,
+                symbol=Symbol("JD"),
+                at_ns=on.venue.now_ns,
+                ratio=Decimal(2),
+            )
+        )
+        await on.advance(2)
+        assert await on.broker.look(since) is None
+
+
+async def test_a_look_is_about_the_last_statement_and_no_other() -> None:
+    async with bench() as on:
+        await on.advance()
+        first = await stated(on)
+        await on.advance()
+        second = await stated(on)
+        assert await on.broker.look(first) is None
+        assert await on.broker.look(replace(second, attempts=2)) == frozenset()
+
+
+async def test_a_look_with_one_question_unanswered_is_none_at_all() -> None:
+    for path in ("/v2/orders", "/v2/positions", "/v2/account/activities"):
+        async with bench() as on:
+            since = await stated(on)
+            on.venue.faults.add(FaultRule(verb=FaultVerb.ACCEPT_THEN_504, path_prefix=path))
+            with pytest.raises(BrokerUnavailable, match="504"):
+                await on.broker.look(since)
+            assert await on.broker.look(since) == frozenset()
+
+
 async def test_a_new_connection_listens_first_and_says_so() -> None:
     async with bench() as on, trio.open_nursery() as nursery:
         heard = Heard()

@@ -18,9 +18,10 @@ from trader.messages import (
     Quarantined,
     SendOutcome,
     SendStarted,
+    Statement,
     Submit,
 )
-from trader.model import AccountId, Order, OrderState, Symbol
+from trader.model import AccountId, ClientOrderId, Order, OrderState, Symbol
 from trader.outbox import Outbox
 from trader.ports import BrokerUnavailable, Hear
 
@@ -63,6 +64,9 @@ class Walked:
         if self.absent is None:
             raise BrokerUnavailable("the list of orders has no end")
         return self.absent
+
+    async def look(self, since: Statement) -> frozenset[ClientOrderId] | None:
+        return None
 
     async def statement(self, since_ns: int) -> list[Input]:
         return []

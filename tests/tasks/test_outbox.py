@@ -23,6 +23,7 @@ from trader.messages import (
     OrderReport,
     SendOutcome,
     SendStarted,
+    Statement,
     Submit,
 )
 from trader.model import AccountId, ClientOrderId, Order, OrderState, Phase, Symbol
@@ -74,6 +75,9 @@ class Desk:
 
     async def is_absent(self, order: Order) -> bool:
         return False
+
+    async def look(self, since: Statement) -> frozenset[ClientOrderId] | None:
+        return None
 
     async def statement(self, since_ns: int) -> list[Input]:
         return []

@@ -119,6 +119,11 @@ class DirectBroker:
         await trio.lowlevel.checkpoint()
         return self.venue.order_by_client_id(ACCOUNT, order.client_order_id) is None
 
+    async def look(self, since: Statement) -> frozenset[ClientOrderId] | None:
+        """A statement costs nothing here."""
+        await trio.lowlevel.checkpoint()
+        return None
+
     async def statement(self, since_ns: int) -> list[Input]:
         """Everything: the venue forgets nothing."""
         await trio.lowlevel.checkpoint()

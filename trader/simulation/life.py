@@ -201,6 +201,8 @@ class Process:
         return int(ending.code)
 
     def _unjournaled(self, requests: Iterable[Input], why: str) -> None:
+        # Without the folder, which is another one in each run.
+        why = why.replace(str(self._disk.database), self._disk.database.name)
         self._note(f"unjournaled: {len(list(requests))} requests: {why}")
         self.refused_requests += 1
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import httpx2
 import trio
@@ -130,8 +130,7 @@ class Link:
             return messages.popleft()
 
         await self._application(
-            _scope("http", str(request.url), request.headers.raw, address)
-            | {"method": request.method, "http_version": "1.1"},
+            _scope("http", request.url, request.headers.raw, address) | {"method": request.method},
             receive,
             exchange.take,
         )
@@ -161,7 +160,7 @@ class Link:
         await trio.sleep(self._weather.frame_s())
         address = ("link", next(self._numbers))
         self._connections.opened(address, line.cut)
-        scope = _scope("websocket", handshake.url, list(handshake.headers), address)
+        scope = _scope("websocket", httpx2.URL(handshake.url), list(handshake.headers), address)
         await self._application(scope | {"subprotocols": []}, line.heard, line.said)
         self._connections.closed(address)
         line.end("the connection was closed")
@@ -307,19 +306,19 @@ def _read_timeout(request: httpx2.Request) -> float:
 
 
 def _scope(
-    kind: str, url: str, headers: list[tuple[bytes, bytes]], client: tuple[str, int]
+    kind: str, url: httpx2.URL, headers: list[tuple[bytes, bytes]], client: tuple[str, int]
 ) -> dict[str, Any]:
-    parts = urlsplit(url)
+    raw_path, _, query = url.raw_path.partition(b"?")
     return {
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
-        "scheme": parts.scheme,
-        "path": unquote(parts.path),
-        "raw_path": parts.path.encode(),
-        "query_string": parts.query.encode(),
+        "scheme": url.scheme,
+        "path": unquote(raw_path.decode()),
+        "raw_path": raw_path,
+        "query_string": query,
         "root_path": "",
         "headers": [(name.lower(), value) for name, value in headers],
-        "server": (parts.hostname, parts.port or 80),
+        "server": (url.host, url.port or 80),
         "client": client,
     }

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -104,13 +105,13 @@ async def _has_body(request: Request) -> bool:
 async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
     """The symbol and client order id of the body or, where the path or the query names an order, of that."""
     order = broker.venue.state.orders.get(request.path_params.get("order_id", "").lower())
-    try:
-        hint = msgspec.json.decode(await request.body() or b"{}", type=BodyHint)
-    except MALFORMED:
-        hint = BodyHint()
+    hint = BodyHint()
+    if body := await request.body():
+        with suppress(*MALFORMED):
+            hint = msgspec.json.decode(body, type=BodyHint)
     return Occasion(
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
         at_ns=broker.now_ns,
         symbol=order.symbol if order else hint.symbol or request.path_params.get("symbol", ""),
         client_order_id=order.client_order_id

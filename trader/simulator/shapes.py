@@ -1,7 +1,7 @@
 """The venue's values as Alpaca's JSON objects of the trading service: decimals are strings, times RFC 3339."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 from trader.calendar import iso
@@ -21,8 +21,10 @@ from trader.venue import (
 
 Json = str | bool | int | None | list["Json"] | dict[str, "Json"]
 Shape = dict[str, Json]
+_ONLY_DIGITS = str.maketrans("", "", "-T:.")
 
 
+@lru_cache(maxsize=1024)
 def asset_id(symbol: Symbol) -> str:
     """The same for ever, as everything that was ever written down about a symbol needs it."""
     return str(uuid5(NAMESPACE_URL, f"asset:{symbol}"))
@@ -253,8 +255,8 @@ def activity_shape(activity: Activity) -> Shape:
 
 def activity_id(at_ns: int, identifier: str) -> str:
     """'YYYYMMDDhhmmssmmm::uuid', sortable by time to the millisecond."""
-    when = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC)
-    return f"{when:%Y%m%d%H%M%S}{at_ns // 1_000_000 % 1000:03}::{identifier}"
+    digits = iso(at_ns)[:23].translate(_ONLY_DIGITS)
+    return f"{digits}::{identifier}"
 
 
 def side_word(side: Side) -> str:

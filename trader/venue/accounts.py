@@ -7,6 +7,7 @@ other.
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.model import Side, Symbol
 from trader.money import ONE, ZERO, ratio, rounded, rounded_down, share
@@ -41,6 +42,11 @@ class VenueAccount(Struct, kw_only=True):
     reserved: Decimal = ZERO
     positions: dict[Symbol, VenuePosition] = {}
     held: dict[Symbol, Decimal] = {}
+
+    def copy(self) -> "VenueAccount":
+        """As it stands, whatever happens to this one."""
+        positions = {symbol: replace(held) for symbol, held in self.positions.items()}
+        return replace(self, positions=positions, held=dict(self.held))
 
     @property
     def free(self) -> Decimal:

@@ -4,7 +4,6 @@ Three doors lead to an order's state, `change`, `fill` and `amend`; all go throu
 of its account always follows. Terminal states absorb, unless a fill comes late or a trade is undone.
 """
 
-from copy import deepcopy
 from decimal import Decimal
 from random import Random
 from uuid import UUID
@@ -40,7 +39,7 @@ class VenueState(Struct, kw_only=True):
         """As it stands, whatever happens to this one."""
         return VenueState(
             now_ns=self.now_ns,
-            accounts=deepcopy(self.accounts),
+            accounts={key: account.copy() for key, account in self.accounts.items()},
             orders=dict(self.orders),
             executions=list(self.executions),
             activities=list(self.activities),

@@ -17,7 +17,7 @@ from trader.wire.alpaca import (
     quantity_of,
     time_of,
 )
-from trader.wire.alpaca_claims import FINAL_CLAIMS
+from trader.wire.alpaca_claims import FINAL_CLAIMS, claim_of_status
 from trader.wire.unreadable import reading, shown
 
 # Activities whose `qty` is a change of shares; those of others tell what an amount was computed from.
@@ -64,10 +64,16 @@ def statement_inputs(
         open_orders={
             report.client_order_id: report.symbol
             for report, order in zip(reports, orders, strict=True)
-            if report.claim not in FINAL_CLAIMS and order.status != "replaced"
+            if is_open(order)
         },
     )
     return [*executions, *reports, *map(activity, activities), statement]
+
+
+def is_open(order: OrderMessage) -> bool:
+    """As the broker's list of open orders has it."""
+    claim, _ = claim_of_status(order.status, order.time_in_force)
+    return claim not in FINAL_CLAIMS and order.status != "replaced"
 
 
 def activity(told: ActivityMessage) -> Activity:

@@ -24,8 +24,8 @@ from trader.brokers.alpaca.transport import (
 from trader.brokers.alpaca.websocket import OpenSocket, open_socket
 from trader.brokers.alpaca.witness import Witness
 from trader.credentials import Credentials
-from trader.messages import CancelOutcome, Input, LookupMissed, OrderReport, SendOutcome
-from trader.model import AccountId, Bar, Order, Symbol
+from trader.messages import CancelOutcome, Input, LookupMissed, OrderReport, SendOutcome, Statement
+from trader.model import AccountId, Bar, ClientOrderId, Order, Symbol
 from trader.ports import BrokerRefused, BrokerUnavailable, Deliver, Hear
 
 PAPER_URL = "https://paper-api.alpaca.markets"
@@ -155,6 +155,10 @@ class ReadOnlyAlpacaBroker:
         found = await self._queries.statement(since_ns)
         self._witness.polled(found, trio.current_time())
         return found
+
+    async def look(self, since: Statement) -> frozenset[ClientOrderId] | None:
+        """See ports.Broker. Where it finds nothing moved there is nothing to hold the stream against."""
+        return await self._queries.look(since)
 
     async def follow(
         self, hear: Hear, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

@@ -7,11 +7,13 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 import trio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.brokers.alpaca.transport import HttpLink, NeverSent, NoReply
 from trader.calendar import iso
-from trader.messages import Input, LookupMissed, OrderReport
-from trader.model import SECOND_NS, AccountId, Order
+from trader.messages import Input, LookupMissed, OrderReport, Statement
+from trader.model import SECOND_NS, AccountId, ClientOrderId, Order
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.wire.alpaca import (
     AccountMessage,
@@ -34,7 +36,13 @@ from trader.wire.alpaca import (
     refusal_text,
     time_of,
 )
-from trader.wire.alpaca_statement import account_trouble, fills_lag, statement_inputs
+from trader.wire.alpaca_statement import (
+    account_trouble,
+    fills_lag,
+    holdings,
+    is_open,
+    statement_inputs,
+)
 from trader.wire.unreadable import Unreadable, reading, shown
 
 logger = logging.getLogger("trader.adapter")
@@ -54,6 +62,15 @@ STATEMENT_PAUSE_SECONDS = 0.2
 T = TypeVar("T")
 
 
+class Baseline(Struct, frozen=True, kw_only=True):
+    """The last statement, and what else a look holds the broker against."""
+
+    statement: Statement
+    open_orders: dict[str, OrderMessage]
+    fills_after_ns: int
+    fill: str | None  # the last one's id
+
+
 class Queries:
     """One account's state, asked for."""
 
@@ -61,6 +78,7 @@ class Queries:
         self._link = link
         self._name = name
         self._market_ns = market_ns
+        self._baseline: Baseline | None = None
 
     async def identify(self) -> AccountId:
         """Raises BrokerRefused where the account can't be traded, or the keys are wrong; BrokerUnavailable."""
@@ -143,7 +161,30 @@ class Queries:
                 fills=fills,
                 activities=activities,
             )
+            statement = inputs[-1]
+            assert isinstance(statement, Statement), "a statement ends with its Statement"
+            self._baseline = Baseline(
+                statement=statement,
+                open_orders={order.id: order for order in orders if is_open(order)},
+                fills_after_ns=after_ns,
+                fill=fills[-1].id if fills else None,
+            )
         return inputs, ""
+
+    async def look(self, since: Statement) -> frozenset[ClientOrderId] | None:
+        """See ports.Broker. Fills last: where there are no new ones, all that was told before is of one moment."""
+        last = self._baseline
+        if last is None or last.statement != replace(since, attempts=last.statement.attempts):
+            return None
+        orders = await self._orders("open", None)
+        positions = await self._get("/v2/positions", decode_positions)
+        with relied_on():
+            has_moved = {order.id: order for order in orders} != last.open_orders or holdings(
+                positions
+            ) != since.positions
+            if has_moved or await self._fills(last.fills_after_ns, last.fill):
+                return None
+            return frozenset(since.open_orders)
 
     async def _orders_touched(self, after_ns: int, fills: list[FillMessage]) -> list[OrderMessage]:
         """All orders submitted since, all that are open, and any older one that a fill belongs to."""

@@ -5,6 +5,7 @@ repeats a request. What that raises is translated once: NeverSent is certain, No
 """
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import httpx2
@@ -81,13 +82,15 @@ class HttpLink:
     ) -> None:
         """A patient link waits when the budget is short. Raises ValueError for an address that keys may not go to."""
         self._base_url = checked_address(base_url, "http")
-        self._headers = {
+        headers = {
             "APCA-API-KEY-ID": credentials.key,
             "APCA-API-SECRET-KEY": credentials.secret(),
             # A compressed reply could be a bomb, and ours are small.
             "Accept-Encoding": "identity",
             "Accept": "application/json",
         }
+        self._headers = httpx2.Headers(headers)
+        self._headers_with_body = httpx2.Headers(headers | {"Content-Type": "application/json"})
         self._transport = transport or open_transport()
         self._deadlines = deadlines or HttpDeadlines()
         self._budget = budget or RequestBudget()
@@ -105,12 +108,10 @@ class HttpLink:
         `held_back` is asked on the open connection, with no wait between it and the first byte: a reason, and
         nothing is sent.
         """
-        headers = self._headers
-        if body is not None:
-            headers = headers | {"Content-Type": "application/json"}
+        headers = self._headers if body is None else self._headers_with_body
         request = httpx2.Request(
             method,
-            self._base_url + target,
+            _url(self._base_url + target),
             headers=headers,
             content=body,
             extensions={"timeout": self._deadlines.extension()}
@@ -149,6 +150,12 @@ class HttpLink:
         """Close the connections, also while being cancelled."""
         with trio.move_on_after(CLOSE_SECONDS_MAX, shield=True):
             await self._transport.aclose()
+
+
+@lru_cache(maxsize=64)
+def _url(text: str) -> httpx2.URL:
+    """A few questions are asked again and again."""
+    return httpx2.URL(text)
 
 
 def open_transport() -> httpx2.AsyncBaseTransport:
