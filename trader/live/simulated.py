@@ -28,6 +28,7 @@ from trader.live.summary import Summary, summary_lines
 from trader.live.telling import shown, told
 from trader.live.watch import Bypass, watched
 from trader.scenarios.play import Outcome, Play
+from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
 
 # Machine time has no say in what a settled day decides: what a poll finds first is no reason for a new stream.
@@ -51,6 +52,7 @@ class SimulatedRun(Struct, frozen=True, kw_only=True):
     play: Play
     fresh: bool
     bypasses: tuple[Bypass, ...] = ()
+    events: tuple[ScheduledEvent, ...] = ()  # what befalls the account, over all its runs
 
 
 async def run_simulated(run: SimulatedRun, build: Build, screen: PlainScreen) -> Exit:
@@ -111,6 +113,7 @@ def _sessions(run: SimulatedRun) -> Sessions:
         pre_market=run.is_recorded,
         session_max=None if run.is_recorded else run.sessions,
         first=run.first or FIRST_SESSION,
+        events=run.events,
     )
 
 
