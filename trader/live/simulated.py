@@ -4,7 +4,6 @@ import math
 import time
 from pathlib import Path
 
-import trio
 from msgspec import Struct
 
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
@@ -21,7 +20,7 @@ from trader.live.archive import archive, broker_books
 from trader.live.assembly import assembled, worker_plans
 from trader.live.embedded import Embedded, Sessions
 from trader.live.opening import Books, Say, opened, ready_lines, summary_of
-from trader.live.run import Ending, run_clocked, run_embedded, stop_signals
+from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, run_embedded, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import Summary, summary_lines
@@ -57,19 +56,27 @@ class SimulatedRun(Struct, frozen=True, kw_only=True):
 
 async def run_simulated(run: SimulatedRun, build: Build, screen: PlainScreen) -> Exit:
     """The whole of it; raises Mistake or StartRefused where it can't begin."""
-    say = screen.say
     worker_plans(run.config, run.config_path)  # A mistake in them is told before any file is made.
+    async with stop_signals() as stop:
+        with stop.inside:
+            return await _lived(run, build, screen, stop)
+    screen.say(STOPPED_EARLY)
+    return stop.code
+
+
+async def _lived(run: SimulatedRun, build: Build, screen: PlainScreen, stop: Stop) -> Exit:
+    say = screen.say
     if run.fresh:
         _archived(run, say)
     books = _opened(run)
     try:
         tested = await self_test()
         embedded = Embedded(_sessions(run), run.speed)
-        async with stop_signals() as stop, embedded.served() as address:
+        async with embedded.served() as address:
             session = _next_session(run, embedded)
             say(f"{build.line()} | SIMULATED broker {address} | no keys, no real money")
             say(f"self-test: {tested}")
-            ending = await _traded(run, build, books, embedded, session, stop.event, screen)
+            ending = await _traded(run, build, books, embedded, session, stop, screen)
         account_id = embedded.broker.account.account_id
         summary = summary_of(books, ending.state, embedded.broker.venue, account_id)
         is_well = _say_ending(run, books, ending, summary, embedded, say)
@@ -138,7 +145,7 @@ async def _traded(
     books: Books,
     embedded: Embedded,
     session: Session,
-    stopped: trio.Event,
+    stop: Stop,
     screen: PlainScreen,
 ) -> Ending:
     streams = embedded.address.replace("http://", "ws://")
@@ -186,6 +193,7 @@ async def _traded(
 
             watch = watched(parts, telling, run.bypasses)
             async with telling.following(parts), shown(screen, parts), watch:
+                stopped = stop.begins()
                 if isinstance(pace, FreePace):
                     return await run_clocked(
                         parts,
