@@ -34,7 +34,9 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     order = state.orders.get(told.client_order_id)
     booked = None if order is None else _booked_in(order, told.execution_id)
     if order is None or booked is None:
-        return _of_nothing_booked(told)
+        return _quarantine(
+            told, f"execution {told.execution_id} was corrected, and is not in the books"
+        )
     if booked.is_busted:
         return ()
     bust = _bust(state, order, booked, told)
@@ -49,6 +51,8 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
         if orders.is_live(now) and not now.lookup_open:
             events.append(reports.lookup_wanted(now, "an execution was taken back"))
         return tuple(events)
+    if why := reports.implausible(state, order, told.replacement):
+        return _quarantine(told, why)
     replaced = reports.execution_booked(after, now, told.replacement)
     events.append(replaced)
     filled, _ = orders.after_execution(evolve(after, replaced).orders[order.client_order_id])
@@ -63,8 +67,7 @@ def _booked_in(order: Order, execution_id: str) -> BookedExecution | None:
     )
 
 
-def _of_nothing_booked(told: ExecutionCorrected) -> tuple[Event, ...]:
-    why = f"execution {told.execution_id} was corrected, and is not in the books"
+def _quarantine(told: ExecutionCorrected, why: str) -> tuple[Event, ...]:
     raw = encode(told).decode()[:RAW_CHARACTERS_MAX]
     return (
         Quarantined(symbol=told.symbol, reason=why, raw=raw),

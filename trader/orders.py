@@ -27,7 +27,9 @@ from trader.model import (
     OrderState,
     Side,
 )
-from trader.money import ZERO, plain
+from trader.money import ZERO, plain, price_of
+
+EXECUTION_PRICE_FACTOR_MAX = 2  # between the price of an execution and one that we know
 
 
 class Trigger(StrEnum):
@@ -190,6 +192,19 @@ def knows(order: Order, execution: Execution) -> bool:
             and known.execution.quantity_cumulative == execution.quantity_cumulative
         )
         for known in order.executions
+    )
+
+
+def is_plausible(order: Order, execution: Execution, mark: int) -> bool:
+    """Its price is near one that we know: the order's own, held against the quote of its decision; or the mark.
+
+    Near is wide, a factor of two: a market that runs away is booked, a slipped decimal point or another share's price
+    is not. With neither of the two known (0) there is nothing to hold it against, and what is told is believed.
+    """
+    known = [price for price in (order.reserve_price, price_of(mark)) if price]
+    factor = EXECUTION_PRICE_FACTOR_MAX
+    return not known or any(
+        price <= execution.price * factor and execution.price <= price * factor for price in known
     )
 
 

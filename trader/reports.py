@@ -26,7 +26,7 @@ from trader.messages import (
     encode,
 )
 from trader.model import ENTRY_PURPOSES, Execution, Order, OrderState, Side, Symbol
-from trader.money import plain
+from trader.money import plain, price_of
 from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
@@ -90,7 +90,19 @@ def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
         return f"execution {execution.execution_id} belongs to another order"
     if orders.contradicts(order, execution):
         return f"execution {execution.execution_id} told twice, differently"
-    return ""
+    # What is in the books stays there, wherever the market goes.
+    return "" if orders.knows(order, execution) else implausible(state, order, execution)
+
+
+def implausible(state: ExecutionState, order: Order, execution: Execution) -> str:
+    """Why the price of an execution can't be right; empty where it may be."""
+    held = state.position(order.symbol)
+    # Of what is not held nobody brings the mark up to date.
+    mark = held.mark if held.quantity else 0
+    if orders.is_plausible(order, execution, mark):
+        return ""
+    near = f"an order at {order.reserve_price}" + (f", mark {price_of(mark)}" if mark else "")
+    return f"execution {execution.execution_id} at {execution.price}, far from {near}"
 
 
 def execution_booked(state: ExecutionState, order: Order, execution: Execution) -> ExecutionBooked:

@@ -26,6 +26,7 @@ BENCHES = {
     "market_data": "messages decoded, guarded, delivered",
     "http_orders": "orders over HTTP to the simulated broker",
     "recovery": "journal folded, program recovered",
+    "restart": "kill -9 to entries open again, the broker in another process",
     "program": "bin/trade itself",
 }
 ROUNDS = 5

@@ -151,11 +151,15 @@ async def test_the_list_of_orders_hides_things_unless_it_is_asked_for_them() -> 
         assert await listed(status="all", symbols="GS,IBM") == [1]
         assert await listed(status="all", side="sell") == []
         assert await listed(status="all", before_order_id=str(ids[2])) == [1, 0]
+        assert await listed(status="all", after_order_id=str(ids[0]), direction="asc") == [1, 2]
         assert await listed(status="all", nested="True") == [2, 1, 0]
         assert await listed(status="all", after="2026-01-26T14:30:00Z") == []
         assert await listed(status="all", until="2026-01-26T14:30:00.000000001Z") == [2, 1, 0]
         for name, value in (("limit", "501"), ("limit", "x"), ("status", "x"), ("after", "x")):
             assert (await broker.get("/v2/orders", **{name: value})).status_code == 422
+        for other in ("after", "until"):
+            both = {"after_order_id": str(ids[0]), other: "2026-01-26T14:30:00Z"}
+            assert (await broker.get("/v2/orders", **both)).status_code == 422
 
 
 async def test_activities_are_paged_by_the_last_id_seen() -> None:

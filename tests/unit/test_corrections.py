@@ -373,3 +373,17 @@ def test_an_order_that_has_ended_is_not_in_question() -> None:
 
 def noted() -> Expected:
     return Expected(Noted, {"subject": "resolve"})
+
+
+def test_a_correction_to_a_price_that_can_not_be_takes_nothing_back() -> None:
+    play = holding()
+    before = play.state
+    (
+        play
+        >> corrected("x1", told(62, "319.2", 62, "x2"))
+        << (
+            quarantined("JD"),
+            alarmed("quarantined"),
+        )
+    )
+    assert (play.state.books, play.state.orders) == (before.books, before.orders)
