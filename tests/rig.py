@@ -196,9 +196,9 @@ class Rig:
         self.venue.advance(now, quotes=ticks)
         self.feed.give(ticks)
 
-    def move(self) -> None:
-        """The venue and the tape go one minute on."""
-        now = self.market_ns() + MINUTE_NS
+    def move(self, minutes: int = 1) -> None:
+        """The venue and the tape go one minute on, or so many at once."""
+        now = self.market_ns() + minutes * MINUTE_NS
         bars = [bar_ending(symbol, now) for symbol in self.symbols]
         ticks = [quote_at(symbol, now) for symbol in self.symbols]
         self.venue.advance(now, bars, ticks)

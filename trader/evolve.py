@@ -109,12 +109,12 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case Resumed():
             return _resumed(state)
         case StatementCompared():
-            differing = Map() if event.agrees else state.differing
             return replace(
                 state,
                 statements=state.statements + 1,
+                told_ns=state.at_ns,
                 agrees=event.agrees,
-                differing=differing,
+                differing=Map() if event.agrees else state.differing,
             )
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)

@@ -68,6 +68,7 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     equity_peak: Decimal = ZERO
     counts: Counts = Counts()
     statements: int = 0  # of the broker's, compared in this life
+    told_ns: int = 0  # when the last of them was compared, in whichever life
     agrees: bool = False  # the last of them did
 
     @property

@@ -41,9 +41,8 @@ from trader.worker import Worker, run_worker
 WORKER_PAUSE_FIRST_S = 0.05
 WORKER_PAUSE_MAX_S = 30.0
 STATEMENT_PAUSE_S = 0.5
-STATEMENT_SPAN_NS = (
-    24 * 60 * MINUTE_NS
-)  # how far back orders are asked for when none of ours is older
+# How far back is asked for, from the last statement, when no order of ours is older.
+STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
 # No stream tells what it has lost: so the broker is asked, more often while an order of ours is alive.
 POLL_LIVE_MINUTES = 5  # of market time
 POLL_IDLE_MINUTES = 30
@@ -246,9 +245,11 @@ class Supervisor:
             pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
 
     def _since_ns(self) -> int:
+        """A day before the last statement: the program, or its machine, may have slept for a week."""
         state = self._parts.executor.state
         live = [order.created_ns for order in state.orders.values() if is_live(order)]
-        return min([*live, self._parts.pace.market_ns() - STATEMENT_SPAN_NS])
+        now_ns = self._parts.pace.market_ns()
+        return min([*live, min(state.told_ns or now_ns, now_ns) - STATEMENT_SPAN_NS])
 
     # ----------------------------------------------------------------------------------------- workers
 

@@ -50,7 +50,10 @@ async def _measured(work: int, journal: SqliteJournal, server: OtherEnd) -> list
             await rig.inbox.tell(wish(symbol, number, TEN_NS))
             await trio.sleep(EVERY_S)
         await rig.executor.wait_until(
-            lambda state: all(one.broker_order_id for one in state.orders.values())
+            lambda state: (
+                len(state.orders) == work
+                and all(one.broker_order_id for one in state.orders.values())
+            )
         )
         orders = rig.executor.state.orders
         arrived_ns: dict[ClientOrderId, int] = json.loads(server.ask())

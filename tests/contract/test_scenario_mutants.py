@@ -125,7 +125,7 @@ TAKEN_OUT: list[tuple[str, str, list[Edit]]] = [
         [
             (
                 "live/alpaca.py",
-                "check_holdings(books, await broker.statement(max(0, clock() - DAY_NS)))",
+                "check_holdings(books, await broker.statement(max(0, since_ns)))",
                 "pass",
             )
         ],

@@ -43,7 +43,12 @@ from trader.model import (
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable, JournalBroken
 from trader.state import ALL_SYMBOLS, ExecutionState
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
-from trader.supervisor import STATEMENT_PAUSE_S, WORKER_PAUSE_FIRST_S, WORKER_PAUSE_MAX_S
+from trader.supervisor import (
+    STATEMENT_PAUSE_S,
+    STATEMENT_SPAN_NS,
+    WORKER_PAUSE_FIRST_S,
+    WORKER_PAUSE_MAX_S,
+)
 
 JD, GS = Symbol("JD"), Symbol("GS")
 TEN_SHARES = Size(unit="shares", amount=Decimal(10))
@@ -285,9 +290,11 @@ class Unsteady(DirectBroker):
         self.extra_shares: dict[Symbol, Decimal] = {}
         self.extra_cash = Decimal(0)
         self.asked: list[float] = []
+        self.asked_since_ns: list[int] = []
 
     async def statement(self, since_ns: int) -> list[Input]:
         self.asked.append(trio.current_time())
+        self.asked_since_ns.append(since_ns)
         *reports, last = await super().statement(since_ns)
         if self.refusals:
             self.refusals -= 1
@@ -325,6 +332,21 @@ async def test_a_statement_that_cannot_be_had_is_not_an_empty_account(
     assert len(pauses) == 5
     assert rig.state.books.opening == 250_000
     assert rig.buys() == ["JD"]
+
+
+async def test_after_a_week_of_sleep_all_is_asked_for_since_the_last_statement(
+    autojump_clock: MockClock,
+) -> None:
+    venue = Unsteady([JD])
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.supervisor.run)
+        await rig.parts.executor.wait_until(lambda state: state.statements > 0)
+        told_ns = rig.state.told_ns
+        rig.move(7 * 24 * 60)
+        await rig.supervisor.compare()
+        nursery.cancel_scope.cancel()
+    assert venue.asked_since_ns[-1] == told_ns - STATEMENT_SPAN_NS
 
 
 async def test_keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entries(

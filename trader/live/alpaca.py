@@ -25,7 +25,7 @@ from trader.brokers.alpaca import (
 from trader.brokers.alpaca.budget import PER_MINUTE
 from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.build import Build
-from trader.calendar import DAY_NS, phase
+from trader.calendar import phase
 from trader.clock import FreePace, running
 from trader.config import BrokerName, Config, Fees
 from trader.credentials import Credentials
@@ -42,11 +42,12 @@ from trader.live.summary import summary_lines
 from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
 from trader.live.watch import Bypass, watched
-from trader.messages import Input, OrderReport, Statement
+from trader.messages import Input, Statement
 from trader.model import Phase
 from trader.money import ZERO
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.state import ExecutionState
+from trader.supervisor import STATEMENT_SPAN_NS
 from trader.wire.alpaca_data import IEX_ONLY
 
 HOLDINGS_NAMED_MAX = 8
@@ -127,24 +128,30 @@ async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
 
 
 def check_holdings(books: Books, told: Sequence[Input]) -> None:
-    """What the account held before us is for a person to take into the books, before anything is traded.
-
-    What our own orders bought while nobody was here to hear of it isn't that: the run books it.
-    """
-    statement = told[-1]
-    assert isinstance(statement, Statement), "a statement ends with its Statement"
-    heard, _ = decided(books.state, [one for one in told if isinstance(one, OrderReport)])
-    unknown = [
-        f"{quantity} {symbol}"
-        for symbol, quantity in sorted(statement.positions.items())
-        if quantity and not heard.position(symbol).quantity
-    ]
+    """What the account held before us is for a person to take into the books, before anything is traded."""
+    unknown = unknown_holdings(books.state, told)
     if unknown:
         raise StartRefused(
             f"the account holds {', '.join(unknown[:HOLDINGS_NAMED_MAX])}, which the books don't know",
             where=str(books.journal.path),
             remedy="bin/trade adopt takes them in, to trade or to leave alone",
         )
+
+
+def unknown_holdings(state: ExecutionState, told: Sequence[Input]) -> list[str]:
+    """What the account holds and the books will not, once they have heard all that was told.
+
+    What our own orders bought while nobody was here to hear of it isn't that, nor is a sale that was taken back: the
+    run books them.
+    """
+    statement = told[-1]
+    assert isinstance(statement, Statement), "a statement ends with its Statement"
+    heard, _ = decided(state, list(told[:-1]))
+    return [
+        f"{quantity} {symbol}"
+        for symbol, quantity in sorted(statement.positions.items())
+        if quantity and not heard.position(symbol).quantity
+    ]
 
 
 def _check_account(run: AlpacaRun, account: str) -> None:
@@ -207,7 +214,8 @@ async def _traded(
                 clock = running(broker_ns, run.speed)
             elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
                 screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
-            check_holdings(books, await broker.statement(max(0, clock() - DAY_NS)))
+            since_ns = (books.state.told_ns or clock()) - STATEMENT_SPAN_NS
+            check_holdings(books, await broker.statement(max(0, since_ns)))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
         _check_account(run, account)

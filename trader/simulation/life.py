@@ -176,7 +176,7 @@ class Process:
             told = await broker.statement(max(0, clock() - DAY_NS))
             identity = books.identity("simulated", account, BUILD, pid=self.number)
             if self.adopts:
-                books = self._adopted(books, told[-1], boot_of(self._config, identity, clock()))
+                books = self._adopted(books, told, boot_of(self._config, identity, clock()))
                 identity = books.identity("simulated", account, BUILD, pid=self.number)
             check_holdings(books, told)
             self.journal = SimulatedJournal(
@@ -207,13 +207,15 @@ class Process:
     def _last_check(self, books: Books, order: Order) -> str:
         return "the machine is off" if self.is_dead else books.last_check(order)
 
-    def _adopted(self, books: Books, statement: Input, boot: Boot) -> Books:
-        """As `adopt --trade` does: a short life in which a person's word is written."""
+    def _adopted(self, books: Books, told: list[Input], boot: Boot) -> Books:
+        """As `adopt --trade` does: a short life, in which all is heard first, and then a person's word is written."""
+        statement = told[-1]
         assert isinstance(statement, Statement), "a statement ends with its Statement"
+        heard, _ = decided(books.state, [boot, *told])
         unknown = [
             (symbol, quantity)
             for symbol, quantity in sorted(statement.positions.items())
-            if quantity and not books.state.position(symbol).quantity
+            if quantity and not heard.position(symbol).quantity
         ]
         adoptions = [
             Adoption(
@@ -230,7 +232,7 @@ class Process:
         ]
         again = replace(statement, attempts=1)
         last = LifeEnd(at_ns=books.state.at_ns, exit_code=0)
-        state, entries = decided(books.state, [boot, *adoptions, again, last])
+        state, entries = decided(books.state, [boot, *told, *adoptions, again, last])
         batch = Batch(entries=tuple(entries), after=state)
         books.journal.write(batch)
         self._watch(self, batch)
