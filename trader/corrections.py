@@ -48,7 +48,11 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     after = evolve(state, bust)
     now = after.orders[order.client_order_id]
     if told.replacement is None or orders.knows(now, told.replacement):
-        if orders.is_live(now) and not now.lookup_open:
+        if orders.is_live(now) and now.quantity_filled >= now.quantity:
+            # What was taken back was more than the order: nothing is left of it that could live.
+            whole, _ = orders.after(now, Trigger.FILL_ALL)
+            events.append(reports.order_changed(after, whole, "still filled after the bust"))
+        elif orders.is_live(now) and not now.lookup_open:
             events.append(reports.lookup_wanted(now, "an execution was taken back"))
         return tuple(events)
     if why := reports.implausible(state, order, told.replacement):

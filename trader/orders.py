@@ -57,6 +57,8 @@ class Notice(Enum):
     HALT = 2
 
 
+MILLISECOND_NS = 1_000_000  # the least that two accounts of one moment agree on
+
 Row = tuple[OrderState, Notice]
 
 # Rows: the state before. Cells: the state after; "." the same. "!" tells a person, "!!" also stops the symbol.
@@ -209,10 +211,18 @@ def is_plausible(order: Order, execution: Execution, mark: int) -> bool:
 
 
 def was_busted(order: Order, execution: Execution) -> bool:
-    """The broker has taken this execution back."""
+    """The broker has taken this execution back; its list of executions may have another id for it."""
     return any(
-        known.is_busted and known.execution.execution_id == execution.execution_id
-        for known in order.executions
+        known.is_busted and _is_same(known.execution, execution) for known in order.executions
+    )
+
+
+def _is_same(known: Execution, told: Execution) -> bool:
+    """By the id, or by what was executed when, to the millisecond: what comes in its place comes later."""
+    return known.execution_id == told.execution_id or (
+        (known.quantity, known.price, known.quantity_cumulative)
+        == (told.quantity, told.price, told.quantity_cumulative)
+        and known.at_ns // MILLISECOND_NS == told.at_ns // MILLISECOND_NS
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.plays import (
     OPENING,
+    TEN_NS,
     Expected,
     Play,
     accepted,
@@ -36,7 +37,15 @@ from tests.plays import (
 from trader.accounting import cash_explained
 from trader.evolve import fold
 from trader.messages import Claim, DenyReason, ExecutionCorrected, Noted, decode_entry, encode
-from trader.model import ClientOrderId, Execution, ExecutionId, OrderState, Side, Symbol
+from trader.model import (
+    MINUTE_NS,
+    ClientOrderId,
+    Execution,
+    ExecutionId,
+    OrderState,
+    Side,
+    Symbol,
+)
 from trader.state import ExecutionState
 
 D = Decimal
@@ -217,6 +226,28 @@ def test_a_stale_answer_after_a_bust_does_not_keep_the_order_in_doubt_for_ever()
     assert play.order().quantity_reported == 62
     play >> report(Claim.CANCELED, 0, source="query") << moved("CANCELED")
     assert play.state.position(JD).is_flat
+    balanced(play)
+
+
+def test_a_busted_execution_stays_taken_back_under_the_id_that_a_list_of_fills_has_for_it() -> None:
+    """The core simulation's seed 46: a bust, and then the same execution out of the list, booked once more."""
+    play = holding() >> corrected("x1")
+    listed = told(62, "31.92", 62, "activity 7")
+    play >> report(Claim.FILLED, 62, listed, source="activity") << None
+    assert play.state.position(JD).quantity == 0
+    later = executed(62, "31.92", 62, "x2", at_ns=TEN_NS + MINUTE_NS)
+    play >> report(Claim.FILLED, 62, later) << (booked(62), moved("FILLED"))
+    balanced(play)
+
+
+def test_a_bust_of_what_was_executed_beyond_the_order_leaves_it_filled() -> None:
+    """The core simulation's seed 12: it was called partially filled, with nothing left to fill, and lived for ever."""
+    play = holding() >> report(Claim.FILLED, 64, told(2, "31.92", 64, "x2"))
+    play >> corrected("x2") << (shifted("bust"), alarmed("execution_busted"), moved("FILLED"))
+    assert play.state.position(JD).entries == ()
+    assert play.state.position(JD).quantity == 62
+    assert play.state.entries_open == 0
+    play >> sell("JD", 62, "31.9") << accepted("JD", 62)
     balanced(play)
 
 
