@@ -1,52 +1,62 @@
-"""Mutants: the program with one thing planted in its source, to see that somebody notices."""
+"""A copy of the whole tree, to plant a bug in and to run tests on; the checkout itself is never touched."""
 
+import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+from tests.mutants.planted import Edit
 from tests.program import ROOT, Folder
 
-MUTANT_S = 60  # a mutant that hangs is a test that has no end of its own
+LEFT_OUT = (".git", ".venv*", ".hypothesis", ".*_cache", "*.db*")
+
+
+class EditDoesNotApply(Exception):
+    """It would plant nothing, or more than one thing."""
+
+
+class Tried(NamedTuple):
+    """How tests ended. Only a failed test is red: what can't be imported, collected or set up proves nothing."""
+
+    code: int
+    said: str
+
+    @property
+    def is_green(self) -> bool:
+        return self.code == 0 and not re.search(r"\b\d+ skipped\b", self._last_line)
+
+    @property
+    def is_red(self) -> bool:
+        return self.code == 1 and not re.search(r"\b\d+ errors?\b", self._last_line)
+
+    @property
+    def _last_line(self) -> str:
+        return self.said.rstrip().rpartition("\n")[2]
 
 
 class Mutant:
-    """A copy of trader/ to edit and to run; the checkout itself is never touched."""
+    """The copy, in a folder of `path`; `folder` runs the program in it as a person would."""
 
     def __init__(self, path: Path) -> None:
         self.root = path / "mutant"
-        shutil.copytree(
-            ROOT / "trader", self.root / "trader", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*LEFT_OUT))
         self.folder = Folder(path, root=self.root)
 
-    def edit(self, module: str, before: str, after: str) -> None:
-        """Put `after` in the place of `before`, which must be there exactly once: an edit that misses tests nothing."""
-        source = self.root / "trader" / module
+    def edit(self, edit: Edit) -> None:
+        """Raises EditDoesNotApply unless what it replaces is there exactly once."""
+        source = self.root / "trader" / edit.module
         text = source.read_text()
-        assert text.count(before) == 1, f"{module} has {text.count(before)} of {before!r}"
-        source.write_text(text.replace(before, after))
+        if (count := text.count(edit.before)) != 1:
+            raise EditDoesNotApply(f"{edit.module} has {count} of {edit.before!r}")
+        source.write_text(text.replace(edit.before, edit.after))
 
-    def python(self, program: str) -> subprocess.CompletedProcess[str]:
-        """Run a few lines with the mutant in the place of trader; the tests' own folder is importable, too."""
-        path = f"import sys; sys.path[:0] = [{str(self.root)!r}, {str(ROOT)!r}]\n"
-        return subprocess.run(
-            [sys.executable, "-P", "-c", path + program],
-            cwd=self.folder.path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=MUTANT_S,
-        )
-
-    def passes(self, *tests: str) -> bool:
-        """Whether these tests of the checkout pass on the mutant; only red because of an assertion counts as red."""
+    def command(self, *tests: str) -> list[str]:
+        """Runs these tests of the copy on the copy, by this Python, until the first fails."""
         program = (
-            "import pytest, trader\n"
+            "import sys, pytest, trader\n"
             f"assert trader.__file__.startswith({str(self.root)!r}), trader.__file__\n"
-            f"sys.exit(pytest.main(['-q', '-x', '-p', 'no:cacheprovider', '--rootdir', {str(ROOT)!r},"
-            f" '-c', {str(ROOT / 'pyproject.toml')!r}, *{[str(ROOT / one) for one in tests]!r}]))"
+            "sys.exit(pytest.main(sys.argv[1:]))"
         )
-        ended = self.python(program)
-        assert ended.returncode in {0, 1}, ended.stdout + ended.stderr
-        return ended.returncode == 0
+        options = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
+        return [sys.executable, "-P", "-c", program, *options, *tests]
