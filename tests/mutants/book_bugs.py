@@ -102,7 +102,6 @@ ORDERS = (
             '    return known\n    reference = ""\n',
         ),
         plays("reports", "an_order_that_is_not_ours_is_recorded_and_never_adopted"),
-        scenario("s11-other-hands"),
     ),
     planted(
         "more than was ordered stops nothing",

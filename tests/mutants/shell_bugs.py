@@ -147,7 +147,7 @@ JOURNAL = (
     planted(
         "the epoch is not looked at right before bytes leave",
         Edit("live/opening.py", "if not self.journal.is_current(order.epoch):", "if False:"),
-        contract("take_over", "the_old_life_can_neither_write_nor_send_once_the_new_one_has_begun"),
+        contract("two_processes", "an_order_on_its_way_out_is_held_back_by_the_last_check"),
         scenario("s12-paused-process"),
     ),
     planted(
@@ -217,11 +217,14 @@ LINE = (
         scenario("s28-no-second-post"),
     ),
     planted(
-        "the library sends again by itself",
+        "a POST without an answer is sent again",
         Edit(
-            "brokers/alpaca/transport.py",
-            "raise NoReply(failure_words(error)) from None",
-            "return await self._exchange(request)",
+            "brokers/alpaca/sending.py",
+            '            return self._failed(order, "unknown", str(doubt))\n',
+            "            try:\n"
+            '                reply = await self._link.exchange("POST", "/v2/orders", body)\n'
+            "            except NoReply:\n"
+            '                return self._failed(order, "unknown", str(doubt))\n',
         ),
         contract("alpaca_sending", "a_broken_reply_is_unknown_and_the_post_is_not_repeated"),
     ),
@@ -311,7 +314,7 @@ LINE = (
             "            if len(page) < ORDERS_PAGE:\n",
             "            if True:\n",
         ),
-        contract("alpaca_simulated", "pages_of_orders_and_fills_are_all_turned"),
+        contract("alpaca_simulated", "pages_of_orders_that_nothing_was_filled_of_are_all_turned"),
     ),
     planted(
         "a fill in the middle of a statement goes unseen",
@@ -405,7 +408,8 @@ WATCH = (
         "a take-over does not wait for what may be on its way",
         Edit("live/take_over.py", "    await trio.sleep(WAIT_S)\n", ""),
         contract(
-            "two_processes", "a_stopped_process_that_was_taken_over_sends_nothing_when_it_wakes"
+            "take_over",
+            "who_takes_over_begins_only_once_no_send_of_the_old_life_can_be_under_way",
         ),
     ),
 )
