@@ -153,7 +153,7 @@ JOURNAL = (
     planted(
         "the journal's lock is not taken",
         Edit("journal/lock.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass"),
-        plays("journal_opening", "of_many_processes_at_once_one_gets_the_lock"),
+        plays("journal_opening", "a_second_opening_in_the_same_process_is_refused"),
         scenario("s12-second-process"),
     ),
     planted(
