@@ -291,6 +291,21 @@ async def test_pages_of_orders_and_fills_are_all_turned(monkeypatch: pytest.Monk
         assert len(last) == 2
 
 
+async def test_pages_of_orders_that_nothing_was_filled_of_are_all_turned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of an order that was filled the list of fills would tell all the same."""
+    monkeypatch.setattr("trader.brokers.alpaca.rest.ORDERS_PAGE", 3)
+    async with bench() as on:
+        for number in range(8):
+            await on.advance()
+            await on.broker.submit(buy(number, price="1", quantity=1))
+        *_, statement = await on.broker.statement(0)
+        assert isinstance(statement, Statement)
+        assert set(statement.open_orders) == {f"trd1-{number}" for number in range(8)}
+        assert not await on.broker.is_absent(buy(7))
+
+
 @pytest.mark.parametrize("count", [2, 3, 5, 8])
 async def test_orders_that_fill_pages_within_one_instant_are_all_found(
     monkeypatch: pytest.MonkeyPatch, count: int

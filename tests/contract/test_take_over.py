@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from tests.journal_plays import Play, boot, opened, request
+from trader.brokers.alpaca.transport import HttpDeadlines
+from trader.build import Build
 from trader.journal.failures import JournalFenced, JournalHeld, JournalUnusable
 from trader.journal.lock import ProcessLock, writer_of
 from trader.journal.sqlite import SqliteJournal, open_journal
+from trader.live.opening import Books
+from trader.live.take_over import TakeOver, taken_over
 from trader.log.events import Event, RequestAccepted, event_of
 from trader.log.scribe import Scribe
 from trader.log.writer import LogWriter
@@ -79,6 +85,28 @@ def test_the_old_life_can_neither_write_nor_send_once_the_new_one_has_begun(
     assert old.still_ours(), "its lock is still held: that alone would not stop it"
     with pytest.raises(JournalFenced):
         old.write(next(play.hear(request("GS", key="k")).batches(after=old.head)))
+    new.close()
+
+
+async def test_who_takes_over_begins_only_once_no_send_of_the_old_life_can_be_under_way(
+    old: SqliteJournal, autojump_clock: MockClock
+) -> None:
+    play = opened()
+    old.write(next(play.batches()))
+    new = opened_at(old.path, "2", take_over=True)
+    began_s = trio.current_time()
+    fenced_s: list[float] = []
+
+    def say(_: str) -> None:
+        assert not old.is_current(1), "fenced first: what begins during the wait is held back"
+        fenced_s.append(trio.current_time())
+
+    wanted = TakeOver(who="ada", reason="it hangs")
+    build = Build(version="1", identity="b" * 64, python="3", lock="")
+    books = await taken_over(Books(journal=new, state=play.state), wanted, build, say)
+    assert fenced_s == [began_s, began_s]
+    assert trio.current_time() - began_s > HttpDeadlines().whole
+    assert books.state.epoch == 2
     new.close()
 
 

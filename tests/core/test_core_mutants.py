@@ -1,13 +1,18 @@
 """Planted bugs that the core simulation has to find, each in a copy of the program with one edit in it."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.mutants import Mutant
+from tests.mutants.copy_of_tree import Mutant
+from tests.mutants.planted import Edit
 
 pytestmark = pytest.mark.slow
+MUTANT_S = 120  # a mutant that hangs is a test that has no end of its own
 
 WORLDS = """
 from trader.money import use_exact_context
@@ -155,7 +160,14 @@ PLANTED = (
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.name)
 def test_the_core_simulation_finds_a_planted_bug(planted: Planted, tmp_path: Path) -> None:
     mutant = Mutant(tmp_path)
-    mutant.edit(planted.module, planted.before, planted.after)
-    ended = mutant.python(planted.where)
+    mutant.edit(Edit(planted.module, planted.before, planted.after))
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", planted.where],
+        cwd=mutant.root,
+        env={**os.environ, "PYTHONPATH": str(mutant.root)},
+        capture_output=True,
+        text=True,
+        timeout=MUTANT_S,
+    )
     said = ended.stdout + ended.stderr
     assert any(f"{rule}: " in said or f"{rule}, " in said for rule in planted.found_by), said

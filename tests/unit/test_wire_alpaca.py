@@ -304,6 +304,8 @@ NOT_UNIQUE = {"code": 40010001, "message": "client_order_id must be unique"}
         (429, b"", "rejected"),
         (429, {"message": "rate limit"}, "rejected"),
         (500, REFUSAL, "unknown"),
+        (503, REFUSAL, "unknown"),
+        (504, REFUSAL, "unknown"),
         (504, b"upstream request timeout", "unknown"),
     ],
 )
