@@ -77,7 +77,7 @@ async def test_what_is_not_there_is_404_and_what_is_no_identifier_is_422() -> No
         ({"symbol": "JD\n"}, 422, 42210000),
         ({"side": "BUY"}, 422, 40010001),
         ({"type": ""}, 422, 40010001),
-        ({"type": "stop", "stop_price": "21"}, 422, 42210000),
+        ({"type": "stop", "stop_price": "21"}, 422, 40010001),
         ({"time_in_force": "never"}, 422, 40010001),
         ({"order_class": "bracket"}, 422, 40010001),
         ({"position_intent": "sell_to_close"}, 422, 40010001),

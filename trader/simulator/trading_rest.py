@@ -67,7 +67,7 @@ class TradingRest:
         return json_reply(shapes.account_shape(venue, venue.account(account_id)))
 
     async def _get_configurations(self, request: Request, account_id: str) -> Response:
-        return json_reply(shapes.configurations_shape())
+        return json_reply(shapes.configurations_shape(self._venue(request).account(account_id)))
 
     async def _get_activities(self, request: Request, account_id: str) -> Response:
         page = activities_page(self._venue(request).state, account_id, request)
@@ -143,10 +143,13 @@ class TradingRest:
     async def _get_assets(self, request: Request, account_id: str) -> Response:
         if request.query_params.get("status", "active") not in ("active", "all", ""):
             return json_reply([])
-        return json_reply([shapes.asset_shape(symbol) for symbol in self._broker.symbols])
+        return json_reply([self._asset(symbol) for symbol in self._broker.symbols])
 
     async def _get_asset(self, request: Request, account_id: str) -> Response:
-        return json_reply(shapes.asset_shape(self._symbol(request)))
+        return json_reply(self._asset(self._symbol(request)))
+
+    def _asset(self, symbol: Symbol) -> shapes.Shape:
+        return shapes.asset_shape(symbol, self._broker.venue.asset(symbol))
 
     def _symbol(self, request: Request) -> Symbol:
         """The symbol in the path, or the one whose asset id is there."""
