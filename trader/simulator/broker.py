@@ -159,17 +159,17 @@ class SimulatedBroker:
         return self.venue.back_office
 
     def _fill_late(self, event: OrderEvent, rule: FaultRule) -> None:
-        self._do(lambda: self._office.fill(event.order.order_id, rule.quantity))
+        self.do(lambda: self._office.fill(event.order.order_id, rule.quantity))
 
     def _amiss(self, delay_ns: int, deed: Callable[[], list[OrderEvent]]) -> None:
         """Now or later."""
         if delay_ns:
-            self.agenda.add(self.now_ns + delay_ns, lambda: self._do(deed))
+            self.agenda.add(self.now_ns + delay_ns, lambda: self.do(deed))
         else:
-            self._do(deed)
+            self.do(deed)
 
-    def _do(self, deed: Callable[[], list[OrderEvent]]) -> str:
-        """Why it was not done; empty: it was."""
+    def do(self, deed: Callable[[], list[OrderEvent]]) -> str:
+        """Of the venue's own accord. Why it was not done; empty: it was."""
         self._remember_before()
         try:
             events = deed()
@@ -219,7 +219,7 @@ class SimulatedBroker:
         elif event.name is EventName.RESTART:
             self.restart()
         else:
-            undone = self._do(lambda: perform(event, self.venue, self.account))
+            undone = self.do(lambda: perform(event, self.venue, self.account))
         self.happened.append(Happened(event=event, undone=undone))
 
     def disconnect(self) -> None:

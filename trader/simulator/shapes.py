@@ -25,6 +25,7 @@ from trader.venue.cover import intent_of
 
 Json = str | bool | int | None | list["Json"] | dict[str, "Json"]
 Shape = dict[str, Json]
+EXCHANGE = "NASDAQ"
 
 
 def asset_id(symbol: Symbol) -> str:
@@ -36,7 +37,7 @@ def asset_shape(symbol: Symbol, asset: VenueAsset) -> Shape:
     return {
         "id": asset_id(symbol),
         "class": "us_equity",
-        "exchange": "NASDAQ",
+        "exchange": EXCHANGE,
         "symbol": symbol,
         "name": f"{symbol} common stock",
         "status": "active",
@@ -198,7 +199,7 @@ def position_shape(
     return {
         "asset_id": asset_id(symbol),
         "symbol": symbol,
-        "exchange": "NASDAQ",
+        "exchange": EXCHANGE,
         "asset_class": "us_equity",
         "asset_marginable": venue.asset(symbol).is_marginable,
         "avg_entry_price": canonical(position.avg_entry_price),

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from trader.calendar import new_york_date
 from trader.model import Side, Symbol
 from trader.money import ONE, ZERO, canonical, ratio
-from trader.venue.accounts import VenueAccount
+from trader.venue.accounts import Configuration, VenueAccount
 from trader.venue.ledger import Ledger
 from trader.venue.matching import Book
 from trader.venue.terms import VenueTerms
@@ -117,6 +117,11 @@ class BackOffice:
         book.forget_quote()
         book.last = ratio(book.last, factor)
         return self._ledger.take_told()
+
+    def configure(self, account: VenueAccount, configuration: Configuration) -> list[OrderEvent]:
+        """As its owner wishes; open orders stay."""
+        account.configuration = configuration
+        return []
 
     def halt(self, symbol: Symbol) -> list[OrderEvent]:
         """Nothing trades in the symbol until it is resumed; orders are taken, and may be canceled."""
