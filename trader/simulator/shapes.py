@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 from trader.calendar import iso
@@ -28,6 +29,7 @@ Shape = dict[str, Json]
 EXCHANGE = "NASDAQ"
 
 
+@lru_cache(maxsize=65536)
 def asset_id(symbol: Symbol) -> str:
     """The same for ever, as everything that was ever written down about a symbol needs it."""
     return str(uuid5(NAMESPACE_URL, f"asset:{symbol}"))
@@ -168,12 +170,13 @@ def account_shape(venue: Venue, account: VenueAccount) -> Shape:
 
 
 def configurations_shape(account: VenueAccount) -> Shape:
+    """As they work out: a cash account sells nothing short, whatever its owner has set."""
     configuration = account.configuration
     return {
         "dtbp_check": configuration.dtbp_check,
         "fractional_trading": configuration.fractional_trading,
         "max_margin_multiplier": str(account.margin),
-        "no_shorting": configuration.no_shorting,
+        "no_shorting": not account.may_short,
         "pdt_check": configuration.pdt_check,
         "ptp_no_exception_entry": configuration.ptp_no_exception_entry,
         "suspend_trade": configuration.suspend_trade,

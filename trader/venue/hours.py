@@ -1,5 +1,7 @@
 """When an order works and when it ends: sessions, auctions, what waits for the next day, and when it grows too old."""
 
+from functools import lru_cache
+
 from trader.calendar import (
     DAY_NS,
     HOUR_NS,
@@ -48,9 +50,7 @@ def expires_ns(time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> 
     Orders that are good till canceled are good for so many days, and end in the evening.
     """
     if time_in_force is TimeInForce.GTC:
-        day = new_york_date(at_ns + GTC_DAYS * DAY_NS)
-        last = session_on(day) or next_session(day)
-        return last.open_ns + GTC_END_AFTER_OPEN_NS
+        return _old_age_ns(new_york_date(at_ns + GTC_DAYS * DAY_NS))
     session = session_of(at_ns)
     if session is not None:
         end_ns = session.post_close_ns if extended_hours else session.close_ns
@@ -58,6 +58,12 @@ def expires_ns(time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> 
             return end_ns
     session = next_session(at_ns)
     return session.post_close_ns if extended_hours else session.close_ns
+
+
+@lru_cache(maxsize=64)
+def _old_age_ns(day: str) -> int:
+    last = session_on(day) or next_session(day)
+    return last.open_ns + GTC_END_AFTER_OPEN_NS
 
 
 def is_closing(bar_end_ns: int) -> bool:

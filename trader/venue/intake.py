@@ -46,18 +46,15 @@ class Intake:
         objection = self._formal_objection(account, new)
         if objection is not None:
             return objection
-        standing = [
-            order
-            for order in self._ledger.open_orders(new.symbol)
-            if order.account_id == account.account_id
-        ]
+        open_of = self._ledger.open_of
+        other = Side.SELL if new.side is Side.BUY else Side.BUY
         draft = self._draft(account, new)
         return (
             acceptance.market_objection(
                 new, self._asset(new.symbol), self._books[new.symbol], self._now_ns
             )
-            or cover.wash_trade_objection(new, standing)
-            or self._cover_objection(account, new, draft, standing)
+            or cover.wash_trade_objection(new, open_of(account.account_id, new.symbol, other))
+            or self._cover_objection(account, new, draft)
             or draft
         )
 
@@ -76,10 +73,9 @@ class Intake:
         account: VenueAccount,
         new: NewOrder,
         draft: VenueOrder,
-        standing: list[VenueOrder],
     ) -> Refusal | None:
         if account.reduces(new.symbol, new.side):
-            return self._closing_objection(account, new, draft, standing)
+            return self._closing_objection(account, new, draft)
         if new.order_class is OrderClass.OCO and new.side is Side.BUY:
             return unprocessable("oco orders must be exit orders")
         if new.side is Side.SELL:
@@ -99,7 +95,6 @@ class Intake:
         account: VenueAccount,
         new: NewOrder,
         draft: VenueOrder,
-        standing: list[VenueOrder],
     ) -> Refusal | None:
         if new.position_intent == "sell_to_open" and not account.may_short:
             return forbidden("account is not allowed to short")
@@ -107,8 +102,9 @@ class Intake:
             return unprocessable(f"{new.order_class} orders must be entry orders")
         if new.notional is not None and not draft.quantity:
             return price_unknown(new.symbol)
+        holders = self._ledger.open_of(account.account_id, new.symbol, new.side)
         return cover.intent_objection(new, is_opening=False) or cover.shares_objection(
-            account, new.symbol, draft.quantity, standing
+            account, new.symbol, draft.quantity, holders
         )
 
     # --- making

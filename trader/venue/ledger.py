@@ -4,7 +4,7 @@ Three doors lead to an order's state, `change`, `fill` and `amend`; all go throu
 of its account always follows. Terminal states absorb, unless a fill comes late or a trade is undone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from decimal import Decimal
 from random import Random
@@ -56,7 +56,9 @@ class Ledger:
     def __init__(self, state: VenueState, random: Random) -> None:
         self.state = state
         self._random = random
-        self._open: dict[Symbol, dict[str, None]] = {}
+        # Kept in order of acceptance: an order that has ended never opens again.
+        self._open: dict[Symbol, dict[str, VenueOrder]] = {}
+        self._open_sides: dict[tuple[str, Symbol, Side], dict[str, VenueOrder]] = {}
         self._client_order_ids: dict[tuple[str, str], str] = {}
         self._told: list[OrderEvent] = []
         self._legs: dict[str, dict[str, None]] = {}
@@ -78,12 +80,14 @@ class Ledger:
 
     def open_orders(self, symbol: Symbol | None = None) -> list[VenueOrder]:
         """In order of acceptance, of all accounts."""
-        ids = (
-            [order_id for open_ids in self._open.values() for order_id in open_ids]
-            if symbol is None
-            else self._open.get(symbol, {})
-        )
-        return sorted((self.state.orders[one] for one in ids), key=lambda order: order.number)
+        if symbol is not None:
+            return list(self._open.get(symbol, {}).values())
+        everywhere = (order for orders in self._open.values() for order in orders.values())
+        return sorted(everywhere, key=lambda order: order.number)
+
+    def open_of(self, account_id: str, symbol: Symbol, side: Side) -> Collection[VenueOrder]:
+        """An account's open orders on one side; not a copy."""
+        return self._open_sides.get((account_id, symbol, side), {}).values()
 
     def legs(self, parent_id: str) -> list[VenueOrder]:
         """The exits of an entry that came with it, in order of acceptance; none where there are none."""
@@ -221,10 +225,13 @@ class Ledger:
         if order.parent_id is not None:
             self._legs.setdefault(order.parent_id, {})[order.order_id] = None
         self._client_order_ids[order.account_id, order.client_order_id] = order.order_id
+        side = (order.account_id, order.symbol, order.side)
         if order.is_open:
-            self._open.setdefault(order.symbol, {})[order.order_id] = None
-        else:
-            self._open.get(order.symbol, {}).pop(order.order_id, None)
+            self._open.setdefault(order.symbol, {})[order.order_id] = order
+            self._open_sides.setdefault(side, {})[order.order_id] = order
+        elif order.order_id in self._open.get(order.symbol, ()):
+            del self._open[order.symbol][order.order_id]
+            del self._open_sides[side][order.order_id]
 
     def _tell(
         self,

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from trader.model import Bar, Phase, Quote, Side
+from trader.model import Bar, Phase, Quote, Side, TimeInForce
 from trader.money import (
     CENT,
     MILL,
@@ -114,6 +114,13 @@ def quoted_match(order: VenueOrder, book: Book, terms: VenueTerms) -> tuple[Deci
     if not _admits(order, price):
         return ZERO, ZERO
     return min(wanted(order, price), far.quantity), price
+
+
+def may_concern(order: VenueOrder, book: Book) -> bool:
+    """Cheap: most orders rest at limits that the quote is not near. Stops and auctions always look themselves."""
+    if order.is_resting_stop or order.time_in_force is TimeInForce.OPG:
+        return True
+    return _admits(order, book.far_side(order.side).price)
 
 
 def wanted(order: VenueOrder, price: Decimal) -> Decimal:

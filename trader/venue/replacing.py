@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from trader.calendar import phase
-from trader.model import Symbol
+from trader.model import Side, Symbol
 from trader.money import ZERO
 from trader.venue import acceptance, cover
 from trader.venue.accounts import VenueAccount
@@ -68,19 +68,18 @@ class Replacing:
     def _account_objection(
         self, account: VenueAccount, old: VenueOrder, new: NewOrder, draft: VenueOrder
     ) -> Refusal | None:
-        others = [
-            order
-            for order in self._ledger.open_orders(old.symbol)
-            if order.account_id == old.account_id and order.order_id != old.order_id
-        ]
+        other = Side.SELL if old.side is Side.BUY else Side.BUY
         if not cover.is_unwashed(old.order_type, old.order_class):
-            objection = cover.wash_trade_objection(new, others)
+            opposite = self._ledger.open_of(old.account_id, old.symbol, other)
+            objection = cover.wash_trade_objection(new, opposite)
             if objection is not None:
                 return objection
         if not old.holds:
             return None
         if old.is_opening:
             return cover.funds_objection(power(account, self._books) + old.reserved, draft.reserved)
+        holders = self._ledger.open_of(old.account_id, old.symbol, old.side)
+        others = [order for order in holders if order.order_id != old.order_id]
         return cover.shares_objection(
             account, old.symbol, draft.quantity, others, own=old.shares_held
         )

@@ -20,6 +20,7 @@ from trader.venue.matching import (
     bar_match,
     is_triggered_by_bar,
     is_triggered_by_quote,
+    may_concern,
     nano_shares,
     quoted_match,
     takeable_volume,
@@ -54,7 +55,7 @@ class Trading:
     def take_quote(self, symbol: Symbol) -> None:
         """The book has a new quote."""
         at, book = phase(self._now_ns), self._books[symbol]
-        for order_id in self._by_priority(symbol, at):
+        for order_id in self._by_priority(symbol, at, book):
             order = self._ledger.state.orders[order_id]
             # What the ones before it did may have ended it.
             if order.status in EXECUTABLE and order.time_in_force is not TimeInForce.CLS:
@@ -184,11 +185,14 @@ class Trading:
     def _now_ns(self) -> int:
         return self._ledger.state.now_ns
 
-    def _by_priority(self, symbol: Symbol, at: Phase) -> list[str]:
+    def _by_priority(self, symbol: Symbol, at: Phase, book: Book | None = None) -> list[str]:
+        """With a book, only those to which its quote may mean something."""
         executable: Iterable[VenueOrder] = (
             order
             for order in self._ledger.open_orders(symbol)
-            if order.status in EXECUTABLE and works(order, at)
+            if order.status in EXECUTABLE
+            and (book is None or may_concern(order, book))
+            and works(order, at)
         )
         return [order.order_id for order in sorted(executable, key=_priority)]
 
