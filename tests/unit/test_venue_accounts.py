@@ -161,6 +161,16 @@ def test_at_the_end_of_the_day_debts_cost_something() -> None:
     ]
 
 
+def test_a_position_that_turns_costs_what_its_other_side_brought() -> None:
+    account = Play(multiplier=2).account
+    account.put_in(JD, Decimal(10), Decimal("20.01"))
+    account.put_in(JD, Decimal(-15), Decimal(30))
+    position = account.positions[JD]
+    assert (position.quantity, position.cost) == (Decimal(-5), Decimal(-150))
+    account.put_in(JD, Decimal(5), Decimal(29))
+    assert not account.positions
+
+
 # --- the owner, the venue
 
 

@@ -318,3 +318,9 @@ def test_a_stop_that_is_replaced_while_it_sells_sells_no_more_than_the_entry() -
     assert play.quote("18.90", "19.00", after_ns=5 * SECOND_NS) == ["rejected"]
     assert not play.held()
     assert not play.last().quantity_filled
+
+
+def test_an_exit_that_is_held_is_canceled_at_once_however_slow_cancels_are() -> None:
+    play = Play(VenueTerms(cancel_latency_ns=5 * SECOND_NS))
+    play.send(bracket(price="19.50"))
+    assert play.cancel(play.order(3)) == ["canceled", "canceled", "canceled"]

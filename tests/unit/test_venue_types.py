@@ -210,8 +210,15 @@ def test_an_order_of_the_evening_waits_for_the_next_day_and_expires_with_it() ->
     assert play.at(tuesday.close_ns) == ["expired"]
 
 
-def test_an_order_that_is_good_till_canceled_is_so_for_ninety_days() -> None:
-    play = Play()
+@pytest.mark.parametrize(
+    "start_ns",
+    [
+        OPEN,  # ninety days later is a Sunday
+        next_session("2026-01-26").open_ns,
+    ],
+)
+def test_an_order_that_is_good_till_canceled_is_so_for_ninety_days(start_ns: int) -> None:
+    play = Play(start_ns=start_ns)
     play.send(limit(1, "10", time_in_force=TimeInForce.GTC))
     assert play.last().expires_ns == 1_777_320_900 * SECOND_NS  # 2026-04-27, 16:15 in New York
     assert play.at(OPEN + 90 * DAY_NS) == []
