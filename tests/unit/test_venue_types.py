@@ -134,6 +134,15 @@ def test_a_trailing_buy_follows_the_best_ask_by_percent() -> None:
     assert play.quote("19.90", "19.95", after_ns=SECOND_NS) == ["fill"]
 
 
+def test_a_stop_that_trails_for_long_is_not_written_down_for_the_clock_each_time() -> None:
+    play = holding()
+    play.send(trailing(10, price="5"))
+    for cents in range(1, 50):
+        play.quote(f"20.{cents:02}", "21.00", after_ns=SECOND_NS)
+    assert play.last().hwm == Decimal("20.49")
+    assert len(play.venue._due) < 10
+
+
 # --- auctions, days, years
 
 

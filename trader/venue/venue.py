@@ -68,6 +68,7 @@ class Venue:
         self._delays = Random(f"{self.terms.seed}/delays")
         # (when the clock does something to an order, its number, its id); what no longer holds is overlooked.
         self._due: list[tuple[int, int, str]] = []
+        self._noted: dict[str, int] = {}
         for order in self.open_orders():
             self._note_due(order)
 
@@ -279,8 +280,10 @@ class Venue:
         """What is due, in order of acceptance."""
         due: dict[str, int] = {}
         while (next_ns := self.next_due_ns()) is not None and next_ns <= self.now_ns:
-            _, number, order_id = heapq.heappop(self._due)
+            due_ns, number, order_id = heapq.heappop(self._due)
             due[order_id] = number
+            if self._noted.get(order_id) == due_ns:
+                del self._noted[order_id]
         for order_id in sorted(due, key=due.__getitem__):
             self._act_on(self.state.orders[order_id])
 
@@ -295,14 +298,21 @@ class Venue:
             if works(order, phase(self.now_ns)):
                 self._ledger.change(order.order_id, EventKind.NEW, status=OrderStatus.NEW)
             else:
-                start_ns = starts_ns(order.extended_hours, self.now_ns)
-                heapq.heappush(self._due, (start_ns, order.number, order.order_id))
+                self._note(order, starts_ns(order.extended_hours, self.now_ns))
         elif order.status is OrderStatus.PENDING_NEW and order.arrives_ns is not None:
             self._arrive(order.order_id)
 
     def _note_due(self, order: VenueOrder) -> None:
         if order.is_open:
-            heapq.heappush(self._due, (self._due_ns(order), order.number, order.order_id))
+            self._note(order, self._due_ns(order))
+        else:
+            self._noted.pop(order.order_id, None)
+
+    def _note(self, order: VenueOrder, due_ns: int) -> None:
+        """Once, however often the order changes without that."""
+        if self._noted.get(order.order_id) != due_ns:
+            self._noted[order.order_id] = due_ns
+            heapq.heappush(self._due, (due_ns, order.number, order.order_id))
 
     def _due_ns(self, order: VenueOrder) -> int:
         due_ns = order.expires_ns
