@@ -6,7 +6,7 @@ at the clock's.
 """
 
 import hmac
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from trader.simulator.store import BrokerStore, SessionMark
 from trader.simulator.streams import Observer, StreamKind, Streams
 from trader.venue import NewOrder, OrderEvent, Refusal, Venue, VenueAccount, VenueTerms
 from trader.venue.back_office import BackOffice, Undone
+from trader.venue.words import Replacement
 
 OPENING_CASH = Decimal(250_000)
 
@@ -146,29 +147,35 @@ class SimulatedBroker:
                 self._amiss(0, lambda: self._office.fill(order_id, fault.quantity))
         return outcome
 
+    def replace(
+        self, account_id: str, order_id: str, wish: Replacement
+    ) -> Refusal | list[OrderEvent]:
+        """The same."""
+        self._remember_before()
+        return self._took_place(self.venue.replace(account_id, order_id, wish))
+
     @property
     def _office(self) -> BackOffice:
         return self.venue.back_office
 
     def _fill_late(self, event: OrderEvent, rule: FaultRule) -> None:
-        self._do(lambda: self._office.fill(event.order.order_id, rule.quantity))
+        self.do(lambda: self._office.fill(event.order.order_id, rule.quantity))
 
     def _amiss(self, delay_ns: int, deed: Callable[[], list[OrderEvent]]) -> None:
         """Now or later."""
         if delay_ns:
-            self.agenda.add(self.now_ns + delay_ns, lambda: self._do(deed))
+            self.agenda.add(self.now_ns + delay_ns, lambda: self.do(deed))
         else:
-            self._do(deed)
+            self.do(deed)
 
-    def _do(self, deed: Callable[[], list[OrderEvent]]) -> str:
-        """Why it was not done; empty: it was."""
+    def do(self, deed: Callable[[], list[OrderEvent]]) -> str:
+        """Of the venue's own accord. Why it was not done; empty: it was."""
         self._remember_before()
         try:
             events = deed()
         except Undone as reason:
             return str(reason)
-        self._save(events)
-        self.post.tell(events)
+        self._record(events)
         return ""
 
     def _took_place(self, outcome: Refusal | list[OrderEvent]) -> Refusal | list[OrderEvent]:
@@ -178,8 +185,7 @@ class SimulatedBroker:
 
     def _publish(self, events: list[OrderEvent]) -> None:
         if events:
-            self._save(events)
-            self.post.tell(events)
+            self._record(events)
 
     # --- what goes wrong
 
@@ -213,7 +219,7 @@ class SimulatedBroker:
         elif event.name is EventName.RESTART:
             self.restart()
         else:
-            undone = self._do(lambda: perform(event, self.venue, self.account))
+            undone = self.do(lambda: perform(event, self.venue, self.account))
         self.happened.append(Happened(event=event, undone=undone))
 
     def disconnect(self) -> None:
@@ -233,10 +239,9 @@ class SimulatedBroker:
             self.venue.books[bar.symbol].last = price_of(bar.close)
         self.quotes.clear()
 
-    def _save(self, events: Iterable[OrderEvent]) -> None:
-        changed = {event.order.order_id for event in events}
-        orders = [self.venue.state.orders[order_id] for order_id in changed]
-        self._store.save(self.venue.state, orders, self._mark)
+    def _record(self, events: Sequence[OrderEvent]) -> None:
+        self._store.save(self.venue.state, self.venue.take_touched(), self._mark)
+        self.post.tell(events)
 
     # --- time
 
@@ -263,7 +268,8 @@ class SimulatedBroker:
         if session_date == self._mark.date and self._mark.ended:
             raise ValueError(f"the session of {session_date} has ended")
         if not self._mark.ended and not resumed:
-            self._end_cut_off(self._mark.date)
+            self._session = session_on(self._mark.date)
+            self._end_session()
         start_ns = max(session.pre_open_ns if pre_market else session.open_ns, self.now_ns)
         self._session = session
         self._mark = SessionMark(date=session_date, ended=False)
@@ -278,9 +284,7 @@ class SimulatedBroker:
             # A new account's time begins here: what lies before it happens now.
             self.venue.advance(start_ns)
         self._pass_to(start_ns)
-        events = self.venue.advance(start_ns)
-        self._save(events)
-        self.post.tell(events)
+        self._record(self.venue.advance(start_ns))
         return session
 
     async def advance(self) -> Instant | None:
@@ -360,12 +364,7 @@ class SimulatedBroker:
         self._mark = SessionMark(date=session.date, ended=True)
         events = self.venue.advance(max(self.now_ns, session.close_ns))
         events += self.venue.end_session(session.date, session.post_close_ns)
-        self._save(events)
-        self.post.tell(events)
-
-    def _end_cut_off(self, session_date: str) -> None:
-        self._session = session_on(session_date)
-        self._end_session()
+        self._record(events)
 
     def _remember(self, start_ns: int, session: Session) -> None:
         """What was traded before: marks for what is held, and the close of the session before."""
