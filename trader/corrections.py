@@ -23,7 +23,7 @@ from trader.messages import (
 from trader.model import BookedExecution, Execution, ExecutionId, Order, Side
 from trader.money import plain
 from trader.movements import movement
-from trader.orders import Trigger
+from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
 RAW_CHARACTERS_MAX = 2_000
@@ -39,6 +39,8 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
         )
     if booked.is_busted:
         return ()
+    if why := _misfit(state, order, told):
+        return _quarantine(told, why)
     bust = _bust(state, order, booked, told)
     what = f"execution {told.execution_id} of {order.client_order_id} was taken back"
     events: list[Event] = [
@@ -55,14 +57,31 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
         elif orders.is_live(now) and not now.lookup_open:
             events.append(reports.lookup_wanted(now, "an execution was taken back"))
         return tuple(events)
-    if why := reports.implausible(state, order, told.replacement):
-        return _quarantine(told, why)
     replaced = reports.execution_booked(after, now, told.replacement)
     events.append(replaced)
-    filled, _ = orders.after_execution(evolve(after, replaced).orders[order.client_order_id])
+    filled, notice = orders.after_execution(evolve(after, replaced).orders[order.client_order_id])
     if filled.state is not now.state:
         events.append(reports.order_changed(state, filled, "corrected by the broker"))
+    if notice is Notice.HALT:
+        more = (
+            f"{order.client_order_id} was corrected to {filled.quantity_filled} of {order.quantity}"
+        )
+        events.extend(_quarantine(told, more))
     return tuple(events)
+
+
+def _misfit(state: ExecutionState, order: Order, told: ExecutionCorrected) -> str:
+    """Why this can't be what took the place of an execution of this order; empty when it can."""
+    if told.symbol != order.symbol:
+        return f"a correction of {order.client_order_id} says {told.symbol}"
+    new = told.replacement
+    if new is None or _booked_in(order, new.execution_id) is not None:
+        return ""
+    if new.quantity <= 0 or new.price <= 0:
+        return f"execution of {new.quantity} at {new.price}"
+    if state.executed.get(new.execution_id, order.client_order_id) != order.client_order_id:
+        return f"execution {new.execution_id} belongs to another order"
+    return reports.implausible(state, order, new)
 
 
 def _booked_in(order: Order, execution_id: str) -> BookedExecution | None:

@@ -236,7 +236,7 @@ def lookup_wanted(order: Order, reason: str) -> LookupWanted:
 
 def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     if report.client_order_id in state.used:
-        return ()  # One of ours that ended days ago; nothing new can be read off a statement.
+        return _of_a_forgotten_order(state, report)
     if state.position(report.symbol).is_hands_off:
         return movements.on_hand_trade(state, report)
     known = movements.before_adoption(state, report)
@@ -251,6 +251,22 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
         Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="foreign_order", symbol=report.symbol, message=f"{report.symbol}: {why}"),
         *known,
+    )
+
+
+def _of_a_forgotten_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
+    """One of ours that ended days ago: nothing is new, unless it was executed after all."""
+    execution = report.execution
+    if execution is None or execution.execution_id in state.executed:
+        return ()
+    reference = f"late {execution.execution_id}"
+    if reference in state.booked:
+        return ()
+    why = f"{report.client_order_id} ended days ago, and {execution.quantity} of it were executed after all"
+    raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
+    return (
+        Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
+        Alarmed(alarm="order_surprise", symbol=report.symbol, message=why),
     )
 
 

@@ -418,3 +418,25 @@ def test_a_correction_to_a_price_that_can_not_be_takes_nothing_back() -> None:
         )
     )
     assert (play.state.books, play.state.orders) == (before.books, before.orders)
+
+
+def test_a_correction_of_another_symbol_takes_nothing_back() -> None:
+    play = holding()
+    before = play.state
+    wrong = ExecutionCorrected(
+        client_order_id=play.orders[-1],
+        symbol=Symbol("GS"),
+        execution_id=ExecutionId("x1"),
+        replacement=None,
+        at_ns=0,
+    )
+    play >> wrong << (quarantined("GS"), alarmed("quarantined"))
+    assert (play.state.books, play.state.orders) == (before.books, before.orders)
+
+
+def test_a_correction_to_more_than_was_ordered_is_booked_and_stops_the_symbol() -> None:
+    play = holding() >> corrected("x1", told(99, "31.92", 99, "x2"))
+    assert play.state.position(JD).quantity == 99
+    balanced(play)
+    play >> sell("JD", 99, "31.9") >> sent() >> filled(99, "31.9")
+    play >> request(3) << denied(DenyReason.QUARANTINED)

@@ -755,3 +755,16 @@ def test_an_execution_that_is_in_the_books_is_no_surprise_whatever_the_market_do
     play = holding() >> clock(1, JD=20_000)
     play >> report(Claim.FILLED, 62, play.order().executions[0].execution) << None
     assert JD not in play.state.quarantined
+
+
+def test_a_fill_of_an_order_that_ended_days_ago_stops_the_symbol_and_is_told_once() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> report(Claim.CANCELED)
+    late = filled(62, "31.92")
+    said = late(play) if callable(late) else late
+    play >> clock(1440, session="2026-01-27") >> clock(2880, session="2026-01-28")
+    assert not play.state.orders
+    before = play.state.books
+    play >> said << (quarantined("JD"), alarmed("order_surprise"))
+    play >> said << None
+    assert play.state.books == before
+    play >> buy("JD", 62, "31.95") << denied(DenyReason.QUARANTINED)
