@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.simulator_served import GS, JD, KEYS, MONDAY, JsonObject, Served, served
+from trader.simulator.books import Service
 
 
 async def test_without_the_right_keys_nothing_is_told() -> None:
@@ -276,13 +277,13 @@ async def test_the_latest_quote_bar_and_trade_are_of_the_instant() -> None:
         bars = (await broker.get("/v2/stocks/bars/latest", symbols="JD")).json()["bars"]
         assert bars["JD"]["t"] == "2026-01-26T14:30:00.000Z"
         trades = (await broker.get("/v2/stocks/trades/latest", symbols="JD")).json()["trades"]
-        assert (trades["JD"]["p"], trades["JD"]["t"]) == (20.01, "2026-01-26T14:31:00.000Z")
+        assert (trades["JD"]["p"], trades["JD"]["t"]) == (20.01, "2026-01-26T14:30:59.999999999Z")
         snapshot = (await broker.get("/v2/stocks/snapshots", symbols="JD")).json()["JD"]
         assert snapshot["latestTrade"] == trades["JD"]
 
 
 async def test_requests_beyond_the_limit_of_a_minute_of_market_time_get_429() -> None:
-    async with served(requests_per_minute=2) as broker:
+    async with served(service=Service(requests_per_minute=2)) as broker:
         replies = [await broker.get("/v2/clock") for _ in range(3)]
         assert [reply.status_code for reply in replies] == [200, 200, 429]
         assert [reply.headers["X-RateLimit-Remaining"] for reply in replies] == ["1", "0", "0"]
