@@ -406,7 +406,7 @@ WATCH = (
     ),
     planted(
         "a take-over does not wait for what may be on its way",
-        Edit("live/take_over.py", "    await trio.sleep(WAIT_S)\n", ""),
+        Edit("live/take_over.py", "        await trio.sleep(WAIT_S)\n", "        pass\n"),
         contract(
             "take_over",
             "who_takes_over_begins_only_once_no_send_of_the_old_life_can_be_under_way",
