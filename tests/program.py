@@ -126,7 +126,10 @@ class Folder:
             held[one["symbol"]] = held.get(one["symbol"], Decimal(0)) + quantity
             cash -= quantity * Decimal(one["price"])
         for (row,) in self.theirs("SELECT activity FROM activities"):
-            cash += Decimal(json.loads(str(row)).get("net_amount", "0"))
+            one = json.loads(str(row))
+            cash += Decimal(one.get("net_amount", "0"))
+            if one["kind"] in ("SPLIT", "ACATS"):  # A dividend's shares are those it was paid on.
+                held[one["symbol"]] = held.get(one["symbol"], Decimal(0)) + Decimal(one["quantity"])
         cash -= Decimal(account["accrued_fees"])
         return cash, {symbol: quantity for symbol, quantity in held.items() if quantity}
 

@@ -13,6 +13,7 @@ from trader.calendar import session_on
 from trader.feeds.market import Instant
 from trader.model import MINUTE_NS, Bar, Quote, Symbol
 from trader.simulator.application import build_application
+from trader.simulator.books import Service
 from trader.simulator.broker import Keys, SimulatedBroker
 from trader.simulator.faults import FaultRule
 from trader.simulator.scheduled import ScheduledEvent
@@ -128,9 +129,10 @@ class Served:
 
     @asynccontextmanager
     async def websocket(
-        self, path: str, packed: bool = False
+        self, path: str, packed: bool = False, *more: tuple[bytes, bytes]
     ) -> AsyncIterator[WebSocketConnection]:
         headers = [(b"Content-Type", b"application/msgpack")] if packed else []
+        headers += more
         host, _, port = self.address.removeprefix("http://").partition(":")
         # The stream is ours, because the client forgets to close it when the server closes first.
         with trio.fail_after(PATIENCE_SECONDS):
@@ -153,9 +155,11 @@ class Served:
             yield connection
 
     @asynccontextmanager
-    async def data_stream(self, **channels: list[str]) -> AsyncIterator[WebSocketConnection]:
+    async def data_stream(
+        self, feed: str = "iex", **channels: list[str]
+    ) -> AsyncIterator[WebSocketConnection]:
         """Authenticated, and subscribed."""
-        async with self.websocket("/v2/iex") as connection:
+        async with self.websocket(f"/v2/{feed}") as connection:
             await hear_data(connection)
             await say(connection, {"action": "auth", "key": KEYS.key, "secret": KEYS.secret})
             assert (await hear_data(connection))[0]["msg"] == "authenticated"
@@ -192,7 +196,7 @@ async def served(
     path: Path | None = None,
     faults: tuple[FaultRule, ...] = (),
     events: tuple[ScheduledEvent, ...] = (),
-    requests_per_minute: int | None = None,
+    service: Service | None = None,
     date: str = MONDAY,
     first_instant: bool = True,
 ) -> AsyncIterator[Served]:
@@ -207,7 +211,7 @@ async def served(
         assets=(Symbol("IBM"),),
         faults=faults,
         events=events,
-        requests_per_minute=requests_per_minute,
+        service=service,
         on_frame=lambda kind, count: frames.extend([kind] * count),
         on_stream=lambda kind, connected: streams.append((kind, connected)),
     )

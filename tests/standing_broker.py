@@ -62,6 +62,8 @@ class Watched(Running):
 class Account(Folder):
     """A folder to trade in, and the broker's word on what happened there."""
 
+    program = "tests.insistent"  # which one trades
+
     def __init__(self, path: Path, broker: subprocess.Popen[str]) -> None:
         super().__init__(path)
         (path / "trader.toml").write_text(CONFIG)
@@ -74,7 +76,7 @@ class Account(Folder):
         return {**super().environment(), **self._keys}
 
     def trader(self, *arguments: str) -> list[str]:
-        program = [sys.executable, "-P", "-m", "tests.insistent", "run"]
+        program = [sys.executable, "-P", "-m", self.program, "run"]
         return [*program, "--address", self.address, "--speed", SPEED, *arguments]
 
     def tried(self, *arguments: str) -> Ended:
@@ -130,13 +132,13 @@ class Account(Folder):
 
     def accepted(self) -> list[dict[str, str]]:
         """Every order that the broker has."""
-        orders = self._asked("orders?status=all&limit=500")
+        orders = self.asked("orders?status=all&limit=500")
         assert isinstance(orders, list)
         return orders
 
     def difference(self) -> str:
         """What the broker says that our tables don't; empty when they agree. Nothing was sold: no fees are due."""
-        account, positions = self._asked("account"), self._asked("positions")
+        account, positions = self.asked("account"), self.asked("positions")
         assert isinstance(account, dict)
         [(ours,)] = self.ours("SELECT cash FROM account_row ORDER BY sequence DESC LIMIT 1")
         held = {str(one["symbol"]): Decimal(one["qty"]) for one in positions}
@@ -149,7 +151,7 @@ class Account(Folder):
             return ""
         return f"ours {ours} {mine}, the broker's {account['cash']} {held}"
 
-    def _asked(self, what: str) -> Any:  # noqa: ANN401  # whatever JSON it answers
+    def asked(self, what: str) -> Any:  # noqa: ANN401  # whatever JSON it answers
         """The broker's answer over its own REST interface."""
         request = urllib.request.Request(
             f"{self.address}/v2/{what}",
@@ -163,9 +165,9 @@ class Account(Folder):
 
 
 @contextmanager
-def standing_broker(path: Path) -> Iterator[Account]:
+def standing_broker(path: Path, *more: str) -> Iterator[Account]:
     """An account in this folder, and the broker that keeps it for as long as the block runs."""
-    arguments = ("--speed", SPEED, "--state", STATE)
+    arguments = ("--speed", SPEED, "--state", STATE, *more)
     # Into a file: nobody reads a pipe to its end while the broker runs, and a full one would stop it.
     with (path / "broker.err").open("w") as errors:
         broker = subprocess.Popen(

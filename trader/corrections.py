@@ -23,7 +23,7 @@ from trader.messages import (
 from trader.model import BookedExecution, Execution, ExecutionId, Order, Side
 from trader.money import plain
 from trader.movements import movement
-from trader.orders import Trigger
+from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
 RAW_CHARACTERS_MAX = 2_000
@@ -34,9 +34,13 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     order = state.orders.get(told.client_order_id)
     booked = None if order is None else _booked_in(order, told.execution_id)
     if order is None or booked is None:
-        return _of_nothing_booked(told)
+        return _quarantine(
+            told, f"execution {told.execution_id} was corrected, and is not in the books"
+        )
     if booked.is_busted:
         return ()
+    if why := _misfit(state, order, told):
+        return _quarantine(told, why)
     bust = _bust(state, order, booked, told)
     what = f"execution {told.execution_id} of {order.client_order_id} was taken back"
     events: list[Event] = [
@@ -46,15 +50,38 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     after = evolve(state, bust)
     now = after.orders[order.client_order_id]
     if told.replacement is None or orders.knows(now, told.replacement):
-        if orders.is_live(now) and not now.lookup_open:
+        if orders.is_live(now) and now.quantity_filled >= now.quantity:
+            # What was taken back was more than the order: nothing is left of it that could live.
+            whole, _ = orders.after(now, Trigger.FILL_ALL)
+            events.append(reports.order_changed(after, whole, "still filled after the bust"))
+        elif orders.is_live(now) and not now.lookup_open:
             events.append(reports.lookup_wanted(now, "an execution was taken back"))
         return tuple(events)
     replaced = reports.execution_booked(after, now, told.replacement)
     events.append(replaced)
-    filled, _ = orders.after_execution(evolve(after, replaced).orders[order.client_order_id])
+    filled, notice = orders.after_execution(evolve(after, replaced).orders[order.client_order_id])
     if filled.state is not now.state:
         events.append(reports.order_changed(state, filled, "corrected by the broker"))
+    if notice is Notice.HALT:
+        more = (
+            f"{order.client_order_id} was corrected to {filled.quantity_filled} of {order.quantity}"
+        )
+        events.extend(_quarantine(told, more))
     return tuple(events)
+
+
+def _misfit(state: ExecutionState, order: Order, told: ExecutionCorrected) -> str:
+    """Why this can't be what took the place of an execution of this order; empty when it can."""
+    if told.symbol != order.symbol:
+        return f"a correction of {order.client_order_id} says {told.symbol}"
+    new = told.replacement
+    if new is None or _booked_in(order, new.execution_id) is not None:
+        return ""
+    if new.quantity <= 0 or new.price <= 0:
+        return f"execution of {new.quantity} at {new.price}"
+    if state.executed.get(new.execution_id, order.client_order_id) != order.client_order_id:
+        return f"execution {new.execution_id} belongs to another order"
+    return reports.implausible(state, order, new)
 
 
 def _booked_in(order: Order, execution_id: str) -> BookedExecution | None:
@@ -63,8 +90,7 @@ def _booked_in(order: Order, execution_id: str) -> BookedExecution | None:
     )
 
 
-def _of_nothing_booked(told: ExecutionCorrected) -> tuple[Event, ...]:
-    why = f"execution {told.execution_id} was corrected, and is not in the books"
+def _quarantine(told: ExecutionCorrected, why: str) -> tuple[Event, ...]:
     raw = encode(told).decode()[:RAW_CHARACTERS_MAX]
     return (
         Quarantined(symbol=told.symbol, reason=why, raw=raw),

@@ -26,7 +26,7 @@ from trader.messages import (
     encode,
 )
 from trader.model import ENTRY_PURPOSES, Execution, Order, OrderState, Side, Symbol
-from trader.money import plain
+from trader.money import plain, price_of
 from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
@@ -90,7 +90,19 @@ def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
         return f"execution {execution.execution_id} belongs to another order"
     if orders.contradicts(order, execution):
         return f"execution {execution.execution_id} told twice, differently"
-    return ""
+    # What is in the books stays there, wherever the market goes.
+    return "" if orders.knows(order, execution) else implausible(state, order, execution)
+
+
+def implausible(state: ExecutionState, order: Order, execution: Execution) -> str:
+    """Why the price of an execution can't be right; empty where it may be."""
+    held = state.position(order.symbol)
+    # Of what is not held nobody brings the mark up to date.
+    mark = held.mark if held.quantity else 0
+    if orders.is_plausible(order, execution, mark):
+        return ""
+    near = f"an order at {order.reserve_price}" + (f", mark {price_of(mark)}" if mark else "")
+    return f"execution {execution.execution_id} at {execution.price}, far from {near}"
 
 
 def execution_booked(state: ExecutionState, order: Order, execution: Execution) -> ExecutionBooked:
@@ -224,7 +236,7 @@ def lookup_wanted(order: Order, reason: str) -> LookupWanted:
 
 def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     if report.client_order_id in state.used:
-        return ()  # One of ours that ended days ago; nothing new can be read off a statement.
+        return _of_a_forgotten_order(state, report)
     if state.position(report.symbol).is_hands_off:
         return movements.on_hand_trade(state, report)
     known = movements.before_adoption(state, report)
@@ -239,6 +251,22 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
         Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="foreign_order", symbol=report.symbol, message=f"{report.symbol}: {why}"),
         *known,
+    )
+
+
+def _of_a_forgotten_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
+    """One of ours that ended days ago: nothing is new, unless it was executed after all."""
+    execution = report.execution
+    if execution is None or execution.execution_id in state.executed:
+        return ()
+    reference = f"late {execution.execution_id}"
+    if reference in state.booked:
+        return ()
+    why = f"{report.client_order_id} ended days ago, and {execution.quantity} of it were executed after all"
+    raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
+    return (
+        Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
+        Alarmed(alarm="order_surprise", symbol=report.symbol, message=why),
     )
 
 

@@ -19,6 +19,7 @@ from trader.money import use_exact_context
 BENCHES = {
     "machine": "what the machine gives: synced appends, plain Python, waking up, HTTP without a library",
     "mind": "decide and evolve alone",
+    "core": "the core simulation: decide and evolve in a world of faults, with all checks",
     "executor": "inbox, turn, publishing; nothing committed",
     "durable": "orders through executor, journal on disk, lanes, venue in memory",
     "latency": "from a tick to its decision",
@@ -26,6 +27,7 @@ BENCHES = {
     "market_data": "messages decoded, guarded, delivered",
     "http_orders": "orders over HTTP to the simulated broker",
     "recovery": "journal folded, program recovered",
+    "restart": "kill -9 to entries open again, the broker in another process",
     "program": "bin/trade itself",
 }
 ROUNDS = 5

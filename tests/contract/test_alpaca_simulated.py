@@ -1,5 +1,6 @@
 """The adapter against the simulated broker, over real sockets: the life of orders, statements, streams, faults."""
 
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests.alpaca_fakes import Heard, an_order
+from tests.alpaca_fakes import Heard, an_order, order_json
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
 from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.brokers.alpaca.transport import open_transport
@@ -290,14 +291,54 @@ async def test_pages_of_orders_and_fills_are_all_turned(monkeypatch: pytest.Monk
         assert len(last) == 2
 
 
-async def test_orders_that_fill_a_page_within_one_instant_are_no_endless_walk(
+async def test_pages_of_orders_that_nothing_was_filled_of_are_all_turned(
     monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of an order that was filled the list of fills would tell all the same."""
+    monkeypatch.setattr("trader.brokers.alpaca.rest.ORDERS_PAGE", 3)
+    async with bench() as on:
+        for number in range(8):
+            await on.advance()
+            await on.broker.submit(buy(number, price="1", quantity=1))
+        *_, statement = await on.broker.statement(0)
+        assert isinstance(statement, Statement)
+        assert set(statement.open_orders) == {f"trd1-{number}" for number in range(8)}
+        assert not await on.broker.is_absent(buy(7))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+async def test_orders_that_fill_pages_within_one_instant_are_all_found(
+    monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr("trader.brokers.alpaca.rest.ORDERS_PAGE", 2)
     async with bench() as on:
         await on.advance()
-        for number in range(5):
+        await on.broker.submit(buy(100, price="1", quantity=1))
+        await on.advance()
+        for number in range(count):
             await on.broker.submit(buy(number, price="1", quantity=1))
+        await on.advance()
+        await on.broker.submit(buy(101, price="1", quantity=1))
+        *_, statement = await on.broker.statement(0)
+        assert isinstance(statement, Statement)
+        expected = {f"trd1-{number}" for number in (100, *range(count), 101)}
+        assert set(statement.open_orders) == expected
+        assert not await on.broker.is_absent(buy(count - 1))
+
+
+async def test_a_page_of_orders_that_comes_again_and_again_is_no_endless_walk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trader.brokers.alpaca.rest.ORDERS_PAGE", 1)
+    same = FaultRule(
+        verb=FaultVerb.ANSWER_INSTEAD,
+        method="GET",
+        path_prefix="/v2/orders",
+        times=None,
+        status=200,
+        body=json.dumps([order_json()]),
+    )
+    async with bench(same) as on:
         with pytest.raises(BrokerUnavailable, match="no end"):
             await on.broker.statement(0)
 

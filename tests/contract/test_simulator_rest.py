@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.simulator_served import GS, JD, KEYS, MONDAY, JsonObject, Served, served
+from trader.simulator.books import Service
 
 
 async def test_without_the_right_keys_nothing_is_told() -> None:
@@ -70,16 +71,16 @@ async def test_what_is_not_there_is_404_and_what_is_no_identifier_is_422() -> No
         ({"side": "sell"}, 403, 40310000),
         ({"qty": None}, 422, 40010001),
         ({"notional": "10"}, 422, 40010001),
-        ({"qty": None, "notional": "10"}, 403, 40310000),
+        ({"qty": None, "notional": "10"}, 422, 42210000),
         ({"limit_price": None}, 422, 40010001),
         ({"limit_price": "20.001"}, 422, 42210000),
         ({"symbol": "NONE"}, 422, 42210000),
         ({"symbol": "JD\n"}, 422, 42210000),
         ({"side": "BUY"}, 422, 40010001),
         ({"type": ""}, 422, 40010001),
-        ({"type": "stop", "stop_price": "21"}, 422, 42210000),
+        ({"type": "stop", "stop_price": "21"}, 422, 40010001),
         ({"time_in_force": "never"}, 422, 40010001),
-        ({"order_class": "bracket"}, 422, 40010001),
+        ({"order_class": "bracket"}, 422, 42210000),
         ({"position_intent": "sell_to_close"}, 422, 40010001),
         ({"side": "sell", "position_intent": "sell_to_open"}, 403, 40310000),
         ({"client_order_id": "x" * 129}, 422, 40010001),
@@ -151,11 +152,15 @@ async def test_the_list_of_orders_hides_things_unless_it_is_asked_for_them() -> 
         assert await listed(status="all", symbols="GS,IBM") == [1]
         assert await listed(status="all", side="sell") == []
         assert await listed(status="all", before_order_id=str(ids[2])) == [1, 0]
+        assert await listed(status="all", after_order_id=str(ids[0]), direction="asc") == [1, 2]
         assert await listed(status="all", nested="True") == [2, 1, 0]
         assert await listed(status="all", after="2026-01-26T14:30:00Z") == []
         assert await listed(status="all", until="2026-01-26T14:30:00.000000001Z") == [2, 1, 0]
         for name, value in (("limit", "501"), ("limit", "x"), ("status", "x"), ("after", "x")):
             assert (await broker.get("/v2/orders", **{name: value})).status_code == 422
+        for other in ("after", "until"):
+            both = {"after_order_id": str(ids[0]), other: "2026-01-26T14:30:00Z"}
+            assert (await broker.get("/v2/orders", **both)).status_code == 422
 
 
 async def test_activities_are_paged_by_the_last_id_seen() -> None:
@@ -272,13 +277,13 @@ async def test_the_latest_quote_bar_and_trade_are_of_the_instant() -> None:
         bars = (await broker.get("/v2/stocks/bars/latest", symbols="JD")).json()["bars"]
         assert bars["JD"]["t"] == "2026-01-26T14:30:00.000Z"
         trades = (await broker.get("/v2/stocks/trades/latest", symbols="JD")).json()["trades"]
-        assert (trades["JD"]["p"], trades["JD"]["t"]) == (20.01, "2026-01-26T14:31:00.000Z")
+        assert (trades["JD"]["p"], trades["JD"]["t"]) == (20.01, "2026-01-26T14:30:59.999999999Z")
         snapshot = (await broker.get("/v2/stocks/snapshots", symbols="JD")).json()["JD"]
         assert snapshot["latestTrade"] == trades["JD"]
 
 
 async def test_requests_beyond_the_limit_of_a_minute_of_market_time_get_429() -> None:
-    async with served(requests_per_minute=2) as broker:
+    async with served(service=Service(requests_per_minute=2)) as broker:
         replies = [await broker.get("/v2/clock") for _ in range(3)]
         assert [reply.status_code for reply in replies] == [200, 200, 429]
         assert [reply.headers["X-RateLimit-Remaining"] for reply in replies] == ["1", "0", "0"]

@@ -20,8 +20,8 @@ from tests.simulator_served import (
 )
 from trader.feeds.market import Instant
 from trader.model import MINUTE_NS, Side
+from trader.simulator.reshaped import ReshapedMarket
 from trader.simulator.scheduled import EventName, Happened, ScheduledEvent
-from trader.simulator.splits import SplitMarket
 
 OPEN_NS = open_ns(MONDAY)
 NOON_NS = OPEN_NS + MINUTE_NS  # of a session of three minutes
@@ -129,7 +129,7 @@ async def test_a_reverse_split_pays_cash_for_the_fraction_of_a_share() -> None:
 
 
 def test_a_split_market_tells_the_past_as_it_was() -> None:
-    market = SplitMarket(WrittenMarket())
+    market = ReshapedMarket(WrittenMarket())
     before = list(market.instants(MONDAY))
     market.split(JD, NOON_NS, Decimal(7))
     after = list(market.instants(MONDAY))

@@ -17,6 +17,7 @@ from tests.simulator_served import (
     served,
 )
 from trader.simulator import stream_client, streams
+from trader.simulator.market_words import Told
 
 T = TypeVar("T")
 AUTH: JsonObject = {"action": "auth", "key": KEYS.key, "secret": KEYS.secret}
@@ -232,9 +233,10 @@ async def test_subscriptions_add_up_and_are_taken_back() -> None:
             "corrections": ["JD"],
             "cancelErrors": ["JD"],
         }
-        await say(stream, {"action": "unsubscribe", "bars": ["*", "JD"], "quotes": ["GS"]})
+        gone = {"bars": ["*", "JD"], "quotes": ["GS"], "trades": ["JD"]}
+        await say(stream, {"action": "unsubscribe", **gone})
         (ack,) = await hear_data(stream)
-        assert (ack["bars"], ack["quotes"]) == ([], [])
+        assert (ack["bars"], ack["quotes"], ack["corrections"]) == ([], [], [])
         await broker.broker.advance()
         assert broker.frames == []
 
@@ -319,7 +321,8 @@ async def test_a_client_that_reads_too_slowly_is_cut_off_and_the_others_are_not(
             # No checkpoint between these: nothing of it can leave.
             instants = list(broker.broker.market.instants("2026-01-26"))
             for instant in instants[1:3]:
-                broker.broker.streams.tell_market(instant.bars, instant.quotes)
+                told: Told = {"bars": [*instant.bars], "quotes": [*instant.quotes]}
+                broker.broker.streams.tell_market(told)
             assert await hear_data(slow) == [{"T": "error", "code": 407, "msg": "slow client"}]
             with pytest.raises(ConnectionClosed):
                 await slow.get_message()

@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from tests.journal_plays import Play, boot, opened, request
+from trader.brokers.alpaca.transport import HttpDeadlines
+from trader.build import Build
 from trader.journal.failures import JournalFenced, JournalHeld, JournalUnusable
 from trader.journal.lock import ProcessLock, writer_of
 from trader.journal.sqlite import SqliteJournal, open_journal
+from trader.live.opening import Books
+from trader.live.take_over import TakeOver, taken_over
+from trader.log.events import Event, RequestAccepted, event_of
+from trader.log.scribe import Scribe
+from trader.log.writer import LogWriter
 from trader.ports import JournalFailed
 
 
@@ -79,6 +88,28 @@ def test_the_old_life_can_neither_write_nor_send_once_the_new_one_has_begun(
     new.close()
 
 
+async def test_who_takes_over_begins_only_once_no_send_of_the_old_life_can_be_under_way(
+    old: SqliteJournal, autojump_clock: MockClock
+) -> None:
+    play = opened()
+    old.write(next(play.batches()))
+    new = opened_at(old.path, "2", take_over=True)
+    began_s = trio.current_time()
+    fenced_s: list[float] = []
+
+    def say(_: str) -> None:
+        assert not old.is_current(1), "fenced first: what begins during the wait is held back"
+        fenced_s.append(trio.current_time())
+
+    wanted = TakeOver(who="ada", reason="it hangs")
+    build = Build(version="1", identity="b" * 64, python="3", lock="")
+    books = await taken_over(Books(journal=new, state=play.state), wanted, build, say)
+    assert fenced_s == [began_s, began_s]
+    assert trio.current_time() - began_s > HttpDeadlines().whole
+    assert books.state.epoch == 2
+    new.close()
+
+
 def test_while_somebody_takes_over_nothing_comes_between_what_it_read_and_its_first_row(
     old: SqliteJournal,
 ) -> None:
@@ -110,3 +141,33 @@ def test_a_fence_that_can_not_be_read_holds_back(old: SqliteJournal) -> None:
     old._fence.close()
     old._fence = sqlite3.connect(":memory:")
     assert not old.is_current(1)
+
+
+async def test_the_old_life_tells_its_own_last_rows_and_none_of_the_newer_lifes(
+    old: SqliteJournal,
+) -> None:
+    """Both processes may write to one log: each row is told there by the life that wrote it."""
+    play, path = opened(), old.path.with_name("trader.log")
+    writer, heard = LogWriter(path), list[Event]()
+    scribe = Scribe(old, writer, heard=heard.append)
+    play.hear(request("GS", key="k"))
+    old.write(next(play.batches()))
+    new = opened_at(old.path, "2", take_over=True)
+    newer = life_after(play, 2).hear(request("JD", key="j"))
+    new.write(next(newer.batches(after=len(play.entries))))
+    await scribe.catch_up()
+    assert scribe.sequence == len(play.entries) == old.head < new.head
+    assert {event.symbol for event in heard if isinstance(event, RequestAccepted)} == {"GS"}
+    before = path.read_bytes()
+    await scribe.catch_up()
+    scribe.close()
+    assert path.read_bytes() == before
+    news = Scribe(new, writer, heard=heard.append)
+    await news.catch_up()
+    writer.close()
+    new.close()
+    assert path.read_bytes().startswith(before)
+    told = [(line.sequence, line.message) for line in map(event_of, path.read_bytes().splitlines())]
+    assert len(set(told)) == len(told)
+    assert {sequence for sequence, _ in told} <= set(range(new.head + 1))
+    assert any(sequence == new.head for sequence, _ in told)

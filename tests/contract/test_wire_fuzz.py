@@ -416,7 +416,7 @@ def test_whatever_its_time_stamp_an_execution_is_booked_alike(stamp: object) -> 
 def test_large_executions_with_nine_decimals_are_booked_and_sold_without_a_rounding_trap() -> None:
     play, order = morning()
     state = play.state
-    amounts = [("1234567.123456789", "123456789.123456789"), ("0.000000001", "999999.999999999")]
+    amounts = [("31.123456789", "123456789.123456789"), ("32.000000001", "999999.999999999")]
     for number, (price, quantity) in enumerate(amounts):
         part = about(order, status="partially_filled", filled_qty=str(number + 1))
         update = update_json("partial_fill", part, execution_id=f"x{number}", price=price)

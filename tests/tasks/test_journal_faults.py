@@ -291,6 +291,41 @@ def test_a_killed_writer_has_lost_nothing_that_it_acknowledged(
     survivor.close()
 
 
+class Failing:
+    """The writing connection of a disk that takes a commit's record and says afterwards that it could not."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str) -> sqlite3.Cursor:
+        done = self._connection.execute(statement)
+        if statement == "COMMIT":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+        return done
+
+
+def test_after_a_sync_that_failed_nobody_knows_and_this_life_writes_nothing_more(
+    journal: SqliteJournal,
+) -> None:
+    play = day(NUMBERS)
+    first, second = play.batches(cuts=[12])
+    journal.write(first)
+    healthy = journal._writer
+    journal._writer = Failing(healthy)  # type: ignore[assignment]
+    with pytest.raises(JournalBroken, match="COMMIT failed: disk I/O error"):
+        journal.write(second)
+    journal._writer = healthy
+    with pytest.raises(JournalBroken):
+        journal.write(second)
+    assert journal.head == 12
+    assert len(list(journal.entries())) == len(play.entries), "here it was written all the same"
+
+
 def test_a_commit_that_the_system_refuses_to_write_is_never_half_there(tmp_path: Path) -> None:
     """With a limit on file sizes the write of the log fails in the middle of COMMIT."""
     path = tmp_path / "trading_data.db"

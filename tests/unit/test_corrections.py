@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.plays import (
     OPENING,
+    TEN_NS,
     Expected,
     Play,
     accepted,
@@ -36,7 +37,15 @@ from tests.plays import (
 from trader.accounting import cash_explained
 from trader.evolve import fold
 from trader.messages import Claim, DenyReason, ExecutionCorrected, Noted, decode_entry, encode
-from trader.model import ClientOrderId, Execution, ExecutionId, OrderState, Side, Symbol
+from trader.model import (
+    MINUTE_NS,
+    ClientOrderId,
+    Execution,
+    ExecutionId,
+    OrderState,
+    Side,
+    Symbol,
+)
 from trader.state import ExecutionState
 
 D = Decimal
@@ -220,6 +229,28 @@ def test_a_stale_answer_after_a_bust_does_not_keep_the_order_in_doubt_for_ever()
     balanced(play)
 
 
+def test_a_busted_execution_stays_taken_back_under_the_id_that_a_list_of_fills_has_for_it() -> None:
+    """The core simulation's seed 46: a bust, and then the same execution out of the list, booked once more."""
+    play = holding() >> corrected("x1")
+    listed = told(62, "31.92", 62, "activity 7")
+    play >> report(Claim.FILLED, 62, listed, source="activity") << None
+    assert play.state.position(JD).quantity == 0
+    later = executed(62, "31.92", 62, "x2", at_ns=TEN_NS + MINUTE_NS)
+    play >> report(Claim.FILLED, 62, later) << (booked(62), moved("FILLED"))
+    balanced(play)
+
+
+def test_a_bust_of_what_was_executed_beyond_the_order_leaves_it_filled() -> None:
+    """The core simulation's seed 12: it was called partially filled, with nothing left to fill, and lived for ever."""
+    play = holding() >> report(Claim.FILLED, 64, told(2, "31.92", 64, "x2"))
+    play >> corrected("x2") << (shifted("bust"), alarmed("execution_busted"), moved("FILLED"))
+    assert play.state.position(JD).entries == ()
+    assert play.state.position(JD).quantity == 62
+    assert play.state.entries_open == 0
+    play >> sell("JD", 62, "31.9") << accepted("JD", 62)
+    balanced(play)
+
+
 def test_what_is_busted_can_be_executed_anew() -> None:
     play = holding() >> corrected("x1") >> report(Claim.FILLED, 62, told(62, "31.9", 62, "x2"))
     play << (booked(62), moved("FILLED"))
@@ -373,3 +404,39 @@ def test_an_order_that_has_ended_is_not_in_question() -> None:
 
 def noted() -> Expected:
     return Expected(Noted, {"subject": "resolve"})
+
+
+def test_a_correction_to_a_price_that_can_not_be_takes_nothing_back() -> None:
+    play = holding()
+    before = play.state
+    (
+        play
+        >> corrected("x1", told(62, "319.2", 62, "x2"))
+        << (
+            quarantined("JD"),
+            alarmed("quarantined"),
+        )
+    )
+    assert (play.state.books, play.state.orders) == (before.books, before.orders)
+
+
+def test_a_correction_of_another_symbol_takes_nothing_back() -> None:
+    play = holding()
+    before = play.state
+    wrong = ExecutionCorrected(
+        client_order_id=play.orders[-1],
+        symbol=Symbol("GS"),
+        execution_id=ExecutionId("x1"),
+        replacement=None,
+        at_ns=0,
+    )
+    play >> wrong << (quarantined("GS"), alarmed("quarantined"))
+    assert (play.state.books, play.state.orders) == (before.books, before.orders)
+
+
+def test_a_correction_to_more_than_was_ordered_is_booked_and_stops_the_symbol() -> None:
+    play = holding() >> corrected("x1", told(99, "31.92", 99, "x2"))
+    assert play.state.position(JD).quantity == 99
+    balanced(play)
+    play >> sell("JD", 99, "31.9") >> sent() >> filled(99, "31.9")
+    play >> request(3) << denied(DenyReason.QUARANTINED)

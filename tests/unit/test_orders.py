@@ -1,5 +1,6 @@
 """The life of one order: every state and everything that can happen, against a table written down here."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 
@@ -18,7 +19,7 @@ from trader.model import (
     Order,
     OrderState,
 )
-from trader.orders import TRANSITIONS, Notice, Trigger
+from trader.orders import TRANSITIONS, Notice, Row, Trigger
 
 # Table H of the invariants, a line for each state: what comes of it, "-" nothing, "!" somebody must look, "!!" and the
 # symbol takes no entries.
@@ -107,6 +108,45 @@ def test_each_pair_does_what_the_table_says(state: OrderState, trigger: Trigger,
         some_order(wanted),
         NOTICES[cell[len(name) :]],
     )
+
+
+def disagreements(rows: dict[tuple[OrderState, Trigger], Row]) -> set[tuple[OrderState, Trigger]]:
+    """Where a table of the program differs from the one written down here."""
+    return {
+        (state, trigger)
+        for state, trigger, cell in cells()
+        if rows[state, trigger]
+        != (
+            state if (name := cell.rstrip("!")) == "-" else STATES[name],
+            NOTICES[cell[len(name) :]],
+        )
+    }
+
+
+def wrong_cells() -> Iterator[tuple[tuple[OrderState, Trigger], str]]:
+    """The source of the program's table with one cell wrong: each other state and each other notice, of every cell."""
+    for part in orders._TABLE.strip("\n").split("\n\n"):
+        head, *lines = part.splitlines()
+        for line in lines:
+            trigger, *row = line.split()
+            for column, (state, cell) in enumerate(zip(head.split(), row, strict=True)):
+                name = cell.rstrip("!")
+                others = [
+                    f"{one.name}{cell[len(name) :]}" for one in OrderState if one.name != state
+                ]
+                others += [name + marks for marks in NOTICES] + [f".{cell[len(name) :]}"]
+                for other in others:
+                    wrong = " ".join((trigger, *row[:column], other, *row[column + 1 :]))
+                    place = (OrderState[state], Trigger[trigger])
+                    if other != cell:
+                        yield place, orders._TABLE.replace(line, wrong, 1)
+
+
+def test_a_wrong_cell_anywhere_in_the_programs_table_is_found() -> None:
+    assert disagreements(TRANSITIONS) == set()
+    found = [(place, disagreements(orders._read(text))) for place, text in wrong_cells()]
+    assert len(found) == 144 * (11 + 2)
+    assert [place for place, differing in found if differing != {place}] == []
 
 
 @pytest.mark.parametrize("state", [OrderState.PENDING_CANCEL, OrderState.UNKNOWN, OrderState.SENT])

@@ -706,3 +706,65 @@ def test_an_order_on_its_way_need_not_be_listed_yet(lines: list[Line]) -> None:
 def test_a_listed_order_is_not_asked_about() -> None:
     play = working()
     play >> statement(open_orders=(play.orders[0],)) << compared(True)
+
+
+# ------------------------------------------------------------- the price of an execution (invariant C10)
+
+
+@pytest.mark.parametrize("price", ["15.97", "63.91", "0.32", "3195", "0.01"])
+def test_an_execution_far_from_every_known_price_is_quarantined_and_nothing_is_booked(
+    price: str,
+) -> None:
+    play = working()
+    before = play.state
+    play >> filled(62, price) << (quarantined("JD"), alarmed("quarantined"))
+    after = play.state
+    assert (after.books, after.positions, after.orders) == (
+        before.books,
+        before.positions,
+        before.orders,
+    )
+    assert "far from an order at 31.95" in after.quarantined[JD]
+    play >> again << None
+
+
+@pytest.mark.parametrize("price", ["15.98", "31.95", "63.9"])
+def test_an_execution_within_a_factor_of_two_of_the_orders_price_is_booked(price: str) -> None:
+    play = working() >> filled(62, price)
+    assert play.state.position(JD).quantity == 62
+    assert JD not in play.state.quarantined
+
+
+def test_the_mark_of_what_is_held_is_a_price_that_we_know() -> None:
+    """The market has run away from a sale that rests: what it brings is real."""
+    play = holding() >> sell("JD", 62, "31.85") << accepted("JD", 62) >> sent()
+    ran = play >> clock(1, JD=1_200_000)
+    ran >> filled(62, "118.5")
+    assert ran.state.position(JD).quantity == 0
+    assert JD not in ran.state.quarantined
+
+
+def test_a_mark_of_the_time_when_it_was_held_is_none_any_more() -> None:
+    play = holding() >> clock(1, JD=1_200_000)
+    play >> sell("JD", 62, "31.85") >> sent() >> filled(62, "118.5")
+    play >> buy("JD", 10, "31.95") >> sent() >> report(Claim.NEW)
+    play >> filled(10, "118.5") << (quarantined("JD"), alarmed("quarantined"))
+
+
+def test_an_execution_that_is_in_the_books_is_no_surprise_whatever_the_market_does_later() -> None:
+    play = holding() >> clock(1, JD=20_000)
+    play >> report(Claim.FILLED, 62, play.order().executions[0].execution) << None
+    assert JD not in play.state.quarantined
+
+
+def test_a_fill_of_an_order_that_ended_days_ago_stops_the_symbol_and_is_told_once() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> report(Claim.CANCELED)
+    late = filled(62, "31.92")
+    said = late(play) if callable(late) else late
+    play >> clock(1440, session="2026-01-27") >> clock(2880, session="2026-01-28")
+    assert not play.state.orders
+    before = play.state.books
+    play >> said << (quarantined("JD"), alarmed("order_surprise"))
+    play >> said << None
+    assert play.state.books == before
+    play >> buy("JD", 62, "31.95") << denied(DenyReason.QUARANTINED)

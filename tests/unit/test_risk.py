@@ -466,6 +466,13 @@ def test_a_flat_symbol_may_be_opened_by_anybody() -> None:
     assert play.state.position(Symbol("JD")).strategy == MOMENTUM
 
 
+def test_an_add_of_another_strategy_is_denied() -> None:
+    play = bought(limited(adds_max=1))
+    play >> buy("JD", 1, "31.95", purpose=Purpose.ADD, strategy=MOMENTUM)
+    play << denied(DenyReason.NOT_OWNER, owner="crossover")
+    play >> buy("JD", 1, "31.95", purpose=Purpose.ADD) << accepted("JD", 1)
+
+
 def test_a_protective_stop_of_the_owner_may_reduce_too() -> None:
     play = bought() >> sell("JD", 62, "31.9", purpose=Purpose.STOP) << accepted("JD", 62)
     assert play.order().purpose is Purpose.STOP
@@ -530,6 +537,27 @@ def test_entries_alive_at_once_are_counted_until_they_are_over() -> None:
     play = limited(entries_open_max=1) >> request(1, "GS", 2, "901") >> sent() >> filled(1, "900")
     play >> request(2) << denied(DenyReason.ENTRIES_OPEN)
     play >> filled(1, "900") >> request(3) << accepted("JD", 10)
+
+
+comings = st.lists(st.tuples(st.sampled_from(["JD", "GS", "T", "TRIP"]), st.booleans()))
+
+
+@given(st.integers(1, 3), comings)
+def test_never_more_entries_live_than_the_limit_whoever_comes_and_goes(
+    limit: int, comings: list[tuple[str, bool]]
+) -> None:
+    play = limited(entries_open_max=limit)
+    live: dict[str, int] = {}
+    for symbol, comes in comings:
+        if comes and symbol not in live:
+            play >> buy(symbol, 1, None, order_type=OrderType.MARKET)
+            if len(live) < limit:
+                play << accepted(symbol, 1)
+                live[symbol] = len(play.orders) - 1
+            else:
+                play << denied(DenyReason.ENTRIES_OPEN)
+        elif not comes and symbol in live:
+            play >> send_ended("rejected", of=live.pop(symbol))
 
 
 def test_an_entry_in_doubt_is_alive() -> None:
@@ -757,6 +785,17 @@ def test_exits_of_a_symbol_are_bounded() -> None:
         >> sell("JD", 1, "31.9")
         << denied(DenyReason.WOULD_OVERSELL, exits_live="8", exits_live_max="8")
     )
+
+
+@pytest.mark.parametrize("shares", ["0", "0.5"])
+def test_an_exit_sells_whole_shares(shares: str) -> None:
+    size = Size(unit="shares", amount=D(shares))
+    bought() >> sell("JD", size, "31.9") << denied(DenyReason.QUANTITY, quantity=shares)
+
+
+def test_an_exit_is_priced_on_the_tick_too() -> None:
+    play = bought() >> sell("JD", 62, "31.901")
+    play << denied(DenyReason.PRICE_TICK, price="31.901", tick="0.01")
 
 
 def test_what_is_held_of_a_symbol_that_left_the_universe_can_be_sold() -> None:

@@ -184,6 +184,16 @@ def test_a_number_that_is_no_amount_makes_the_object_unreadable(number: str) -> 
         fill_report(decode_fills(packed([fill_json(price=number)]))[0], "ours")
 
 
+@pytest.mark.parametrize("kind", ["trade_bust", "trade_correct", "fill_reversal"])
+def test_an_activity_that_is_no_fill_is_no_execution(kind: str) -> None:
+    (fill,) = decode_fills(packed([fill_json(type=kind)]))
+    report = fill_report(fill, "ours")
+    assert isinstance(report, OrderReport)
+    assert report.execution is None
+    assert report.claim is Claim.FOREIGN_CHANGE
+    assert kind in report.reason
+
+
 @pytest.mark.parametrize("changes", [{"price": "0"}, {"qty": "0"}, {"qty": "-5"}, {"side": "lend"}])
 def test_an_execution_trades_something_for_a_price(changes: dict[str, object]) -> None:
     with pytest.raises(Unreadable):
@@ -304,6 +314,8 @@ NOT_UNIQUE = {"code": 40010001, "message": "client_order_id must be unique"}
         (429, b"", "rejected"),
         (429, {"message": "rate limit"}, "rejected"),
         (500, REFUSAL, "unknown"),
+        (503, REFUSAL, "unknown"),
+        (504, REFUSAL, "unknown"),
         (504, b"upstream request timeout", "unknown"),
     ],
 )

@@ -15,6 +15,7 @@ from trader.feeds.recorded import RecordedMarket
 from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, LISTINGS, SyntheticMarket
 from trader.model import Symbol
 from trader.simulator.application import build_application
+from trader.simulator.books import Service
 from trader.simulator.broker import Keys, SimulatedBroker, new_keys
 from trader.simulator.server import serve
 
@@ -62,7 +63,7 @@ def command(
         seed=seed,
         path=None if state is None else file_path(state, "--state"),
         assets=LISTINGS if data is None else (),
-        requests_per_minute=rate_limit,
+        service=Service(requests_per_minute=rate_limit),
     )
     try:
         trio.run(_serve, broker, keys, port, speed)

@@ -1,8 +1,9 @@
-"""Bars and quotes out of one CSV file, gzipped or not, with every defect named by file and line.
+"""Bars, quotes and trades out of one CSV file, gzipped or not, with every defect named by file and line.
 
 A file holds one symbol and one kind of row, told by the columns of its header: `timestamp,symbol,open,high,low,
-close,volume` or `timestamp,symbol,bid,bid_size,ask,ask_size` (an empty side is no side), in any order and among
-others. Timestamps carry a zone; prices are dollars as decimal text and become whole price ticks, half-even.
+close,volume`, `timestamp,symbol,bid,bid_size,ask,ask_size` (an empty side is no side) or, where trades are wanted,
+`timestamp,symbol,price,size,exchange,suspicious`, in any order and among others. Timestamps carry a zone; prices are
+dollars as decimal text and become whole price ticks, half-even.
 """
 
 import csv
@@ -21,13 +22,16 @@ from trader.money import ticks_of
 
 BAR_COLUMNS = ("timestamp", "symbol", "open", "high", "low", "close", "volume")
 QUOTE_COLUMNS = ("timestamp", "symbol", "bid", "bid_size", "ask", "ask_size")
+TRADE_COLUMNS = ("timestamp", "symbol", "price", "size", "exchange", "suspicious")
 
 _PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?", re.ASCII)
 _SHARES = re.compile(r"[0-9]{1,12}", re.ASCII)
+_EXCHANGE = re.compile(r"[A-Z0-9]", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,11}", re.ASCII)
 
 BarRow = tuple[int, int, int, int, int, int]  # start_ns, open, high, low, close, volume
 QuoteRow = tuple[int, int, int, int, int]  # stamp_ns, bid, bid_size, ask, ask_size
+TradeRow = tuple[int, int, int, str]  # at_ns, price, size, exchange
 
 
 class MarketDataError(Exception):
@@ -43,14 +47,17 @@ class MarketDataError(Exception):
 class CsvFile:
     """One file, opened for its header; `rows` reads the rest."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_be_trades: bool = False) -> None:
         self.path = path
         self.line = 0
         cells = next(self._cells(), None)
         if cells is None:
             raise self.error("the file is empty")
         self.is_quotes = "bid" in cells or "ask" in cells
+        self.is_trades = may_be_trades and "price" in cells
         columns = QUOTE_COLUMNS if self.is_quotes else BAR_COLUMNS
+        if self.is_trades:
+            columns = TRADE_COLUMNS
         for column in columns:
             if cells.count(column) != 1:
                 what = "missing" if column not in cells else "there twice"
@@ -86,6 +93,19 @@ class CsvFile:
                 raise self.error(f"not in order of time: {stamp}")
             last_ns = at_ns
             yield at_ns, *self._side(bid, bid_size), *self._side(ask, ask_size)
+
+    def trades(self) -> Iterator[TradeRow]:
+        """In order of time, without those that are marked as suspicious; raises MarketDataError."""
+        last_ns = -1
+        for stamp, _, price, size, exchange, suspicious in self._rows():
+            at_ns = self._time(stamp)
+            if at_ns < last_ns:
+                raise self.error(f"not in order of time: {stamp}")
+            last_ns = at_ns
+            if not _EXCHANGE.fullmatch(exchange):
+                raise self.error(f"not the letter of an exchange: {exchange[:40]!r}")
+            if suspicious != "1" and (shares := self._shares(size)):
+                yield at_ns, self._price(price), shares, exchange
 
     def error(self, what: str) -> MarketDataError:
         return MarketDataError(self.path, self.line, what)

@@ -1,4 +1,4 @@
-"""What every market looks like, recorded or synthetic: sessions, made of instants, made of bars and quotes."""
+"""What every market looks like, recorded or synthetic: sessions, made of instants, made of bars, quotes and trades."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -8,15 +8,27 @@ from msgspec import Struct
 from trader.model import Bar, Quote, Symbol
 
 
-class Instant(Struct, frozen=True, kw_only=True):
-    """Everything that becomes known at one moment: bars at the moment when they end, quotes at theirs.
+class MarketTrade(Struct, frozen=True, kw_only=True):
+    """A trade between others, as the tape shows it: price in price ticks, size in shares."""
 
-    Both are in order of symbol; a bar's close and a quote of the same instant describe the same moment.
+    symbol: Symbol
+    at_ns: int
+    price: int
+    size: int
+    number: int  # of the symbol's trades, increasing
+    exchange: str = "V"
+
+
+class Instant(Struct, frozen=True, kw_only=True):
+    """Everything that becomes known at one moment: bars at the moment when they end, quotes and trades at theirs.
+
+    All are in order of symbol; a bar's close and a quote of the same instant describe the same moment.
     """
 
     at_ns: int
     bars: tuple[Bar, ...] = ()
     quotes: tuple[Quote, ...] = ()
+    trades: tuple[MarketTrade, ...] = ()
 
 
 class Market(Protocol):

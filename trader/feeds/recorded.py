@@ -1,22 +1,25 @@
-"""A market out of recorded files: one-minute or one-second bars and, where there are any, quotes.
+"""A market out of recorded files: one-minute or one-second bars and, where there are any, quotes and trades.
 
 Nothing is served before it could be known. A bar appears when it ends. Quotes whose stamps are all on whole minutes
 are the last ones of the minute that *begins* there, so they appear a minute after their stamp; other quotes appear at
 their stamp. Where a symbol has no quotes in a session, each of its bars brings one around its close (`quote_around`).
+Trades appear at their stamp; where a symbol has trades but no bars, minutes are made of them.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from trader.calendar import iso, session_of, session_on
 from trader.feeds.csv_rows import BarRow, CsvFile, MarketDataError, QuoteRow
-from trader.feeds.market import Instant
+from trader.feeds.market import Instant, MarketTrade
 from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
 
 __all__ = ["MarketDataError", "RecordedMarket", "quote_around"]
 
+V = TypeVar("V", Quote, MarketTrade)
 CENT_TICKS = 100
 QUOTE_WIDTH_PART = (
     10_000  # a made quote is 1/10,000 of the price (1 basis point) wide, a cent at least
@@ -26,22 +29,36 @@ LONG_SPANS_NS = tuple(minutes * MINUTE_NS for minutes in (60, 30, 15, 5))
 
 
 class RecordedMarket:
-    """Bars and quotes of some files, read whole and checked when it is made.
+    """Bars and quotes of some files, read whole and checked when it is made; trades where they are asked for.
 
-    paths: files, or folders of them. A folder that has no CSV files itself may have `minute` (or `second`) and
-    `quote` folders. symbols: which to take; all that are there by default. Raises MarketDataError.
+    paths: files, or folders of them. A folder that has no CSV files itself may have `minute` (or `second`), `quote`
+    and `tick` folders. symbols: which to take; all that are there by default. Raises MarketDataError.
     """
 
-    def __init__(self, paths: Sequence[Path], symbols: Collection[Symbol] | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        symbols: Collection[Symbol] | None = None,
+        *,
+        with_trades: bool = False,
+    ) -> None:
         self._bars: dict[Symbol, list[Bar]] = {}
         self._quotes: dict[Symbol, list[Quote]] = {}
-        for file in (CsvFile(path) for given in paths for path in _files(given)):
+        self._trades: dict[Symbol, list[MarketTrade]] = {}
+        for path in (path for given in paths for path in _files(given, with_trades)):
+            file = CsvFile(path, may_be_trades=with_trades)
             if symbols is not None and file.symbol not in symbols:
                 continue
             if file.is_quotes:
                 self._quotes.setdefault(file.symbol, []).extend(_quotes(file))
+            elif file.is_trades:
+                self._trades.setdefault(file.symbol, []).extend(_trades(file))
             else:
                 self._bars.setdefault(file.symbol, []).extend(_bars(file))
+        for symbol, trades in self._trades.items():
+            trades.sort(key=_at_ns)
+            if symbol not in self._bars:
+                self._bars[symbol] = list(minutes_of(trades))
         whole = paths[0] if paths else Path()
         for symbol in self._bars.keys() if symbols is None else symbols:
             if symbol not in self._bars:
@@ -63,7 +80,10 @@ class RecordedMarket:
         bounds = self._bounds(session_date)
         bars: dict[int, list[Bar]] = {}
         quotes: dict[int, list[Quote]] = {}
+        trades: dict[int, list[MarketTrade]] = {}
         for symbol in self.symbols:
+            for trade in _between(self._trades.get(symbol, []), bounds):
+                trades.setdefault(trade.at_ns, []).append(trade)
             recorded = self._session_quotes(symbol, bounds)
             for quote in recorded:
                 quotes.setdefault(quote.at_ns, []).append(quote)
@@ -72,9 +92,12 @@ class RecordedMarket:
                 bars.setdefault(at_ns, []).append(bar)
                 if not recorded:
                     quotes.setdefault(at_ns, []).append(quote_around(bar, at_ns))
-        for at_ns in sorted(bars.keys() | quotes.keys()):
+        for at_ns in sorted(bars.keys() | quotes.keys() | trades.keys()):
             yield Instant(
-                at_ns=at_ns, bars=tuple(bars.get(at_ns, ())), quotes=tuple(quotes.get(at_ns, ()))
+                at_ns=at_ns,
+                bars=tuple(bars.get(at_ns, ())),
+                quotes=tuple(quotes.get(at_ns, ())),
+                trades=tuple(trades.get(at_ns, ())),
             )
 
     def history(self, symbol: Symbol, before_ns: int, count: int) -> list[Bar]:
@@ -99,9 +122,7 @@ class RecordedMarket:
         return self._bars[symbol][bisect_right(ends, bounds[0]) : bisect_right(ends, bounds[1])]
 
     def _session_quotes(self, symbol: Symbol, bounds: tuple[int, int]) -> list[Quote]:
-        quotes = self._quotes.get(symbol, [])
-        first = bisect_left(quotes, bounds[0], key=lambda quote: quote.at_ns)
-        return quotes[first : bisect_right(quotes, bounds[1], key=lambda quote: quote.at_ns)]
+        return _between(self._quotes.get(symbol, []), bounds)
 
     def _put_in_order(self, symbol: Symbol, whole: Path) -> None:
         """Files of one symbol may follow each other, not overlap."""
@@ -158,7 +179,32 @@ def _end_ns(bar: Bar) -> int:
     return bar.start_ns + bar.span_ns
 
 
-def _files(given: Path) -> list[Path]:
+def minutes_of(trades: Iterable[MarketTrade]) -> Iterator[Bar]:
+    """One bar for each minute in which there was a trade."""
+    for start_ns, minute in groupby(trades, lambda trade: trade.at_ns // MINUTE_NS * MINUTE_NS):
+        group = list(minute)
+        prices = [trade.price for trade in group]
+        yield Bar(
+            symbol=group[0].symbol,
+            start_ns=start_ns,
+            open=prices[0],
+            high=max(prices),
+            low=min(prices),
+            close=prices[-1],
+            volume=sum(trade.size for trade in group),
+        )
+
+
+def _at_ns(told: Quote | MarketTrade) -> int:
+    return told.at_ns
+
+
+def _between(told: list[V], bounds: tuple[int, int]) -> list[V]:
+    first = bisect_left(told, bounds[0], key=_at_ns)
+    return told[first : bisect_right(told, bounds[1], key=_at_ns)]
+
+
+def _files(given: Path, with_trades: bool) -> list[Path]:
     """The CSV files that a path stands for, by name."""
     if not given.exists():
         raise MarketDataError(given, 0, "there is no such file or folder")
@@ -172,6 +218,7 @@ def _files(given: Path) -> list[Path]:
             (given / name for name in ("minute", "second") if (given / name).is_dir()), None
         )
         found = [] if bars is None else _csv_files(bars) + _csv_files(given / "quote")
+        found += _csv_files(given / "tick") if with_trades else []
     if not found:
         raise MarketDataError(given, 0, "there are no .csv or .csv.gz files in the folder")
     return found
@@ -218,6 +265,20 @@ def _span_ns(file: CsvFile, rows: Sequence[BarRow]) -> int:
             if not any(start_ns % span_ns for start_ns in starts):
                 return span_ns
     return MINUTE_NS
+
+
+def _trades(file: CsvFile) -> Iterable[MarketTrade]:
+    return [
+        MarketTrade(
+            symbol=file.symbol,
+            at_ns=at_ns,
+            price=price,
+            size=size,
+            number=number,
+            exchange=exchange,
+        )
+        for number, (at_ns, price, size, exchange) in enumerate(file.trades(), 1)
+    ]
 
 
 def _quotes(file: CsvFile) -> Iterable[Quote]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -35,7 +34,7 @@ from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
 from trader.live.clock_check import COMPARE_EVERY_S, clock_compared
 from trader.live.opening import Books, opened, ready_lines, summary_of
-from trader.live.run import Ending, run_clocked, stop_signals
+from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import summary_lines
@@ -103,6 +102,14 @@ class AlpacaRun(Struct, frozen=True, kw_only=True):
 
 async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
     """Trade until somebody stops us; raises StartRefused where it can't begin."""
+    async with stop_signals() as stop:
+        with stop.inside:
+            return await _lived(run, build, screen, stop)
+    screen.say(STOPPED_EARLY)
+    return stop.code
+
+
+async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) -> Exit:
     say = screen.say
     books = opened(
         run.database, create=not run.database.exists(), take_over=run.take_over is not None
@@ -112,8 +119,7 @@ async def run_alpaca(run: AlpacaRun, build: Build, screen: PlainScreen) -> Exit:
         tested = await self_test()
         say(f"{build.line()} | {_headline(run)}")
         say(f"self-test: {tested}")
-        async with stop_signals() as stop:
-            ending = await _traded(run, build, books, stop.event, screen)
+        ending = await _traded(run, build, books, stop, screen)
         summary = summary_of(books, ending.state)
         for line in summary_lines(summary):
             say(line)
@@ -179,7 +185,7 @@ def _headline(run: AlpacaRun) -> str:
 
 
 async def _traded(
-    run: AlpacaRun, build: Build, books: Books, stopped: trio.Event, screen: PlainScreen
+    run: AlpacaRun, build: Build, books: Books, stop: Stop, screen: PlainScreen
 ) -> Ending:
     # One without a way to send, where nothing must be sent.
     connect = (
@@ -245,4 +251,4 @@ async def _traded(
                 COMPARE_EVERY_S if run.speed == 1.0 else math.inf,
             )
             async with telling.following(parts), shown(screen, parts), watch, clocks:
-                return await run_clocked(parts, pace, ready=ready, stopped=stopped)
+                return await run_clocked(parts, pace, ready=ready, stopped=stop.begins())

@@ -18,6 +18,7 @@ from trader.model import Phase
 from trader.simulator.application import build_application
 from trader.simulator.broker import SimulatedBroker, new_keys
 from trader.simulator.faults import FaultRule
+from trader.simulator.scheduled import ScheduledEvent
 from trader.simulator.server import serve
 from trader.venue import VenueTerms
 
@@ -32,6 +33,9 @@ class Sessions(Struct, frozen=True, kw_only=True):
     pre_market: bool
     session_max: int | None  # sessions of one run; None: all that the market has
     first: str = FIRST_SESSION  # of a new account, in a market that does not list its sessions
+    events: tuple[
+        ScheduledEvent, ...
+    ] = ()  # of the account's whole life: those behind it have happened
 
 
 class Embedded:
@@ -51,6 +55,7 @@ class Embedded:
                 sell_share_rate=plan.fees.sell_share_rate,
                 sell_share_fee_max=plan.fees.sell_share_cap,
             ),
+            events=plan.events,
             on_frame=self._on_frame,
             on_stream=self._on_stream,
         )

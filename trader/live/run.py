@@ -66,14 +66,14 @@ async def run_embedded(
             ),
             name="conductor",
         )
-        await _started(nursery, supervisor)
-        await supervisor.tick(pace.market_ns())
-        ready(parts.executor.state)
-        if play.cut_off is not None:
-            nursery.start_soon(_cut_off, parts, play.cut_off, name="cut off")
-        pace.begin()
-        await _first(stopped.wait, pace.session_over.wait)
-        pace.pause()
+        if await _started(nursery, supervisor, parts, stopped):
+            await supervisor.tick(pace.market_ns())
+            ready(parts.executor.state)
+            if play.cut_off is not None:
+                nursery.start_soon(_cut_off, parts, play.cut_off, name="cut off")
+            pace.begin()
+            await _first(stopped.wait, pace.session_over.wait)
+            pace.pause()
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
     # Nothing is committed any more: what the proof recomputes is what there is.
@@ -97,25 +97,50 @@ async def run_clocked(
     """Trade by a running clock until somebody stops us, or `market` returns."""
     supervisor = Supervisor(parts)
     async with trio.open_nursery() as nursery:
-        await _started(nursery, supervisor)
-        ready(parts.executor.state)
-        nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
-        nursery.start_soon(supervisor.keep_polling, name="poller")
-        await _first(stopped.wait, market)
+        if await _started(nursery, supervisor, parts, stopped):
+            ready(parts.executor.state)
+            nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
+            nursery.start_soon(supervisor.keep_polling, name="poller")
+            await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
     # Nothing is committed any more: what the proof recomputes is what there is.
     return replace(ending, state=parts.executor.state)
 
 
-async def _started(nursery: trio.Nursery, supervisor: Supervisor) -> None:
-    try:
-        await nursery.start(supervisor.run, name="supervisor")
-    except* BrokerRefused as refused:
-        raise StartRefused(_words(refused), where="broker") from None
-    except* BrokerUnavailable as unavailable:
-        raise StartRefused(_words(unavailable), where="broker") from None
+class _Opening:
+    """What the supervisor tells when everything stands."""
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+
+    def started(self, value: None = None) -> None:
+        self.event.set()
+
+
+async def _started(
+    nursery: trio.Nursery, supervisor: Supervisor, parts: Parts, stopped: trio.Event
+) -> bool:
+    """Whether everything stands; False where somebody stopped us before: then this life has begun, and no more."""
+    opening = _Opening()
+    nursery.start_soon(_supervised, supervisor, opening, name="supervisor")
+    await _first(opening.event.wait, stopped.wait)
+    if stopped.is_set():
+        # The last words of a life come after its first.
+        await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
+        return False
     systemd.tell("READY=1")
+    return True
+
+
+async def _supervised(supervisor: Supervisor, opening: _Opening) -> None:
+    """The broker's refusals are those of a start, until everything stands."""
+    try:
+        await supervisor.run(task_status=opening)
+    except* (BrokerRefused, BrokerUnavailable) as trouble:
+        if opening.event.is_set():
+            raise
+        raise StartRefused(_words(trouble), where="broker") from None
 
 
 def _words(group: BaseExceptionGroup[BaseException]) -> str:
@@ -154,11 +179,43 @@ async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
 
 
 class Stop:
-    """Set by SIGTERM or Ctrl-C; `by` says which."""
+    """Set by SIGTERM or Ctrl-C; `by` says which. Until the run has begun, it also cuts off what is under way inside."""
 
     def __init__(self) -> None:
         self.event = trio.Event()
         self.by = ""
+        self._start = trio.CancelScope()
+        self._has_begun = False
+
+    @property
+    def inside(self) -> trio.CancelScope:
+        """For connecting, waiting and asking: nothing is journaled, and nothing of ours is on its way."""
+        return self._start
+
+    @property
+    def is_cut_off(self) -> bool:
+        """The run never began."""
+        return self._start.cancelled_caught
+
+    @property
+    def code(self) -> Exit:
+        """Of a stop that went well."""
+        return Exit.INTERRUPTED if self.by == "SIGINT" else Exit.WELL
+
+    def begins(self) -> trio.Event:
+        """From here on a life is written, and a stop is its orderly end: by this event alone."""
+        self._has_begun = True
+        return self.event
+
+    def hear(self, name: str) -> None:
+        """A signal has come."""
+        self.by = name
+        self.event.set()
+        if not self._has_begun:
+            self._start.cancel()
+
+
+STOPPED_EARLY = "stopped before anything was begun; nothing was sent"
 
 
 @asynccontextmanager
@@ -170,8 +227,7 @@ async def stop_signals() -> AsyncIterator[Stop]:
 
             async def listen() -> None:
                 async for number in signals:
-                    stop.by = signal.Signals(number).name
-                    stop.event.set()
+                    stop.hear(signal.Signals(number).name)
 
             nursery.start_soon(listen, name="signals")
             try:

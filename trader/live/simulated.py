@@ -4,7 +4,6 @@ import math
 import time
 from pathlib import Path
 
-import trio
 from msgspec import Struct
 
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
@@ -21,13 +20,14 @@ from trader.live.archive import archive, broker_books
 from trader.live.assembly import assembled, worker_plans
 from trader.live.embedded import Embedded, Sessions
 from trader.live.opening import Books, Say, opened, ready_lines, summary_of
-from trader.live.run import Ending, run_clocked, run_embedded, stop_signals
+from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, run_embedded, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import Summary, summary_lines
 from trader.live.telling import shown, told
 from trader.live.watch import Bypass, watched
 from trader.scenarios.play import Outcome, Play
+from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
 
 # Machine time has no say in what a settled day decides: what a poll finds first is no reason for a new stream.
@@ -51,23 +51,32 @@ class SimulatedRun(Struct, frozen=True, kw_only=True):
     play: Play
     fresh: bool
     bypasses: tuple[Bypass, ...] = ()
+    events: tuple[ScheduledEvent, ...] = ()  # what befalls the account, over all its runs
 
 
 async def run_simulated(run: SimulatedRun, build: Build, screen: PlainScreen) -> Exit:
     """The whole of it; raises Mistake or StartRefused where it can't begin."""
-    say = screen.say
     worker_plans(run.config, run.config_path)  # A mistake in them is told before any file is made.
+    async with stop_signals() as stop:
+        with stop.inside:
+            return await _lived(run, build, screen, stop)
+    screen.say(STOPPED_EARLY)
+    return stop.code
+
+
+async def _lived(run: SimulatedRun, build: Build, screen: PlainScreen, stop: Stop) -> Exit:
+    say = screen.say
     if run.fresh:
         _archived(run, say)
     books = _opened(run)
     try:
         tested = await self_test()
         embedded = Embedded(_sessions(run), run.speed)
-        async with stop_signals() as stop, embedded.served() as address:
+        async with embedded.served() as address:
             session = _next_session(run, embedded)
             say(f"{build.line()} | SIMULATED broker {address} | no keys, no real money")
             say(f"self-test: {tested}")
-            ending = await _traded(run, build, books, embedded, session, stop.event, screen)
+            ending = await _traded(run, build, books, embedded, session, stop, screen)
         account_id = embedded.broker.account.account_id
         summary = summary_of(books, ending.state, embedded.broker.venue, account_id)
         is_well = _say_ending(run, books, ending, summary, embedded, say)
@@ -111,6 +120,7 @@ def _sessions(run: SimulatedRun) -> Sessions:
         pre_market=run.is_recorded,
         session_max=None if run.is_recorded else run.sessions,
         first=run.first or FIRST_SESSION,
+        events=run.events,
     )
 
 
@@ -135,7 +145,7 @@ async def _traded(
     books: Books,
     embedded: Embedded,
     session: Session,
-    stopped: trio.Event,
+    stop: Stop,
     screen: PlainScreen,
 ) -> Ending:
     streams = embedded.address.replace("http://", "ws://")
@@ -183,6 +193,7 @@ async def _traded(
 
             watch = watched(parts, telling, run.bypasses)
             async with telling.following(parts), shown(screen, parts), watch:
+                stopped = stop.begins()
                 if isinstance(pace, FreePace):
                     return await run_clocked(
                         parts,

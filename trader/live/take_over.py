@@ -72,8 +72,12 @@ async def taken_over(
     books = _after(books, [boot, command])
     say(f"took over from process {their_pid}, since {since}: {wanted.reason}")
     say(f"waiting {WAIT_S:.0f} s for what it may have been sending")
-    await trio.sleep(WAIT_S)
-    return _after(books, [LifeEnd(at_ns=books.state.at_ns, exit_code=0)])
+    try:
+        await trio.sleep(WAIT_S)
+    finally:
+        # Somebody may stop us meanwhile. The other process holds its lock on: who comes next waits as long.
+        books = _after(books, [LifeEnd(at_ns=books.state.at_ns, exit_code=0)])
+    return books
 
 
 def _after(books: Books, inputs: list[Input]) -> Books:

@@ -55,14 +55,20 @@ class Scribe:
             await wait()
 
     async def catch_up(self) -> None:
-        """Tell every entry up to the journal's head; what can't be read now is told the next time."""
+        """Tell every entry up to the journal's head; what can't be read now is told the next time.
+
+        Not what the file has beyond it: a newer life has written that, and tells it itself.
+        """
         try:
-            while entries := await self._journal.read(self.sequence, READ_ENTRIES_MAX):
+            while entries := await self._journal.read(self.sequence, self._untold()):
                 self._tell(self._told(entries))
                 self.sequence = entries[-1].sequence
                 steps.reach("log told")
         except JournalFailed as failure:
             self._complain(f"the log waits: {failure}")
+
+    def _untold(self) -> int:
+        return min(max(0, self._journal.head - self.sequence), READ_ENTRIES_MAX)
 
     def close(self) -> None:
         """Tell the repeats that were held back; nothing comes after."""

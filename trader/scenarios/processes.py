@@ -168,6 +168,7 @@ def _states(outcome: Outcome, symbol: Symbol) -> list[OrderState]:
 # ------------------------------------------------------------------------------------------------ S19
 
 REPORT = "decided OrderReport"
+UNDECIDED = "decided OrderRequest"  # and not committed yet
 WRITTEN, DURABLE = "rows written", "rows durable"
 SPY, IBM, AAPL, SNDK, CYBR = map(Symbol, ("SPY", "IBM", "AAPL", "SNDK", "CYBR"))
 Killed = tuple[Symbol, tuple[str, ...], bool]
@@ -192,8 +193,8 @@ class KilledAtEachStep(Enacted):
         (GS, ("bytes left", REPORT, WRITTEN), True),
         (TRIP, ("bytes left", REPORT, DURABLE), True),
         (TERN, ("bytes left", "committed OrderReport"), True),
-        (AAPL, ("decided OrderRequest",), False),
-        (SNDK, ("decided OrderRequest", WRITTEN), False),
+        (AAPL, (UNDECIDED,), False),
+        (SNDK, (UNDECIDED, WRITTEN), False),
         (CYBR, ("committed OrderRequest",), False),
         (SPY, ("last check passed",), False),
         (IBM, ("bytes about to leave",), False),
@@ -214,6 +215,11 @@ class KilledAtEachStep(Enacted):
             async with broker.trader(symbols) as last:
                 for symbol in symbols:
                     await last.says(BLOCKED.format(symbol))
+                for symbol, names, _ in self.KILLED:
+                    if (
+                        names[0] == UNDECIDED
+                    ):  # Wanted anew: a stop would hold it back on its way out.
+                        await broker.has(symbol)
                 await last.end(signal.SIGTERM)
         return self._judged(Checks(outcome_in(folder, symbols)).booked_once(), say)
 

@@ -194,10 +194,15 @@ class Gatekeeper:
             for event in entry.events:
                 if isinstance(event, RequestAccepted):
                     self._intents[event.order.client_order_id] = event.order
-                if isinstance(event, OrderChanged) and event.state is OrderState.NEVER_SENT:
-                    self._give_up(event.client_order_id)
+                if isinstance(event, OrderChanged):
+                    self._changed(event.client_order_id, event.state)
 
-    def _give_up(self, name: str) -> None:
+    def _changed(self, name: str, state: OrderState) -> None:
+        """An order that was given up may neither be there already nor come later."""
+        if state is not OrderState.NEVER_SENT:
+            if name in self._given_up:
+                self._complain(f"B5: {name} was called never sent, and is {state}")
+            return
         self._given_up.add(name)
         if any(order.client_order_id == name for order in self._venue().state.orders.values()):
             self._complain(f"B5: {name} is called never sent, and the broker has it")

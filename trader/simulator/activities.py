@@ -12,6 +12,7 @@ from trader.simulator.shapes import Shape, activity_id, activity_shape, fill_sha
 from trader.venue import Activity, VenueExecution, VenueState
 
 PAGE_MAX = 100
+DAY_PAGE_MAX = 1_000_000
 FILL = "FILL"
 CASH_MOVED = frozenset({"CSD", "CSW"})
 Entry = VenueExecution | Activity
@@ -19,7 +20,11 @@ Entry = VenueExecution | Activity
 
 def activities_page(state: VenueState, account_id: str, request: Request) -> list[Shape]:
     """GET /v2/account/activities[/{kind}]: newest first unless `direction` is asc."""
-    page_size = count_parameter(request, "page_size", PAGE_MAX, PAGE_MAX)
+    # A day is given whole, unless the page is asked for smaller.
+    largest = DAY_PAGE_MAX if request.query_params.get("date") else PAGE_MAX
+    page_size = count_parameter(request, "page_size", largest, largest)
+    category = one_of(request, "category", ("", "trade_activity", "non_trade_activity"))
+    order_id = request.query_params.get("order_id")
     direction = one_of(request, "direction", ("desc", "asc"))
     kinds = _kinds(request)
     is_within = _window(request)
@@ -29,6 +34,8 @@ def activities_page(state: VenueState, account_id: str, request: Request) -> lis
         for entry in entries
         if entry.account_id == account_id
         and (not kinds or _kind(entry) in kinds)
+        and (not category or (category == "trade_activity") is (_kind(entry) == FILL))
+        and (not order_id or _order_id(entry) == order_id)
         and is_within(entry)
     ]
     # Both lists grow with time, so their order of being written is kept where the times are equal.
@@ -48,6 +55,10 @@ def _kinds(request: Request) -> frozenset[str]:
 
 def _kind(entry: Entry) -> str:
     return entry.kind if isinstance(entry, Activity) else FILL
+
+
+def _order_id(entry: Entry) -> str:
+    return "" if isinstance(entry, Activity) else entry.order_id
 
 
 def _window(request: Request) -> Callable[[Entry], bool]:

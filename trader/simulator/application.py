@@ -18,11 +18,13 @@ from trader.simulator.broker import SimulatedBroker
 from trader.simulator.faults import Occasion
 from trader.simulator.faulty import faulty_answer
 from trader.simulator.market_rest import MarketRest
+from trader.simulator.rate_limit import RateLimit
 from trader.simulator.replies import BadRequest, json_reply, refusal_reply
 from trader.simulator.requests import MALFORMED, refused
 from trader.simulator.trading_rest import TradingRest
 
 BODY_BYTES_MAX = 1 << 20
+TOO_MANY = {"message": "too many requests."}
 Endpoint = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -55,11 +57,14 @@ def _guarded(
         if account_id is None:
             return json_reply({"message": "unauthorized."}, status=401)
         broker.catch_up()
-        if not broker.rate_limit.admit(broker.now_ns):
-            return _labelled(broker, json_reply({"message": "too many requests."}, status=429))
+        limit = broker.rate_limit(account_id)
+        if not limit.admit(broker.now_ns):
+            return _labelled(broker, limit, json_reply(TOO_MANY, status=429))
         if not await _has_body(request):
             return json_reply({"message": "request body too large"}, status=413)
-        return _labelled(broker, await _answer_or_fail(broker, endpoint, request, account_id))
+        return _labelled(
+            broker, limit, await _answer_or_fail(broker, endpoint, request, account_id)
+        )
 
     return answer
 
@@ -120,10 +125,10 @@ async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
     )
 
 
-def _labelled(broker: SimulatedBroker, response: Response) -> Response:
+def _labelled(broker: SimulatedBroker, limit: RateLimit, response: Response) -> Response:
     broker.requests += 1
     response.headers["X-Request-ID"] = f"{broker.requests:032x}"
-    response.headers.update(broker.rate_limit.headers())
+    response.headers.update(limit.headers())
     return response
 
 

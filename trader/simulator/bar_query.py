@@ -1,120 +1,135 @@
-"""Bars that a query asks for: any timeframe made of minutes, a limit shared by all symbols, pages."""
+"""Bars that a query asks for: any timeframe from a minute to months, adjusted or as they were."""
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
 
+from msgspec import Struct
 from starlette.requests import Request
 
-from trader.calendar import DAY_NS, new_york_date, session_on
-from trader.feeds.market import Market
+from trader.calendar import DAY_NS, new_york_date, parse_iso, session_on
 from trader.model import MINUTE_NS, Bar, Symbol
-from trader.simulator.parameters import count_parameter, one_of, time_parameter
+from trader.money import ONE, price_of, ratio
+from trader.simulator.market_tape import day_start_ns, merged
+from trader.simulator.parameters import one_of
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
+from trader.simulator.reshaped import ReshapedMarket, divided
+from trader.simulator.window import Window
 
-LIMIT_DEFAULT, LIMIT_MAX = 1_000, 10_000
 HISTORY_MAX = 200_000  # minutes looked at for one symbol
-HISTORY_CHUNK = 500
-TIMEFRAME = re.compile(r"([1-9]\d?)(T|Min|H|Hour|D|Day)\Z", re.ASCII)
-SPANS_NS = {"T": MINUTE_NS, "H": 60 * MINUTE_NS, "D": DAY_NS}
-Page = tuple[dict[Symbol, list[Bar]], str | None]
+HISTORY_CHUNK = 2_000
+TIMEFRAME = re.compile(r"([1-9]\d?)(T|Min|H|Hour|D|Day|W|Week|M|Month)\Z", re.ASCII)
+UNITS = {"Min": "T", "Hour": "H", "Day": "D", "Week": "W", "Month": "M"}
+COUNTS = {  # Alpaca's own
+    "T": range(1, 60),
+    "H": range(1, 24),
+    "D": (1,),
+    "W": (1,),
+    "M": (1, 2, 3, 4, 6, 12),
+}
+ADJUSTMENTS = ("raw", "split", "dividend", "spin-off", "all")
 
 
-def bars_page(market: Market, symbols: list[Symbol], now_ns: int, request: Request) -> Page:
-    """The bars that had ended by now_ns, by symbol, and the token of the next page, None when there is none.
+class Timeframe(Struct, frozen=True, kw_only=True):
+    count: int
+    unit: str  # T minutes, H hours, D days, W weeks, M months
 
-    Without `start` only the current day. Symbols come one after the other, in order of their names.
-    """
-    span_ns = _span_ns(request)
-    end_ns = min(time_parameter(request, "end") or now_ns, now_ns)
-    start_ns = time_parameter(request, "start")
-    if start_ns is None:
-        start_ns = _day_start_ns(now_ns)
-    limit = count_parameter(request, "limit", LIMIT_DEFAULT, LIMIT_MAX)
-    newest_first = one_of(request, "sort", ("asc", "desc")) == "desc"
-    skip = _page_start(request)
-    rows: list[Bar] = []
-    for symbol in sorted(symbols):
-        bars = _bars_between(market, symbol, start_ns, end_ns, now_ns, span_ns)
-        rows.extend(reversed(bars) if newest_first else bars)
-        if len(rows) > skip + limit:
-            break
-    page: dict[Symbol, list[Bar]] = {}
-    for bar in rows[skip : skip + limit]:
-        page.setdefault(bar.symbol, []).append(bar)
-    return page, _token(skip + limit) if len(rows) > skip + limit else None
+    @property
+    def span_ns(self) -> int:
+        """How long a bar is; of weeks and months, about."""
+        days = {"D": 1, "W": 7, "M": 30}
+        minutes = {"T": 1, "H": 60}.get(self.unit)
+        return self.count * (minutes * MINUTE_NS if minutes else days[self.unit] * DAY_NS)
+
+    def start_ns(self, at_ns: int) -> int:
+        """Of the bar that the moment belongs to; days, weeks and months begin at New York's midnight."""
+        if self.unit in ("T", "H"):
+            return at_ns // self.span_ns * self.span_ns
+        if self.unit == "D":
+            return day_start_ns(at_ns)
+        return _midnight_ns(self._first_day(date.fromisoformat(new_york_date(at_ns))))
+
+    def _first_day(self, day: date) -> date:
+        if self.unit == "W":
+            return day - timedelta(days=day.weekday())
+        months = (day.month - 1) // self.count * self.count
+        return day.replace(month=months + 1, day=1)
 
 
-def _bars_between(
-    market: Market, symbol: Symbol, start_ns: int, end_ns: int, now_ns: int, span_ns: int
+def bars_between(
+    market: ReshapedMarket, symbol: Symbol, window: Window, now_ns: int, request: Request
 ) -> list[Bar]:
-    """Bars that start in [start_ns, end_ns] and had ended by now_ns."""
-    minutes: list[Bar] = []
-    before_ns = min(now_ns, end_ns + DAY_NS)
-    while len(minutes) < HISTORY_MAX:
-        part = market.history(symbol, before_ns, HISTORY_CHUNK)
-        minutes = part + minutes
-        if len(part) < HISTORY_CHUNK or part[0].start_ns <= start_ns:
+    """Those that start within the window and are over by now, but for the last one of a longer timeframe."""
+    timeframe, adjustment = timeframe_of(request), one_of(request, "adjustment", ADJUSTMENTS)
+    known = market.history
+    parts: list[list[Bar]] = []
+    count = 0
+    first_ns = timeframe.start_ns(window.start_ns)
+    before_ns = min(now_ns, window.end_ns + 2 * timeframe.span_ns)
+    while count < HISTORY_MAX:
+        part = known(symbol, before_ns, HISTORY_CHUNK)
+        parts.append(part)
+        count += len(part)
+        if len(part) < HISTORY_CHUNK or part[0].start_ns <= first_ns:
             break
         before_ns = part[0].start_ns
-    wanted = (bar for bar in minutes if start_ns <= bar.start_ns <= end_ns)
-    return aggregated(wanted, span_ns)
+    bars = [bar for part in reversed(parts) for bar in part if bar.start_ns >= first_ns]
+    adjusted = _adjusted(market, symbol, bars, now_ns, adjustment)
+    return [
+        bar
+        for bar in aggregated(adjusted, timeframe)
+        if window.start_ns <= bar.start_ns <= window.end_ns
+    ]
 
 
-def aggregated(bars: Iterable[Bar], span_ns: int) -> list[Bar]:
-    """Bars of a longer span, the last of them perhaps unfinished; days are New York's."""
+def aggregated(bars: Iterable[Bar], timeframe: Timeframe) -> list[Bar]:
+    """Bars of a longer span, the last of them perhaps unfinished."""
     groups: dict[int, list[Bar]] = {}
     for bar in bars:
-        groups.setdefault(_group_start_ns(bar, span_ns), []).append(bar)
+        groups.setdefault(timeframe.start_ns(bar.start_ns), []).append(bar)
+    span_ns = timeframe.span_ns
     return [
-        group[0] if span_ns <= group[0].span_ns else _merged(group, start_ns, span_ns)
+        group[0] if span_ns <= group[0].span_ns else merged(group, start_ns, span_ns)
         for start_ns, group in groups.items()
     ]
 
 
-def _merged(group: list[Bar], start_ns: int, span_ns: int) -> Bar:
-    return Bar(
-        symbol=group[0].symbol,
-        start_ns=start_ns,
-        span_ns=span_ns,
-        open=group[0].open,
-        high=max(bar.high for bar in group),
-        low=min(bar.low for bar in group),
-        close=group[-1].close,
-        volume=sum(bar.volume for bar in group),
-    )
-
-
-def _group_start_ns(bar: Bar, span_ns: int) -> int:
-    if span_ns < DAY_NS:
-        return bar.start_ns // span_ns * span_ns
-    return _day_start_ns(bar.start_ns)
-
-
-def _day_start_ns(at_ns: int) -> int:
-    """New York's midnight."""
-    session = session_on(new_york_date(at_ns))
-    return at_ns // DAY_NS * DAY_NS if session is None else session.pre_open_ns - 240 * MINUTE_NS
-
-
-def _span_ns(request: Request) -> int:
+def timeframe_of(request: Request) -> Timeframe:
     match = TIMEFRAME.match(request.query_params.get("timeframe", "1Min"))
-    if match is None:
-        raise BadRequest(refused("invalid timeframe", status=400))
-    return int(match[1]) * SPANS_NS[match[2][0].replace("M", "T")]
+    if match is not None:
+        count, unit = int(match[1]), UNITS.get(match[2], match[2])
+        if count in COUNTS[unit]:
+            return Timeframe(count=count, unit=unit)
+    raise BadRequest(refused("invalid timeframe", status=400))
 
 
-def _page_start(request: Request) -> int:
-    token = request.query_params.get("page_token")
-    if not token:
-        return 0
-    try:
-        return int(base64.urlsafe_b64decode(token).decode("ascii"))
-    except (ValueError, binascii.Error):
-        raise BadRequest(refused("invalid page_token", status=400)) from None
+def _adjusted(
+    market: ReshapedMarket, symbol: Symbol, bars: list[Bar], now_ns: int, adjustment: str
+) -> list[Bar]:
+    """As seen from today: what has happened to a share since takes part in its price of then."""
+    changes: list[tuple[int, Decimal, Decimal]] = []
+    if adjustment in ("split", "all"):
+        changes += [(at_ns, factor, factor) for at_ns, factor in market.splits(symbol)]
+    if adjustment in ("dividend", "all"):
+        for at_ns, amount in market.dividends(symbol):
+            before = market.history(symbol, at_ns, 1)
+            if before and (close := price_of(before[-1].close)) > amount:
+                changes.append((at_ns, ratio(close, close - amount), ONE))
+    for at_ns, divisor, multiplier in changes:
+        if at_ns <= now_ns:
+            bars = [
+                divided(bar, divisor, multiplier) if bar.start_ns + bar.span_ns < at_ns else bar
+                for bar in bars
+            ]
+    return bars
 
 
-def _token(start: int) -> str:
-    return base64.urlsafe_b64encode(str(start).encode()).decode()
+def _midnight_ns(day: date) -> int:
+    """New York's, of a day that need not have a session: its neighbours tell the offset."""
+    for distance in (0, 1, 2, 3, 4):
+        session = session_on(str(day + timedelta(days=distance)))
+        if session is not None:
+            return day_start_ns(session.open_ns) - distance * DAY_NS
+    return parse_iso(f"{day}T05:00:00Z")

@@ -1,45 +1,46 @@
-"""The simulated broker: a venue, a market that moves it, an account's keys, streams that tell, a file that keeps.
+"""The simulated broker: books, a market that moves them, and the time that passes.
 
-Two ways to pass time: somebody calls `advance` for each instant of the session (a settled run), or `run_clock` lets
-market time run with the machine's. In between, everything happens at the time of the last instant or, with the clock,
-at the clock's.
+Three ways to pass time: somebody calls `advance` for each instant of the session (a settled run), or `advance_to` for
+a span of it, or `run_clock` lets market time run with the machine's. In between, everything happens at the time of the
+last instant or, with the clock, at the clock's.
 """
 
-import hmac
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from random import Random
-from uuid import UUID
 
 import trio
+from msgspec.structs import replace
 
 from trader.calendar import Session, next_session, session_on
 from trader.feeds.market import Instant, Market
-from trader.model import SECOND_NS, Bar, Quote, Symbol
+from trader.model import SECOND_NS, Quote, Symbol
 from trader.money import ZERO, price_of
-from trader.simulator.agenda import Agenda
-from trader.simulator.connections import Connections
-from trader.simulator.faults import FaultRule, Faults, FaultVerb, Occasion
-from trader.simulator.keys import Keys, account_number, new_keys
-from trader.simulator.memory import Memory
-from trader.simulator.post import Post
-from trader.simulator.rate_limit import RateLimit
-from trader.simulator.scheduled import EventName, Happened, ScheduledEvent, perform
-from trader.simulator.splits import SplitMarket
-from trader.simulator.store import BrokerStore, SessionMark
-from trader.simulator.streams import Observer, StreamKind, Streams
-from trader.venue import NewOrder, OrderEvent, Refusal, Venue, VenueAccount, VenueTerms
-from trader.venue.back_office import BackOffice, Undone
-
-OPENING_CASH = Decimal(250_000)
+from trader.simulator.books import OPENING_CASH, BooksSetting, BrokerBooks, Service
+from trader.simulator.faults import FaultRule
+from trader.simulator.keys import Keys, new_keys
+from trader.simulator.market_tape import Tape
+from trader.simulator.market_words import MarketWord
+from trader.simulator.reshaped import ReshapedMarket
+from trader.simulator.scheduled import (
+    EventName,
+    Happened,
+    ScheduledEvent,
+    perform,
+    reshape,
+    resumes_ns,
+)
+from trader.simulator.store import SessionMark
+from trader.simulator.streams import Observer, StreamKind
+from trader.simulator.told_events import Telling, told_of
+from trader.venue import VenueTerms
 
 __all__ = ["Keys", "SimulatedBroker", "new_keys"]
 
 
-class SimulatedBroker:
-    """One account, opened with `cash` unless `path` holds one already.
+class SimulatedBroker(BrokerBooks):
+    """Its first account is opened with `cash` unless `path` holds one already; what more there is says `service`.
 
     `seed` gives identifiers only, so that a repeated run repeats them; `assets` exist beside what the market serves.
     """
@@ -56,165 +57,70 @@ class SimulatedBroker:
         terms: VenueTerms | None = None,
         faults: Iterable[FaultRule] = (),
         events: Iterable[ScheduledEvent] = (),
-        requests_per_minute: int | None = None,
+        service: Service | None = None,
         on_frame: Callable[[str, int], None] | None = None,
         on_stream: Callable[[str, bool], None] | None = None,
     ) -> None:
-        self.market = SplitMarket(market)
-        self.symbols = sorted({*market.symbols, *assets})
-        self.faults = Faults(faults, Random(f"{seed}/faults"))
-        self.agenda = Agenda()
-        self.happened: list[Happened] = []
-        self.rate_limit = RateLimit(requests_per_minute)
-        self.connections = Connections()
-        self.streams = Streams(
-            self.authorize,
-            self.connections,
-            _observer(on_frame, on_stream),
-            ask_fault=self._stream_fault,
-            told=lambda count: self.post.told(count),
+        setting = BooksSetting(
+            keys=keys,
+            seed=seed,
+            path=path,
+            cash=cash,
+            terms=terms,
+            faults=tuple(faults),
+            service=service or Service(),
+            observer=_observer(on_frame, on_stream),
         )
-        self.post = Post(self.faults, self.streams, self.agenda, fill_late=self._fill_late)
-        self.quotes: dict[Symbol, Quote] = {}
-        self.bars: dict[Symbol, Bar] = {}
+        super().__init__(setting, sorted({*market.symbols, *assets}))
+        self.market = ReshapedMarket(market)
+        self.tape = Tape(self.market)
+        self.happened: list[Happened] = []
         self.lastday_prices: dict[Symbol, Decimal] = {}
-        self.requests = 0
-        self._keys = keys
-        self._seed, self._terms, self._cash = seed, terms, cash
-        self._store = BrokerStore(path)
-        self._memory = Memory()
-        self._open_books()
         self._session: Session | None = None
-        self._instants: Iterator[Instant] = iter(())
+        self._instants = Ahead(iter(()))
         self._clock: Callable[[], int] | None = None
         is_new = not self.now_ns
         for event in events:
-            # What lies behind a life that goes on has happened in an earlier one; the market remembers its splits.
+            # What lies behind a life that goes on has happened in an earlier one; the market remembers its shape.
             self.schedule(event, is_past=not is_new and event.at_ns <= self.now_ns)
 
-    def _open_books(self) -> None:
-        state, self._mark = self._store.load()
-        # What is already there goes into the seed: a life that goes on must not give identifiers a second time.
-        lived = (state.now_ns, len(state.orders), len(state.executions), len(state.activities))
-        random = Random("/".join(map(str, (self._seed, *lived))))
-        self.venue = Venue(self.symbols, random=random, terms=self._terms, state=state)
-        self.account = self._only_account(random, self._cash)
-
-    def _only_account(self, random: Random, cash: Decimal) -> VenueAccount:
-        for account in self.venue.state.accounts.values():
-            return account
-        number = account_number(random)
-        account_id = str(UUID(int=random.getrandbits(128), version=4))
-        return self.venue.open_account(account_id, number, cash)
-
-    def close(self) -> None:
-        self._store.close()
-
-    def authorize(self, key: str, secret: str) -> str | None:
-        """The account behind the keys, None when they are nobody's."""
-        right_key = hmac.compare_digest(key.encode(), self._keys.key.encode())
-        right_secret = hmac.compare_digest(secret.encode(), self._keys.secret.encode())
-        return self.account.account_id if right_key and right_secret else None
-
-    # --- orders
-
-    def submit(
-        self, account_id: str, new: NewOrder, fault: FaultRule | None = None
-    ) -> Refusal | list[OrderEvent]:
-        """Saved and told before it returns: whatever becomes of the reply, the order stands."""
-        self._remember_before()
-        if fault is None or fault.verb is not FaultVerb.REJECT_AFTER_ACCEPT:
-            return self._took_place(self.venue.submit(account_id, new))
-        outcome = self._took_place(self.venue.submit(account_id, new, routed=False))
-        if not isinstance(outcome, Refusal):
-            order_id = outcome[0].order.order_id
-            self._amiss(fault.delay_ns, lambda: self._office.reject(order_id, fault.word))
-        return outcome
-
-    def cancel(
-        self, account_id: str, order_id: str, fault: FaultRule | None = None
-    ) -> Refusal | list[OrderEvent]:
-        """The same."""
-        self._remember_before()
-        verb = None if fault is None else fault.verb
-        amiss = verb in (FaultVerb.FILL_WHILE_CANCELLING, FaultVerb.REJECT_CANCEL)
-        outcome = self._took_place(self.venue.cancel(account_id, order_id, at_once=not amiss))
-        if outcome and not isinstance(outcome, Refusal) and fault is not None and amiss:
-            if verb is FaultVerb.REJECT_CANCEL:
-                self._amiss(0, lambda: self._office.refuse_cancel(order_id))
-            else:
-                self._amiss(0, lambda: self._office.fill(order_id, fault.quantity))
-        return outcome
-
-    @property
-    def _office(self) -> BackOffice:
-        return self.venue.back_office
-
-    def _fill_late(self, event: OrderEvent, rule: FaultRule) -> None:
-        self._do(lambda: self._office.fill(event.order.order_id, rule.quantity))
-
-    def _amiss(self, delay_ns: int, deed: Callable[[], list[OrderEvent]]) -> None:
-        """Now or later."""
-        if delay_ns:
-            self.agenda.add(self.now_ns + delay_ns, lambda: self._do(deed))
-        else:
-            self._do(deed)
-
-    def _do(self, deed: Callable[[], list[OrderEvent]]) -> str:
-        """Why it was not done; empty: it was."""
-        self._remember_before()
-        try:
-            events = deed()
-        except Undone as reason:
-            return str(reason)
-        self._save(events)
-        self.post.tell(events)
-        return ""
-
-    def _took_place(self, outcome: Refusal | list[OrderEvent]) -> Refusal | list[OrderEvent]:
-        if not isinstance(outcome, Refusal):
-            self._publish(outcome)
-        return outcome
-
-    def _publish(self, events: list[OrderEvent]) -> None:
-        if events:
-            self._save(events)
-            self.post.tell(events)
-
-    # --- what goes wrong
-
-    def seen(self, fault: FaultRule | None) -> Venue:
-        """The venue as a request sees it."""
-        if fault is None or fault.verb is not FaultVerb.STALE_GET:
-            return self.venue
-        state = self._memory.state_at(self.now_ns - fault.delay_ns)
-        return self.venue if state is None else self.venue.as_it_stood(state)
-
-    def _remember_before(self, at_ns: int | None = None) -> None:
-        """What is about to change, now or at `at_ns`, where somebody is to be shown an old state."""
-        reach_ns = self.faults.stale_ns_max()
-        if reach_ns is not None:
-            self._memory.keep(self.venue.state, at_ns or self.now_ns, reach_ns)
-
-    def _stream_fault(self, method: str, path: str) -> FaultRule | None:
-        return self.faults.rule_for(Occasion(method=method, path=path, at_ns=self.now_ns))
+    # --- what befalls
 
     def schedule(self, event: ScheduledEvent, *, is_past: bool = False) -> None:
         """Let it happen when its time comes; one whose time has passed happens with the next instant."""
-        if event.name is EventName.SPLIT and event.adjusts_market:
-            self.market.split(event.symbol, event.at_ns, event.ratio)
-        if not is_past:
+        reshape(event, self.market)
+        ends_ns = resumes_ns(event)
+        is_going_on = event.name is EventName.HALT and (ends_ns is None or ends_ns > self.now_ns)
+        if not is_past or is_going_on:
             self.agenda.add(event.at_ns, partial(self._happen, event))
+            if ends_ns is not None:
+                end = replace(event, name=EventName.RESUME, at_ns=ends_ns, duration_ns=None)
+                self.agenda.add(ends_ns, partial(self._happen, end))
 
     def _happen(self, event: ScheduledEvent) -> None:
         undone = ""
-        if event.name is EventName.DISCONNECT:
-            self.disconnect()
-        elif event.name is EventName.RESTART:
-            self.restart()
-        else:
-            undone = self._do(lambda: perform(event, self.venue, self.account))
+        match event.name:
+            case EventName.DISCONNECT:
+                self.disconnect()
+            case EventName.RESTART:
+                self.restart()
+            case EventName.GAP | EventName.BAD_TICK:
+                pass
+            case _:
+                account = self.account_at(min(event.account, len(self.key_ring.owners) - 1))
+                undone = self.do(lambda: perform(event, self.venue, account))
+        for telling in told_of(event, self.now_ns, self.tape):
+            self._tell(telling)
         self.happened.append(Happened(event=event, undone=undone))
+
+    def _tell(self, telling: Telling) -> None:
+        """Now or later."""
+        told: dict[str, Sequence[MarketWord]] = {telling.channel: [telling.word]}
+        deed = partial(self.post.tell_market, max(telling.at_ns, self.now_ns), told)
+        if telling.at_ns <= self.now_ns:
+            deed()
+        else:
+            self.agenda.add(telling.at_ns, deed)
 
     def disconnect(self) -> None:
         """Every connection is cut, with all that is on its way."""
@@ -229,21 +135,13 @@ class SimulatedBroker:
         now_ns = self.now_ns
         self._open_books()
         self.venue.state.now_ns = now_ns
-        for bar in self.bars.values():
+        for bar in self.tape.bars.values():
             self.venue.books[bar.symbol].last = price_of(bar.close)
-        self.quotes.clear()
-
-    def _save(self, events: Iterable[OrderEvent]) -> None:
-        changed = {event.order.order_id for event in events}
-        orders = [self.venue.state.orders[order_id] for order_id in changed]
-        self._store.save(self.venue.state, orders, self._mark)
+        self.tape.forget_quotes()
+        for symbol in self.market.halted(now_ns):
+            self.venue.back_office.halt(symbol)
 
     # --- time
-
-    @property
-    def now_ns(self) -> int:
-        """Market time."""
-        return self.venue.now_ns
 
     @property
     def last_session(self) -> str:
@@ -263,13 +161,15 @@ class SimulatedBroker:
         if session_date == self._mark.date and self._mark.ended:
             raise ValueError(f"the session of {session_date} has ended")
         if not self._mark.ended and not resumed:
-            self._end_cut_off(self._mark.date)
+            self._session = session_on(self._mark.date)
+            self._end_session()
         start_ns = max(session.pre_open_ns if pre_market else session.open_ns, self.now_ns)
         self._session = session
         self._mark = SessionMark(date=session_date, ended=False)
-        self.account.created_ns = self.account.created_ns or start_ns
+        for account in self.venue.state.accounts.values():
+            account.created_ns = account.created_ns or start_ns
         self._remember(start_ns, session)
-        self._instants = (
+        self._instants = Ahead(
             instant
             for instant in self.market.instants(session_date)
             if instant.at_ns > start_ns or (instant.at_ns == start_ns and not resumed)
@@ -278,20 +178,50 @@ class SimulatedBroker:
             # A new account's time begins here: what lies before it happens now.
             self.venue.advance(start_ns)
         self._pass_to(start_ns)
-        events = self.venue.advance(start_ns)
-        self._save(events)
-        self.post.tell(events)
+        self._record(self.venue.advance(start_ns))
         return session
 
     async def advance(self) -> Instant | None:
         """Move to the session's next instant; None: there was none, and the session has ended."""
         await trio.lowlevel.checkpoint()
-        instant = next(self._instants, None)
+        instant = self._instants.take()
         if instant is None:
             self._end_session()
         else:
             self._give(instant)
         return instant
+
+    async def advance_to(self, at_ns: int, first: str) -> None:
+        """Let all of it pass until that market time, over nights, as far as the market goes; `first` as below."""
+        while self.now_ns < at_ns:
+            await trio.lowlevel.checkpoint()
+            coming = self._instants.next_ns()
+            if coming is not None and coming <= at_ns:
+                instant = self._instants.take()
+                assert instant is not None, "it was seen"
+                self._give(instant)
+            elif coming is not None or not self._begin_before(at_ns, first):
+                self._pass_to(at_ns)
+                self._publish(self.venue.advance(max(at_ns, self.now_ns)))
+
+    def _begin_before(self, at_ns: int, first: str) -> bool:
+        """End the session, whose instants are over, as soon as it is; begin the next if that is due by then."""
+        if self._session is not None:
+            if at_ns < self._session.close_ns:
+                return False
+            self._end_session()
+            return True
+        date = self.next_session_date(first)
+        coming = session_on(date) if date is not None else None
+        if coming is None or coming.open_ns > at_ns:
+            return False
+        self.begin_session(coming.date)
+        return True
+
+    @property
+    def is_clocked(self) -> bool:
+        """Does time pass by itself?"""
+        return self._clock is not None
 
     async def run_clock(self, speed: float) -> None:
         """Let the session pass at `speed` market seconds a machine second; ends with the session."""
@@ -301,7 +231,7 @@ class SimulatedBroker:
             return began_ns + int((trio.current_time() - began) * speed * SECOND_NS)
 
         try:
-            for instant in self._instants:
+            while (instant := self._instants.take()) is not None:
                 self._clock = lambda next_ns=instant.at_ns: min(market_ns(), next_ns)
                 await self._sleep_until(
                     instant.at_ns, lambda at_ns: began + (at_ns - began_ns) / SECOND_NS / speed
@@ -344,14 +274,16 @@ class SimulatedBroker:
             deed()
         self._remember_before(at_ns)
 
+    def give_quote(self, quote: Quote) -> None:
+        """A quote from outside the market, now; it stands until the market's next."""
+        self.catch_up()
+        self._give(Instant(at_ns=self.now_ns, quotes=(quote,)))
+
     def _give(self, instant: Instant) -> None:
         self._pass_to(instant.at_ns)
-        for bar in instant.bars:
-            self.bars[bar.symbol] = bar
-        for quote in instant.quotes:
-            self.quotes[quote.symbol] = quote
+        self.tape.take(instant)
         self._publish(self.venue.advance(instant.at_ns, instant.bars, instant.quotes))
-        self.post.tell_market(instant.at_ns, instant.bars, instant.quotes)
+        self.post.tell_market(instant.at_ns, self.tape.told(instant, self.streams.wants))
 
     def _end_session(self) -> None:
         assert self._session is not None, "only what was begun can end"
@@ -360,16 +292,11 @@ class SimulatedBroker:
         self._mark = SessionMark(date=session.date, ended=True)
         events = self.venue.advance(max(self.now_ns, session.close_ns))
         events += self.venue.end_session(session.date, session.post_close_ns)
-        self._save(events)
-        self.post.tell(events)
-
-    def _end_cut_off(self, session_date: str) -> None:
-        self._session = session_on(session_date)
-        self._end_session()
+        self._record(events)
 
     def _remember(self, start_ns: int, session: Session) -> None:
         """What was traded before: marks for what is held, and the close of the session before."""
-        self.quotes.clear()
+        self.tape.forget_quotes()
         for symbol in self.market.symbols:
             before_session = self.market.history(symbol, session.pre_open_ns, 1)
             self.lastday_prices[symbol] = (
@@ -377,7 +304,7 @@ class SimulatedBroker:
             )
             last = self.market.history(symbol, start_ns, 1)
             if last:
-                self.bars[symbol] = last[-1]
+                self.tape.bars[symbol] = last[-1]
                 self.venue.books[symbol].last = price_of(last[-1].close)
 
     def next_session_date(self, first: str) -> str | None:
@@ -391,6 +318,24 @@ class SimulatedBroker:
         if dates is None:
             return next_session(self._mark.date).date if self._mark.date else first
         return next((date for date in dates if date > self._mark.date), None)
+
+
+class Ahead:
+    """The instants still to come, of which the next one can be looked at."""
+
+    def __init__(self, instants: Iterator[Instant]) -> None:
+        self._instants = instants
+        self._next: Instant | None = None
+
+    def next_ns(self) -> int | None:
+        """When the next one is; None: there is none."""
+        if self._next is None:
+            self._next = next(self._instants, None)
+        return None if self._next is None else self._next.at_ns
+
+    def take(self) -> Instant | None:
+        instant, self._next = self._next, None
+        return instant or next(self._instants, None)
 
 
 def _observer(

@@ -46,7 +46,7 @@ class FaultVerb(StrEnum):
 
 # The method of an occasion that is no request; its path says which.
 EVENT = "EVENT"  # the kind of a trade update: 'fill'
-MARKET = "MARKET"  # 'bars' or 'quotes'
+MARKET = "MARKET"  # the channel: 'bars', 'quotes', 'trades'
 CONNECT = "CONNECT"  # '/stream' or, whichever the feed, '/v2/iex'; as in the two below
 AUTHENTICATE = "AUTHENTICATE"
 LISTEN = "LISTEN"  # a subscription

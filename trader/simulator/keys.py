@@ -1,5 +1,6 @@
-"""What a client of the simulated broker shows, and the number of an account there."""
+"""What clients of the simulated broker show, whose account that is, and the number of an account there."""
 
+import hmac
 import string
 from collections.abc import Callable
 from random import Random
@@ -18,6 +19,35 @@ class Keys(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Keys(key={self.key!r}, secret=...)"
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    """Who may use an account; without keys nobody, until somebody is given some."""
+
+    account_id: str
+    keys: Keys | None = None
+
+
+class KeyRing:
+    """The owners of all accounts, in the order in which the accounts were opened."""
+
+    def __init__(self) -> None:
+        self.owners: list[Owner] = []
+
+    def add(self, owner: Owner) -> None:
+        self.owners.append(owner)
+
+    def account_of(self, key: str, secret: str) -> str | None:
+        """The account behind the keys, None when they are nobody's."""
+        for owner in self.owners:
+            keys = owner.keys
+            if keys is not None and _is(key, keys.key) and _is(secret, keys.secret):
+                return owner.account_id
+        return None
+
+
+def _is(shown: str, right: str) -> bool:
+    return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), right.encode())
 
 
 def new_keys(choose: Callable[[str], str]) -> Keys:

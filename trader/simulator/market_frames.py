@@ -1,19 +1,33 @@
-"""Bars and quotes as Alpaca's market-data objects, and frames of them, in JSON or MessagePack.
+"""What is told of a market as Alpaca's market-data objects, and frames of them, in JSON or MessagePack.
 
 Each object is encoded once; a client's frame is a header and the encoded objects it subscribed to.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import assert_never
 
 import msgspec
 
 from trader.calendar import iso
+from trader.feeds.market import MarketTrade
 from trader.model import SECOND_NS, Bar, Quote
 from trader.money import PRICE_TICKS_PER_DOLLAR
+from trader.simulator.market_words import (
+    MarketWord,
+    PriceBand,
+    TradeCancel,
+    TradeCorrection,
+    TradingStatus,
+)
 
 ELEMENTS_MAX = 2_000  # of one frame: clients limit a message to 1 MiB
 TIMESTAMP = -1  # MessagePack's extension type
+TAPE = "C"
+EXCHANGE = "V"
 MarketObject = dict[str, str | int | float | list[str] | msgspec.msgpack.Ext]
+_PACK = msgspec.msgpack.Encoder()
+_JSON = msgspec.json.Encoder()
 
 
 def bar_object(bar: Bar) -> MarketObject:
@@ -32,27 +46,77 @@ def bar_object(bar: Bar) -> MarketObject:
 
 def quote_object(quote: Quote) -> MarketObject:
     return {
-        "bx": "V",
-        "bp": dollars(quote.bid),
+        "bx": EXCHANGE,
+        "bp": quote.bid / PRICE_TICKS_PER_DOLLAR,
         "bs": quote.bid_size,
-        "ax": "V",
-        "ap": dollars(quote.ask),
+        "ax": EXCHANGE,
+        "ap": quote.ask / PRICE_TICKS_PER_DOLLAR,
         "as": quote.ask_size,
         "c": ["R"],
-        "z": "C",
+        "z": TAPE,
     }
 
 
-def stream_element(kind: str, value: Bar | Quote, packed: bool) -> bytes:
+def trade_object(trade: MarketTrade) -> MarketObject:
+    return {
+        "i": trade.number,
+        "x": trade.exchange,
+        "p": dollars(trade.price),
+        "s": trade.size,
+        "c": ["@"],
+        "z": TAPE,
+    }
+
+
+def market_object(word: MarketWord) -> MarketObject:
+    """All keys but T, S and t."""
+    match word:
+        case Quote():
+            return quote_object(word)
+        case Bar():
+            return bar_object(word)
+        case MarketTrade():
+            return trade_object(word)
+        case TradingStatus():
+            return {
+                "sc": word.code,
+                "sm": word.words,
+                "rc": word.reason,
+                "rm": word.reason_words,
+                "z": TAPE,
+            }
+        case PriceBand():
+            return {"u": dollars(word.up), "d": dollars(word.down), "i": "B", "z": TAPE}
+        case TradeCorrection():
+            return _correction_object(word)
+        case TradeCancel():
+            trade = trade_object(word.trade)
+            del trade["c"]
+            return {**trade, "a": word.action}
+    assert_never(word)
+
+
+def _correction_object(word: TradeCorrection) -> MarketObject:
+    was, is_now = trade_object(word.original), trade_object(word.corrected)
+    keys = ("i", "p", "s", "c")
+    return {
+        "x": was["x"],
+        **{f"o{key}": was[key] for key in keys},
+        **{f"c{key}": is_now[key] for key in keys},
+        "z": TAPE,
+    }
+
+
+def stream_element(kind: str, word: MarketWord, packed: bool) -> bytes:
     """One object of a stream's array; `kind` is its T."""
-    if isinstance(value, Bar):
-        content, at_ns = bar_object(value), value.start_ns
-    else:
-        content, at_ns = quote_object(value), value.at_ns
-    tagged: MarketObject = {"T": kind, "S": value.symbol, **content}
+    at_ns = word.start_ns if isinstance(word, Bar) else word.at_ns
+    content = market_object(word)
+    content["T"], content["S"] = kind, word.symbol
     if packed:
-        return msgspec.msgpack.encode(tagged | {"t": timestamp(at_ns)})
-    return msgspec.json.encode(tagged | {"t": iso(at_ns)})
+        content["t"] = timestamp(at_ns)
+        return _PACK.encode(content)
+    content["t"] = iso(at_ns)
+    return _JSON.encode(content)
 
 
 def frames(elements: Sequence[bytes], packed: bool) -> Iterable[bytes]:
@@ -69,6 +133,7 @@ def dollars(ticks: int) -> float:
     return ticks / PRICE_TICKS_PER_DOLLAR
 
 
+@lru_cache(maxsize=64)  # what is told together has the same time
 def timestamp(at_ns: int) -> msgspec.msgpack.Ext:
     """MessagePack's 64-bit timestamp: 30 bits of nanoseconds, 34 of seconds, so that no nanosecond is lost."""
     seconds, nanoseconds = divmod(at_ns, SECOND_NS)

@@ -42,6 +42,8 @@ def _between_ids(orders: Sequence[VenueOrder], request: Request) -> list[VenueOr
     )
     if before and after:
         raise BadRequest(refused("only one of before_order_id or after_order_id is accepted"))
+    if (before or after) and any(request.query_params.get(one) for one in ("after", "until")):
+        raise BadRequest(refused("an order id is not accepted together with after or until"))
     if not before and not after:
         return list(orders)
     numbers = {order.order_id: order.number for order in orders}

@@ -1,9 +1,12 @@
 """Parameters of queries, typed; each raises BadRequest with 422 when its text is not what it should be."""
 
+from decimal import Decimal
+
 from starlette.requests import Request
 
 from trader.calendar import parse_iso
 from trader.model import Symbol
+from trader.money import AmountError, amount
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
 
@@ -25,6 +28,16 @@ def count_parameter(request: Request, name: str, default: int, largest: int) -> 
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= largest):
         raise BadRequest(refused(f"invalid {name}: 1 to {largest}, not {text[:40]}"))
     return int(text)
+
+
+def amount_parameter(request: Request, name: str) -> Decimal | None:
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        return amount(text)
+    except AmountError:
+        raise BadRequest(refused(f"invalid {name}: {text[:40]}")) from None
 
 
 def time_parameter(request: Request, name: str) -> int | None:

@@ -5,17 +5,15 @@ what comes late counts when it comes.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 
-from trader.model import Bar, Quote
 from trader.simulator.agenda import Agenda
 from trader.simulator.faults import EVENT, MARKET, FaultRule, Faults, FaultVerb, Occasion
+from trader.simulator.market_words import MarketWord
 from trader.simulator.streams import StreamKind, Streams
 from trader.venue import EventKind, OrderEvent
 
-V = TypeVar("V", Bar, Quote)
 TOLD_MAX = 1_000  # events that may be told again
 ENDS = frozenset({EventKind.CANCELED, EventKind.EXPIRED, EventKind.REJECTED})
 FillLate = Callable[[OrderEvent, FaultRule], None]
@@ -89,34 +87,35 @@ class Post:
 
     # --- market data
 
-    def tell_market(self, at_ns: int, bars: Sequence[Bar], quotes: Sequence[Quote]) -> None:
+    def tell_market(self, at_ns: int, told: Mapping[str, Sequence[MarketWord]]) -> None:
+        """By channel."""
         if self._faults.concern(MARKET):
-            quotes = self._sifted("quotes", at_ns, quotes)
-            bars = self._sifted("bars", at_ns, bars)
-        self._streams.tell_market(bars, quotes)
+            told = {
+                channel: self._sifted(channel, at_ns, words)
+                for channel, words in told.items()
+                if words
+            }
+        self._streams.tell_market(told)
 
-    def _sifted(self, path: str, at_ns: int, values: Sequence[V]) -> list[V]:
+    def _sifted(
+        self, channel: str, at_ns: int, words: Sequence[MarketWord]
+    ) -> Sequence[MarketWord]:
         """What of it is told now, and how often."""
-        told: list[V] = []
-        for value in values:
-            occasion = Occasion(method=MARKET, path=path, at_ns=at_ns, symbol=value.symbol)
+        told: list[MarketWord] = []
+        for word in words:
+            occasion = Occasion(method=MARKET, path=channel, at_ns=at_ns, symbol=word.symbol)
             rule = self._faults.rule_for(occasion)
             if rule is None:
-                told.append(value)
+                told.append(word)
                 continue
             if rule.verb is FaultVerb.DUPLICATE_EVENT:
-                told.extend([value] * (rule.count + 1))
+                told.extend([word] * (rule.count + 1))
             elif rule.verb is FaultVerb.DELAY_EVENT:
-                self._agenda.add(at_ns + rule.delay_ns, partial(self._tell_late, value))
+                late = partial(self._streams.tell_market, {channel: [word]})
+                self._agenda.add(at_ns + rule.delay_ns, late)
             elif rule.verb in (FaultVerb.DISCONNECT_STREAM, FaultVerb.MUTE_SOCKET):
                 self._break(StreamKind.DATA, at_ns, rule)
         return told
-
-    def _tell_late(self, value: Bar | Quote) -> None:
-        if isinstance(value, Bar):
-            self._streams.tell_market([value], [])
-        else:
-            self._streams.tell_market([], [value])
 
     # --- connections
 

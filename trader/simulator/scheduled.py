@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from trader.model import Side, Symbol, TimeInForce
 from trader.money import ONE, ZERO
+from trader.simulator.reshaped import ReshapedMarket
 from trader.venue import (
     ActivityKind,
     ExecutionKind,
@@ -31,6 +32,11 @@ class EventName(StrEnum):
     DEPOSIT = "deposit"  # [amount]
     WITHDRAWAL = "withdrawal"  # [amount]
     DIVIDEND = "dividend"  # [symbol, amount for each share]
+    GAP = "gap"  # the market is worth more or less from then on [symbol, ratio: new price to old]
+    HALT = "halt"  # [symbol, duration_ns, else until it is resumed; description: the reason's code]
+    RESUME = "resume"  # [symbol]
+    BAD_TICK = "bad-tick"  # told and later taken back; nobody traded there [symbol, price or ratio,
+    # what: trade, quote or bar; duration_ns until it is taken back, if ever]
     SPLIT = "split"  # [symbol, ratio: new shares for each old one, adjusts_market]
     TRANSFER = "transfer"  # shares from another broker [symbol, quantity, price]
     TRADE_BUST = "trade-bust"  # of the latest trade [symbol, client_order_id_prefix]
@@ -48,6 +54,8 @@ class EventName(StrEnum):
 class ScheduledEvent(Struct, frozen=True, kw_only=True):
     """Amounts in dollars. `date` is New York's, of what it is about; by default that of `at_ns`.
 
+    `account` is the number of the one it befalls, from 0 on by the order of opening; dividends are paid to all.
+
     `client_order_id_prefix` and `symbol` choose an order or a trade; empty matches any.
     """
 
@@ -63,6 +71,9 @@ class ScheduledEvent(Struct, frozen=True, kw_only=True):
     date: str = ""
     description: str = ""
     adjusts_market: bool = True
+    account: int = 0
+    duration_ns: int | None = None
+    what: str = ""
 
 
 class Happened(Struct, frozen=True, kw_only=True):
@@ -81,7 +92,7 @@ ACTIVITIES = {
 
 
 def perform(event: ScheduledEvent, venue: Venue, account: VenueAccount) -> list[OrderEvent]:
-    """Do it to the account; raises Undone. DISCONNECT and RESTART are the broker's own to do."""
+    """Do it to the account; raises Undone. What befalls connections or prices is the broker's own to do."""
     office = venue.back_office
     match event.name:
         case EventName.FEE | EventName.INTEREST | EventName.DEPOSIT | EventName.WITHDRAWAL:
@@ -89,7 +100,11 @@ def perform(event: ScheduledEvent, venue: Venue, account: VenueAccount) -> list[
             words = event.description or f"{event.name.capitalize()}"
             return office.move_cash(account, kind, event.amount, date=event.date, description=words)
         case EventName.DIVIDEND:
-            return office.pay_dividend(account, event.symbol, event.amount, date=event.date)
+            return _dividend(event, venue)
+        case EventName.HALT:
+            return office.halt(event.symbol)
+        case EventName.RESUME:
+            return office.resume(event.symbol)
         case EventName.SPLIT:
             return office.split(event.symbol, event.ratio)
         case EventName.TRANSFER:
@@ -110,8 +125,43 @@ def perform(event: ScheduledEvent, venue: Venue, account: VenueAccount) -> list[
             return _by_hand(event, venue, account)
         case EventName.LIQUIDATION:
             return _liquidated(event, venue, account)
-        case EventName.DISCONNECT | EventName.RESTART:
+        case EventName.DISCONNECT | EventName.RESTART | EventName.GAP | EventName.BAD_TICK:
             raise AssertionError("done by the broker")
+
+
+def reshape(event: ScheduledEvent, market: ReshapedMarket) -> None:
+    """What an event will make of the market, from its own time on."""
+    match event.name:
+        case EventName.SPLIT if event.adjusts_market:
+            market.split(event.symbol, event.at_ns, event.ratio)
+        case EventName.DIVIDEND:
+            market.dividend(event.symbol, event.at_ns, event.amount)
+        case EventName.GAP:
+            market.gap(event.symbol, event.at_ns, event.ratio)
+        case EventName.HALT:
+            market.halt(event.symbol, event.at_ns, resumes_ns(event))
+        case EventName.RESUME:
+            market.resume(event.symbol, event.at_ns)
+        case _:
+            pass
+
+
+def resumes_ns(event: ScheduledEvent) -> int | None:
+    """When a halt ends by itself."""
+    is_timed = event.name is EventName.HALT and event.duration_ns is not None
+    return event.at_ns + (event.duration_ns or 0) if is_timed else None
+
+
+def _dividend(event: ScheduledEvent, venue: Venue) -> list[OrderEvent]:
+    holders = [one for one in venue.state.accounts.values() if one.quantity(event.symbol)]
+    if not holders:
+        raise Undone(f"no {event.symbol} is held")
+    office = venue.back_office
+    return [
+        told
+        for account in holders
+        for told in office.pay_dividend(account, event.symbol, event.amount, date=event.date)
+    ]
 
 
 def _order(event: ScheduledEvent, venue: Venue, fits: Callable[[VenueOrder], bool]) -> VenueOrder:

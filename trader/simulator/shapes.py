@@ -1,5 +1,6 @@
 """The venue's values as Alpaca's JSON objects of the trading service: decimals are strings, times RFC 3339."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
@@ -10,42 +11,49 @@ from trader.money import ZERO, canonical, ratio, rounded
 from trader.venue import (
     Activity,
     ExecutionKind,
+    OrderClass,
     OrderEvent,
     Refusal,
     Venue,
     VenueAccount,
+    VenueAsset,
     VenueExecution,
     VenueOrder,
-    VenuePosition,
+    margin,
 )
+from trader.venue.cover import intent_of
 
 Json = str | bool | int | None | list["Json"] | dict[str, "Json"]
 Shape = dict[str, Json]
 _ONLY_DIGITS = str.maketrans("", "", "-T:.")
 
 
-@lru_cache(maxsize=1024)
+EXCHANGE = "NASDAQ"
+
+
+@lru_cache(maxsize=65536)
 def asset_id(symbol: Symbol) -> str:
     """The same for ever, as everything that was ever written down about a symbol needs it."""
     return str(uuid5(NAMESPACE_URL, f"asset:{symbol}"))
 
 
-def asset_shape(symbol: Symbol) -> Shape:
+def asset_shape(symbol: Symbol, asset: VenueAsset) -> Shape:
     return {
         "id": asset_id(symbol),
         "class": "us_equity",
-        "exchange": "NASDAQ",
+        "exchange": EXCHANGE,
         "symbol": symbol,
         "name": f"{symbol} common stock",
         "status": "active",
-        "tradable": True,
-        "marginable": False,
-        "shortable": False,
-        "easy_to_borrow": False,
-        "borrow_status": "not_available",
-        "fractionable": False,
-        "margin_requirement_long": "100",
-        "margin_requirement_short": "100",
+        "tradable": asset.is_tradable,
+        "marginable": asset.is_marginable,
+        "maintenance_margin_requirement": 30,
+        "shortable": asset.is_shortable,
+        "easy_to_borrow": asset.is_easy_to_borrow,
+        "borrow_status": "easy_to_borrow" if asset.is_easy_to_borrow else "hard_to_borrow",
+        "fractionable": asset.is_fractionable,
+        "margin_requirement_long": "30",
+        "margin_requirement_short": "30",
         "attributes": [],
     }
 
@@ -58,7 +66,8 @@ def refusal_shape(refusal: Refusal) -> Shape:
     return {"code": refusal.code, "message": refusal.message, **extra}
 
 
-def order_shape(order: VenueOrder) -> Shape:
+def order_shape(order: VenueOrder, legs: Sequence[VenueOrder] = ()) -> Shape:
+    """`legs` are shown within their entry, where somebody asks for it."""
     return {
         "id": order.order_id,
         "client_order_id": order.client_order_id,
@@ -71,30 +80,30 @@ def order_shape(order: VenueOrder) -> Shape:
         "cancel_requested_at": _time(order.cancel_requested_ns),
         "canceled_at": _time(order.canceled_ns),
         "failed_at": _time(order.failed_ns),
-        "replaced_at": None,
-        "replaced_by": None,
-        "replaces": None,
+        "replaced_at": _time(order.replaced_ns),
+        "replaced_by": order.replaced_by,
+        "replaces": order.replaces,
         "asset_id": asset_id(order.symbol),
         "symbol": order.symbol,
         "asset_class": "us_equity",
-        "notional": None,
-        "qty": canonical(order.quantity),
+        "notional": _decimal(order.notional),
+        "qty": canonical(order.quantity) if order.notional is None else None,
         "filled_qty": canonical(order.quantity_filled),
         "filled_avg_price": _decimal(order.avg_price),
-        "order_class": "",
+        "order_class": "" if order.order_class is OrderClass.SIMPLE else order.order_class,
         "order_type": order.order_type,
         "type": order.order_type,
         "side": side_word(order.side),
         "time_in_force": order.time_in_force,
         "limit_price": _decimal(order.limit_price),
         "stop_price": _decimal(order.stop_price),
-        "trail_price": None,
-        "trail_percent": None,
-        "hwm": None,
+        "trail_price": _decimal(order.trail_price),
+        "trail_percent": _decimal(order.trail_percent),
+        "hwm": _decimal(order.hwm),
         "status": order.status,
         "extended_hours": order.extended_hours,
-        "legs": None,
-        "position_intent": order.position_intent or _intent(order.side),
+        "legs": [order_shape(leg) for leg in legs] or None,
+        "position_intent": order.position_intent or intent_of(order.side, order.is_opening),
         "ratio_qty": None,
         "subtag": None,
         "source": None,
@@ -123,10 +132,8 @@ def trade_update(event: OrderEvent, word: str = "") -> Shape:
 
 
 def account_shape(venue: Venue, account: VenueAccount) -> Shape:
-    """A cash account, so that buying power of every kind is what cash allows."""
-    value = canonical(venue.market_value(account))
-    equity = canonical(venue.equity(account))
-    buying_power = canonical(account.buying_power)
+    worth = margin.worth(account, venue.books)
+    equity, configuration = canonical(worth.equity), account.configuration
     return {
         "id": account.account_id,
         "account_number": account.number,
@@ -137,17 +144,17 @@ def account_shape(venue: Venue, account: VenueAccount) -> Shape:
         "equity": equity,
         "portfolio_value": equity,
         "last_equity": canonical(account.last_equity),
-        "buying_power": buying_power,
-        "regt_buying_power": buying_power,
-        "non_marginable_buying_power": buying_power,
+        "buying_power": _floored(worth.power),
+        "regt_buying_power": _floored(worth.power_overnight),
+        "non_marginable_buying_power": _floored(worth.power_cash),
         "options_buying_power": "0",
-        "multiplier": "1",
-        "long_market_value": value,
-        "short_market_value": "0",
-        "position_market_value": value,
-        "initial_margin": value,
-        "maintenance_margin": value,
-        "last_maintenance_margin": "0",
+        "multiplier": str(account.margin),
+        "long_market_value": canonical(worth.long),
+        "short_market_value": canonical(worth.short),
+        "position_market_value": canonical(worth.long + worth.short),
+        "initial_margin": canonical(worth.initial_margin),
+        "maintenance_margin": canonical(worth.maintenance_margin),
+        "last_maintenance_margin": canonical(account.last_maintenance_margin),
         "sma": "0",
         "accrued_fees": canonical(account.accrued_fees),
         "pending_reg_taf_fees": "0",
@@ -155,53 +162,61 @@ def account_shape(venue: Venue, account: VenueAccount) -> Shape:
         "pending_transfer_out": "0",
         "intraday_adjustments": "0",
         "balance_asof": iso(venue.now_ns)[:10],
-        "trading_blocked": False,
-        "account_blocked": False,
+        "trading_blocked": account.trading_blocked,
+        "account_blocked": account.account_blocked,
         "transfers_blocked": False,
-        "trade_suspended_by_user": False,
-        "shorting_enabled": False,
+        "trade_suspended_by_user": configuration.suspend_trade,
+        "shorting_enabled": account.may_short,
         "created_at": iso(account.created_ns),
     }
 
 
-def configurations_shape() -> Shape:
+def configurations_shape(account: VenueAccount) -> Shape:
+    """As they work out: a cash account sells nothing short, whatever its owner has set."""
+    configuration = account.configuration
     return {
-        "dtbp_check": "entry",
-        "fractional_trading": False,
-        "max_margin_multiplier": "1",
-        "no_shorting": True,
-        "pdt_check": "entry",
-        "ptp_no_exception_entry": False,
-        "suspend_trade": False,
-        "trade_confirm_email": "none",
-        "disable_overnight_trading": False,
+        "dtbp_check": configuration.dtbp_check,
+        "fractional_trading": configuration.fractional_trading,
+        "max_margin_multiplier": str(account.margin),
+        "no_shorting": not account.may_short,
+        "pdt_check": configuration.pdt_check,
+        "ptp_no_exception_entry": configuration.ptp_no_exception_entry,
+        "suspend_trade": configuration.suspend_trade,
+        "trade_confirm_email": configuration.trade_confirm_email,
+        "disable_overnight_trading": configuration.disable_overnight_trading,
+        "max_options_trading_level": None,
     }
 
 
 def position_shape(
     venue: Venue, account: VenueAccount, symbol: Symbol, lastday_price: Decimal
 ) -> Shape:
-    """`lastday_price` is the close of the session before, ZERO where it isn't known."""
+    """`lastday_price` is the close of the session before, ZERO where it isn't known.
+
+    What is short has a negative quantity, worth and cost; its fractions of profit are of what was sold.
+    """
     position = account.positions[symbol]
-    price = venue.books[symbol].mark() or position.avg_entry_price
+    price = margin.mark(venue.books, symbol, position)
     day_price = lastday_price or price
     profit = position.quantity * price - position.cost
+    intraday = position.quantity * (price - day_price)
+    is_long = position.quantity > ZERO
     return {
         "asset_id": asset_id(symbol),
         "symbol": symbol,
-        "exchange": "NASDAQ",
+        "exchange": EXCHANGE,
         "asset_class": "us_equity",
-        "asset_marginable": False,
+        "asset_marginable": venue.asset(symbol).is_marginable,
         "avg_entry_price": canonical(position.avg_entry_price),
         "qty": canonical(position.quantity),
-        "qty_available": canonical(account.available(symbol)),
-        "side": "long",
+        "qty_available": canonical(account.available(symbol) * (1 if is_long else -1)),
+        "side": "long" if is_long else "short",
         "market_value": canonical(position.quantity * price),
         "cost_basis": canonical(position.cost),
         "unrealized_pl": canonical(rounded(profit)),
-        "unrealized_plpc": canonical(_fraction(profit, position)),
-        "unrealized_intraday_pl": canonical(rounded(position.quantity * (price - day_price))),
-        "unrealized_intraday_plpc": canonical(ratio(price - day_price, day_price)),
+        "unrealized_plpc": canonical(_fraction(profit, position.cost)),
+        "unrealized_intraday_pl": canonical(rounded(intraday)),
+        "unrealized_intraday_plpc": canonical(_fraction(intraday, position.quantity * day_price)),
         "current_price": canonical(price),
         "lastday_price": canonical(day_price),
         "change_today": canonical(ratio(price - day_price, day_price)),
@@ -263,13 +278,12 @@ def side_word(side: Side) -> str:
     return "buy" if side is Side.BUY else "sell"
 
 
-def _intent(side: Side) -> str:
-    """Long only: a buy opens, a sell closes."""
-    return "buy_to_open" if side is Side.BUY else "sell_to_close"
+def _fraction(profit: Decimal, of: Decimal) -> Decimal:
+    return ratio(profit, abs(of)) if of else ZERO
 
 
-def _fraction(profit: Decimal, position: VenuePosition) -> Decimal:
-    return ratio(profit, position.cost) if position.cost else ZERO
+def _floored(amount: Decimal) -> str:
+    return canonical(max(amount, ZERO))
 
 
 def _time(at_ns: int | None) -> str | None:

@@ -5,7 +5,7 @@ death of the process, which is what a trader's own crash looks like to a broker,
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from trader.exits import StartRefused
 from trader.money import canonical
+from trader.simulator.keys import Owner
 from trader.venue import Activity, VenueAccount, VenueExecution, VenueOrder, VenueState
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ class BrokerStore:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        if path is not None:
+            path.touch(mode=0o600)  # Keys may be kept in it.
         self._connection = sqlite3.connect(
             ":memory:" if path is None else str(path), isolation_level=None
         )
@@ -88,8 +91,29 @@ class BrokerStore:
         mark = self._value("session")
         return state, msgspec.json.decode(mark, type=SessionMark) if mark else SessionMark()
 
-    def save(self, state: VenueState, changed: Iterable[VenueOrder], mark: SessionMark) -> None:
-        """Everything new in `state`, all of it or nothing; `changed` are the orders that are new or changed."""
+    def owners(self) -> list[Owner]:
+        """In the order in which their accounts were opened."""
+        owners = self._value("owners")
+        return msgspec.json.decode(owners, type=list[Owner]) if owners else []
+
+    def save_owners(self, owners: list[Owner]) -> None:
+        self._connection.execute(SAVE_VALUE, ("owners", msgspec.json.encode(owners).decode()))
+
+    def save(
+        self,
+        state: VenueState,
+        changed: Sequence[VenueOrder],
+        mark: SessionMark,
+        *,
+        is_orders_only: bool = False,
+    ) -> None:
+        """Everything new in `state`, all of it or nothing; `changed` are the orders that are new or changed.
+
+        With `is_orders_only` no account has changed but theirs.
+        """
+        accounts: Iterable[VenueAccount] = state.accounts.values()
+        if is_orders_only:
+            accounts = [state.accounts[one] for one in {order.account_id for order in changed}]
         execute, many = self._connection.execute, self._connection.executemany
         execute("BEGIN IMMEDIATE")
         try:
@@ -104,7 +128,7 @@ class BrokerStore:
             )
             many(
                 SAVE_ACCOUNT,
-                ((one.account_id, _text(one)) for one in state.accounts.values()),
+                ((one.account_id, _text(one)) for one in accounts),
             )
             many(
                 SAVE_VALUE,

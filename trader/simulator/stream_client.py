@@ -6,6 +6,9 @@ from collections.abc import Callable
 import trio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from trader.simulator.shapes import Json
+from trader.simulator.stream_messages import encoded
+
 FRAMES_MAX = 4_096
 CLOSING_SECONDS = 1.0
 
@@ -29,6 +32,7 @@ class StreamClient:
         self.packed = content_type.partition(";")[0].strip().lower() == "application/msgpack"
         self._text = text and not self.packed
         self.account_id = ""
+        self.feed = ""
         self.is_mute = (
             False  # connected, yet nothing but the answers to its own words comes through
         )
@@ -55,6 +59,13 @@ class StreamClient:
             return False
         self._wake.set()
         return True
+
+    def say(self, value: Json) -> None:
+        """A word of our own, which a mute client hears too."""
+        self.put(self.encoded(value))
+
+    def encoded(self, value: Json) -> bytes:
+        return encoded(value, self.packed)
 
     def close(self, last_frame: bytes | None = None) -> None:
         """Send what is queued, and this, then close."""

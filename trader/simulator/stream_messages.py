@@ -1,11 +1,17 @@
 """What clients say on the two streams, decoded into exact types; unknown keys are overlooked."""
 
+import re
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
+from trader.simulator.market_words import CHANNELS
+from trader.simulator.shapes import Json
+
+M = TypeVar("M")
+SYMBOL = re.compile(r"\*|[A-Z0-9]{1,12}([./][A-Z0-9]{1,6})?", re.ASCII)
 
 
 class TradingData(Struct, frozen=True, kw_only=True):
@@ -38,6 +44,7 @@ class DataMessage(Struct, frozen=True, kw_only=True):
     lulds: list[str] = []
 
     def wanted(self) -> Iterable[tuple[str, list[str]]]:
+        """(channel, symbols)."""
         lists = (
             self.trades,
             self.quotes,
@@ -48,3 +55,17 @@ class DataMessage(Struct, frozen=True, kw_only=True):
             self.lulds,
         )
         return zip(CHANNELS, lists, strict=True)
+
+    def has_only_symbols(self) -> bool:
+        return all(SYMBOL.fullmatch(one) for _, symbols in self.wanted() for one in symbols)
+
+
+def encoded(value: Json, packed: bool) -> bytes:
+    return msgspec.msgpack.encode(value) if packed else msgspec.json.encode(value)
+
+
+def decoded(message: bytes, kind: type[M], packed: bool) -> M:
+    """A MessagePack client may still speak JSON: objects of the one never begin like those of the other."""
+    packed = packed and not message.lstrip().startswith(b"{")
+    decode = msgspec.msgpack.decode if packed else msgspec.json.decode
+    return decode(message, type=kind)

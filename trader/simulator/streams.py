@@ -1,53 +1,44 @@
-"""The two WebSocket streams: `/stream` tells trade updates, `/v2/{feed}` market data; neither replays anything."""
+"""The WebSocket streams: `/stream` tells trade updates, `/v2/{feed}` market data; neither replays anything."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import TypeVar
 
-import msgspec
 import trio
 from msgspec import Struct
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from trader.model import Bar, Quote
 from trader.simulator.connections import Connections
-from trader.simulator.faults import AUTHENTICATE, CONNECT, LISTEN, FaultRule, FaultVerb
+from trader.simulator.data_talk import SLOW_CLIENT, DataTalk
+from trader.simulator.fakepaca import tell_test_feed
+from trader.simulator.faults import CONNECT, FaultRule
 from trader.simulator.market_frames import frames, stream_element
-from trader.simulator.requests import MALFORMED
-from trader.simulator.shapes import Json, Shape, trade_update
+from trader.simulator.market_words import KINDS, MarketWord, Told
+from trader.simulator.plan import FEEDS, TEST_FEED, Plan
+from trader.simulator.shapes import Json, trade_update
 from trader.simulator.stream_client import StreamClient
-from trader.simulator.stream_messages import CHANNELS, DataMessage, TradingMessage
+from trader.simulator.stream_messages import encoded
+from trader.simulator.trading_talk import INTERNAL_ERROR, UPDATES, TradingTalk
 from trader.venue import OrderEvent
 
-M = TypeVar("M")
 AUTH_SECONDS = 10.0
 PATIENCE_SECONDS = 1.0
-FEEDS = frozenset({"iex", "sip", "delayed_sip", "test"})
-FOLLOWING = ("corrections", "cancelErrors")  # always as `trades`
-SYMBOLS_MAX = 10_000
-INTERNAL_ERROR: Json = {"action": "error", "data": {"error_message": "internal server error"}}
-SLOW_CLIENT: Json = [{"T": "error", "code": 407, "msg": "slow client"}]
 
 Authorize = Callable[[str, str], str | None]
 AskFault = Callable[[str, str], FaultRule | None]
-Told = Callable[[int], list[OrderEvent]]
 
 
 class StreamKind(StrEnum):
     TRADING = "trading"
     DATA = "data"
+    TEST = "test"
 
 
-PATHS = {StreamKind.TRADING: "/stream", StreamKind.DATA: "/v2/iex"}
-ERRORS = {
-    402: "auth failed",
-    404: "auth timeout",
-    405: "symbol limit exceeded",
-    406: "connection limit exceeded",
-    409: "insufficient subscription",
-    500: "internal error",
+PATHS = {
+    StreamKind.TRADING: "/stream",
+    StreamKind.DATA: "/v2/iex",
+    StreamKind.TEST: f"/v2/{TEST_FEED}",
 }
 
 
@@ -58,38 +49,57 @@ class Observer(Struct, frozen=True, kw_only=True):
     on_stream: Callable[[str, bool], None] = lambda kind, connected: None
 
 
+class StreamsSetting(Struct, frozen=True, kw_only=True):
+    """`ask_fault` knows whether a connection is to fail; `told` the last events that were told.
+
+    `text_frames`: JSON of the trading stream travels in text frames, instead of binary ones.
+    """
+
+    ask_fault: AskFault = lambda method, path: None
+    told: Callable[[int], list[OrderEvent]] = lambda count: []
+    market_ns: Callable[[], int] = lambda: 0
+    plan: Plan = Plan()
+    text_frames: bool = False
+    seed: int = 0
+
+
 class Streams:
-    """All connected clients of both kinds, and what is told to them."""
+    """All connected clients of all kinds, and what is told to them."""
 
     def __init__(
         self,
         authorize: Authorize,
         connections: Connections,
         observer: Observer,
-        *,
-        ask_fault: AskFault = lambda method, path: None,
-        told: Told = lambda count: [],
+        setting: StreamsSetting,
     ) -> None:
-        """`ask_fault` knows whether a connection is to fail; `told` the last events that were told."""
-        self._ask_fault = ask_fault
-        self._told = told
-        self._authorize = authorize
         self._connections = connections
         self._observer = observer
+        self._setting = setting
         self._clients: dict[StreamKind, list[StreamClient]] = {kind: [] for kind in StreamKind}
         self._listening: set[StreamClient] = set()
+        self._trading = TradingTalk(
+            authorize, partial(self._fault, StreamKind.TRADING), self._replay
+        )
+        self._data = {
+            kind: DataTalk(
+                authorize, partial(self._fault, kind), partial(self._connected, kind), setting.plan
+            )
+            for kind in (StreamKind.DATA, StreamKind.TEST)
+        }
 
     def routes(self) -> list[WebSocketRoute]:
         return [
             WebSocketRoute("/stream", self._trading_endpoint),
             WebSocketRoute("/v2/{feed}", self._data_endpoint),
+            WebSocketRoute("/v1beta1/{feed}", self._data_endpoint),
         ]
 
     # --- telling
 
     def tell_orders(self, events: Iterable[OrderEvent], word: str = "") -> None:
         """One frame for each event to each client of its account that listens; `word` in place of the event's own."""
-        clients = [c for c in self._clients[StreamKind.TRADING] if c.hears("trade_updates", "")]
+        clients = [c for c in self._clients[StreamKind.TRADING] if c.hears(UPDATES, "")]
         for client in clients:
             self._tell_client(client, events, word)
 
@@ -98,32 +108,46 @@ class Streams:
     ) -> None:
         for event in events:
             if client.account_id == event.order.account_id:
-                frame = _encoded(trade_update(event, word), client)
+                frame = client.encoded(trade_update(event, word))
                 self._put(StreamKind.TRADING, client, frame)
 
-    def tell_market(self, bars: Sequence[Bar], quotes: Sequence[Quote]) -> None:
-        """A frame of quotes and one of bars, to each client what it subscribed to: a bar is judged with its price."""
+    def wants(self, channel: str) -> bool:
+        """Does anybody hear anything of the market by this channel?"""
+        return any(client.audible.get(channel) for client in self._clients[StreamKind.DATA])
+
+    def tell_market(self, told: Mapping[str, Sequence[MarketWord]]) -> None:
+        """A frame for each channel, in the order of KINDS, to each client what it subscribed to."""
         for packed in (False, True):
             clients = [c for c in self._clients[StreamKind.DATA] if c.packed is packed]
-            self._tell_channel(clients, packed, "quotes", "q", quotes)
-            self._tell_channel(clients, packed, "bars", "b", bars)
+            self._tell_all(StreamKind.DATA, clients, packed, told)
+
+    def _tell_all(
+        self,
+        kind: StreamKind,
+        clients: list[StreamClient],
+        packed: bool,
+        told: Mapping[str, Sequence[MarketWord]],
+    ) -> None:
+        for channel in KINDS:
+            if told.get(channel) and clients:
+                self._tell_channel(kind, clients, packed, channel, told[channel])
 
     def _tell_channel(
         self,
+        kind: StreamKind,
         clients: list[StreamClient],
         packed: bool,
         channel: str,
-        kind: str,
-        values: Sequence[Bar] | Sequence[Quote],
+        words: Sequence[MarketWord],
     ) -> None:
         clients = [client for client in clients if client.audible.get(channel)]
         if not clients:
             return
-        encoded = [(value.symbol, stream_element(kind, value, packed)) for value in values]
+        elements = [(word.symbol, stream_element(KINDS[channel], word, packed)) for word in words]
         for client in clients:
-            elements = [element for symbol, element in encoded if client.hears(channel, symbol)]
-            for frame in frames(elements, packed):
-                self._put(StreamKind.DATA, client, frame)
+            heard = [element for symbol, element in elements if client.hears(channel, symbol)]
+            for frame in frames(heard, packed):
+                self._put(kind, client, frame)
 
     def mute(self, kind: StreamKind, is_mute: bool) -> None:
         """The connections of today: those that come later are not mute."""
@@ -151,25 +175,34 @@ class Streams:
         else:
             self._note_listening(kind, client)
 
+    def _replay(self, client: StreamClient, count: int) -> None:
+        # Heard to be listening first: whoever counts frames begins to count with that.
+        self._note_listening(StreamKind.TRADING, client)
+        self._tell_client(client, self._setting.told(count))
+
     # --- serving one client
 
     async def _trading_endpoint(self, websocket: WebSocket) -> None:
-        client = self._client(websocket, overrun=INTERNAL_ERROR, text=False)
-        hear = partial(self._hear_trading, client)
+        client = self._client(websocket, INTERNAL_ERROR, text=self._setting.text_frames)
+        hear = partial(self._trading.hear, client)
         await self._serve(websocket, client, StreamKind.TRADING, hear)
 
     async def _data_endpoint(self, websocket: WebSocket) -> None:
-        if websocket.path_params["feed"] not in FEEDS:
+        feed = websocket.path_params["feed"]
+        if feed not in (TEST_FEED, *FEEDS):
             await websocket.close()
             return
-        client = self._client(websocket, overrun=SLOW_CLIENT, text=True)
-        _say(client, {"T": "success", "msg": "connected"})
-        hear = partial(self._hear_data, client)
-        await self._serve(websocket, client, StreamKind.DATA, hear, AUTH_SECONDS)
+        client = self._client(websocket, SLOW_CLIENT, text=True)
+        client.feed = feed
+        kind = StreamKind.TEST if feed == TEST_FEED else StreamKind.DATA
+        talk = self._data[kind]
+        header = websocket.headers.get
+        talk.greet(client, header("APCA-API-KEY-ID", ""), header("APCA-API-SECRET-KEY", ""))
+        await self._serve(websocket, client, kind, partial(talk.hear, client))
 
-    def _client(self, websocket: WebSocket, *, overrun: Json, text: bool) -> StreamClient:
+    def _client(self, websocket: WebSocket, overrun: Json, *, text: bool) -> StreamClient:
         cut = partial(self._connections.cut, websocket)
-        return StreamClient(websocket, cut, overrun_frame=partial(_bytes, overrun), text=text)
+        return StreamClient(websocket, cut, overrun_frame=partial(encoded, overrun), text=text)
 
     async def _serve(
         self,
@@ -177,9 +210,8 @@ class Streams:
         client: StreamClient,
         kind: StreamKind,
         hear: Callable[[bytes], None],
-        auth_seconds: float | None = None,
     ) -> None:
-        if self._is_refused(CONNECT, kind):
+        if self._fault(kind, CONNECT) is not None:
             await websocket.close()
             return
         await websocket.accept()
@@ -188,8 +220,7 @@ class Streams:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(client.write)
                 nursery.start_soon(client.cut_when_stuck)
-                if auth_seconds is not None:
-                    nursery.start_soon(_await_auth, client, auth_seconds)
+                self._attend(nursery, kind, client)
                 while (message := await client.read()) is not None:
                     hear(message)
                     self._note_listening(kind, client)
@@ -199,6 +230,23 @@ class Streams:
             client.audible.clear()
             self._note_listening(kind, client)
 
+    def _attend(self, nursery: trio.Nursery, kind: StreamKind, client: StreamClient) -> None:
+        """What a kind of stream does beside reading and writing."""
+        if kind is not StreamKind.TRADING:
+            nursery.start_soon(self._await_auth, self._data[kind], client)
+        if kind is StreamKind.TEST:
+            nursery.start_soon(self._tell_test_feed, client)
+
+    async def _await_auth(self, talk: DataTalk, client: StreamClient) -> None:
+        await trio.sleep(AUTH_SECONDS)
+        talk.time_out(client)
+
+    async def _tell_test_feed(self, client: StreamClient) -> None:
+        def tell(told: Told) -> None:
+            self._tell_all(StreamKind.TEST, [client], client.packed, told)
+
+        await tell_test_feed(tell, self._setting.market_ns(), self._setting.seed)
+
     def _note_listening(self, kind: StreamKind, client: StreamClient) -> None:
         if client.is_listening and client not in self._listening:
             self._listening.add(client)
@@ -207,153 +255,10 @@ class Streams:
             self._listening.remove(client)
             self._observer.on_stream(kind, False)
 
-    # --- what a client says
+    def _connected(self, kind: StreamKind, account_id: str, client: StreamClient) -> int:
+        """The account's other connections."""
+        others = (other for other in self._clients[kind] if other is not client)
+        return sum(other.account_id == account_id for other in others)
 
-    def _hear_trading(self, client: StreamClient, message: bytes) -> None:
-        try:
-            heard = _decoded(message, TradingMessage, client)
-        except MALFORMED:
-            client.close(
-                _encoded({"action": "error", "data": {"error_message": "invalid"}}, client)
-            )
-            return
-        match heard.action:
-            case "auth" | "authenticate" if self._is_refused(AUTHENTICATE, StreamKind.TRADING):
-                client.put(_authorization(client, "authenticate"))
-            case "auth" | "authenticate":
-                key, secret = heard.key or heard.data.key_id, heard.secret or heard.data.secret_key
-                client.account_id = self._authorize(key, secret) or ""
-                client.put(_authorization(client, "authenticate"))
-            case "listen" if not client.account_id:
-                client.put(_authorization(client, "listen"))
-            case "listen":
-                self._listen(client, heard.data.streams)
-            case _:
-                failure: Shape = {"error_message": "unknown action"}
-                client.put(_encoded({"action": "error", "data": failure}, client))
-
-    def _listen(self, client: StreamClient, streams: list[str]) -> None:
-        rule = self._fault(LISTEN, StreamKind.TRADING)
-        verb = None if rule is None else rule.verb
-        if verb is FaultVerb.REFUSE_STREAM:
-            client.close(_encoded(INTERNAL_ERROR, client))
-            return
-        known: list[Json] = [one for one in streams if one == "trade_updates"]
-        client.audible = {"trade_updates": {"*"}} if known else {}
-        client.put(_encoded({"stream": "listening", "data": {"streams": known}}, client))
-        client.is_mute = verb is FaultVerb.MUTE_SOCKET
-        if rule is not None and verb is FaultVerb.REPLAY_EVENTS:
-            # Heard to be listening first: whoever counts frames begins to count with that.
-            self._note_listening(StreamKind.TRADING, client)
-            self._tell_client(client, self._told(rule.count))
-
-    def _fault(self, method: str, kind: StreamKind) -> FaultRule | None:
-        return self._ask_fault(method, PATHS[kind])
-
-    def _is_refused(self, method: str, kind: StreamKind) -> bool:
-        return self._fault(method, kind) is not None
-
-    def _hear_data(self, client: StreamClient, message: bytes) -> None:
-        try:
-            heard = _decoded(message, DataMessage, client)
-        except MALFORMED:
-            _say_error(client, 400, "invalid syntax")
-            return
-        match heard.action:
-            case "auth":
-                self._authenticate(client, heard)
-            case _ if not client.account_id:
-                _say_error(client, 401, "not authenticated")
-            case "subscribe":
-                self._subscribe(client, heard)
-            case "unsubscribe":
-                for channel, symbols in heard.wanted():
-                    client.audible.get(channel, set()).difference_update(symbols)
-                _say_subscription(client)
-            case _:
-                _say_error(client, 400, "invalid syntax")
-
-    def _authenticate(self, client: StreamClient, heard: DataMessage) -> None:
-        """One connection for each account."""
-        if client.account_id:
-            _say_error(client, 403, "already authenticated")
-            return
-        rule = self._fault(AUTHENTICATE, StreamKind.DATA)
-        if rule is not None:
-            code = rule.status or 406
-            _close_with(client, code, ERRORS.get(code, rule.word))
-            return
-        account_id = self._authorize(heard.key, heard.secret)
-        if account_id is None:
-            _say_error(client, 402, ERRORS[402])
-        elif any(other.account_id == account_id for other in self._clients[StreamKind.DATA]):
-            _close_with(client, 406, ERRORS[406])
-        else:
-            client.account_id = account_id
-            _say(client, {"T": "success", "msg": "authenticated"})
-
-    def _subscribe(self, client: StreamClient, heard: DataMessage) -> None:
-        audible = {
-            channel: client.audible.get(channel, set()) | set(symbols)
-            for channel, symbols in heard.wanted()
-        }
-        rule = self._fault(LISTEN, StreamKind.DATA)
-        if rule is not None and rule.verb is FaultVerb.REFUSE_STREAM:
-            code = rule.status or 405
-            _say_error(client, code, ERRORS.get(code, rule.word))
-            return
-        if any(len(symbols) > SYMBOLS_MAX for symbols in audible.values()):
-            _say_error(client, 405, ERRORS[405])
-            return
-        client.is_mute = rule is not None and rule.verb is FaultVerb.MUTE_SOCKET
-        client.audible = audible
-        _say_subscription(client)
-
-
-async def _await_auth(client: StreamClient, seconds: float) -> None:
-    await trio.sleep(seconds)
-    if not client.account_id:
-        _close_with(client, 404, "auth timeout")
-
-
-def _authorization(client: StreamClient, action: str) -> bytes:
-    status = "authorized" if client.account_id else "unauthorized"
-    data: Shape = {"status": status, "action": action}
-    return _encoded({"stream": "authorization", "data": data}, client)
-
-
-def _say_subscription(client: StreamClient) -> None:
-    message: Shape = {"T": "subscription"}
-    for channel in CHANNELS:
-        message[channel] = [*sorted(client.audible.get(channel, set()))]
-    for channel in FOLLOWING:
-        message[channel] = message["trades"]
-    _say(client, message)
-
-
-def _say_error(client: StreamClient, code: int, text: str) -> None:
-    _say(client, {"T": "error", "code": code, "msg": text})
-
-
-def _close_with(client: StreamClient, code: int, text: str) -> None:
-    client.close(_encoded([{"T": "error", "code": code, "msg": text}], client))
-
-
-def _say(client: StreamClient, message: Shape) -> None:
-    """Control frames have exactly one element."""
-    client.put(_encoded([message], client))
-
-
-def _encoded(value: Json, client: StreamClient) -> bytes:
-    return _bytes(value, client.packed)
-
-
-def _bytes(value: Json, packed: bool) -> bytes:
-    return msgspec.msgpack.encode(value) if packed else msgspec.json.encode(value)
-
-
-def _decoded(message: bytes, kind: type[M], client: StreamClient) -> M:
-    """A MessagePack client may still speak JSON: objects of the one never begin like those of the other."""
-    packed = client.packed and not message.lstrip().startswith(b"{")
-    decode = msgspec.msgpack.decode if packed else msgspec.json.decode
-    return decode(message, type=kind)
+    def _fault(self, kind: StreamKind, method: str) -> FaultRule | None:
+        return self._setting.ask_fault(method, PATHS[kind])

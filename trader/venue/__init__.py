@@ -1,6 +1,7 @@
 """The simulated venue's own books and matching: pure, synchronous, and independent of the trader's."""
 
-from trader.venue.accounts import VenueAccount, VenuePosition
+from trader.venue.accounts import Configuration, VenueAccount, VenuePosition
+from trader.venue.assets import VenueAsset
 from trader.venue.back_office import BackOffice
 from trader.venue.ledger import VenueState
 from trader.venue.matching import Book
@@ -11,11 +12,15 @@ from trader.venue.words import (
     ActivityKind,
     EventKind,
     ExecutionKind,
+    Leg,
     NewOrder,
+    OrderClass,
     OrderEvent,
     OrderStatus,
     OrderType,
     Refusal,
+    Replacement,
+    StopLoss,
     VenueExecution,
     VenueOrder,
 )
@@ -25,15 +30,21 @@ __all__ = [
     "ActivityKind",
     "BackOffice",
     "Book",
+    "Configuration",
     "EventKind",
     "ExecutionKind",
+    "Leg",
     "NewOrder",
+    "OrderClass",
     "OrderEvent",
     "OrderStatus",
     "OrderType",
     "Refusal",
+    "Replacement",
+    "StopLoss",
     "Venue",
     "VenueAccount",
+    "VenueAsset",
     "VenueExecution",
     "VenueOrder",
     "VenuePosition",

@@ -1,149 +1,264 @@
-"""May this order be taken? The venue's own rules, in Alpaca's words and codes; the first that objects answers.
+"""Is this an order at all? The venue's rules of form, in Alpaca's words and codes; the first that objects answers.
 
-Two buys of the same symbol are accepted: a venue is no protection against a duplicate.
+Nothing here looks at the account. Two buys of the same symbol are accepted: a venue is no protection against a
+duplicate.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from decimal import Decimal
 
-from trader.model import Side, Symbol, TimeInForce
+from trader.model import Side, TimeInForce
 from trader.money import CENT, MILL, ONE, ZERO, canonical
-from trader.venue.accounts import VenueAccount
+from trader.venue.assets import VenueAsset
+from trader.venue.hours import auction_is_shut
 from trader.venue.matching import Book
-from trader.venue.words import NewOrder, OrderType, Refusal, VenueOrder
+from trader.venue.refusals import (
+    NOT_FOUND,
+    forbidden,
+    invalid,
+    order_not_found,
+    unprocessable,
+)
+from trader.venue.words import LIMITED, NewOrder, OrderClass, OrderType, Refusal
+
+__all__ = ["NOT_FOUND", "form_objection", "market_objection", "order_not_found", "price_objection"]
 
 CLIENT_ORDER_ID_MAX = 128
 QUANTITY_MAX = Decimal(1_000_000_000)
+NOTIONAL_MAX = Decimal(1_000_000_000)
 PRICE_MAX = Decimal(1_000_000)
-INVALID, UNPROCESSABLE, FORBIDDEN, NOT_FOUND = 40010001, 42210000, 40310000, 40410000
-WORKED_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
-WORKED_TIMES = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+PERCENT_MAX = Decimal(100)
+FRACTIONAL_TYPES = frozenset(
+    {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT}
+)
+LASTING = frozenset({TimeInForce.DAY, TimeInForce.GTC})
+AUCTION_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
+GROUP_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
 
 
-def form_objection(new: NewOrder) -> Refusal | None:
-    """Is it an order at all? Looks at nothing but the order."""
-    if new.order_type not in WORKED_TYPES:
-        return unprocessable(f"{new.order_type} orders are not simulated")
-    if new.time_in_force not in WORKED_TIMES:
-        return invalid("invalid time_in_force")
-    if new.client_order_id is not None and len(new.client_order_id) > CLIENT_ORDER_ID_MAX:
+def form_objection(new: NewOrder, asset: VenueAsset) -> Refusal | None:
+    """Looks at nothing but the order and what the asset allows."""
+    rules: tuple[Callable[[], Refusal | None], ...] = (
+        lambda: id_objection(new.client_order_id),
+        lambda: _size_objection(new),
+        lambda: _prices_objection(new),
+        lambda: _time_objection(new),
+        lambda: _fraction_objection(new, asset),
+        lambda: _class_objection(new),
+    )
+    for rule in rules:
+        objection = rule()
+        if objection is not None:
+            return objection
+    return None
+
+
+def id_objection(client_order_id: str | None) -> Refusal | None:
+    if client_order_id is not None and len(client_order_id) > CLIENT_ORDER_ID_MAX:
         return invalid(f"client_order_id must be no more than {CLIENT_ORDER_ID_MAX} characters")
-    if not ZERO < new.quantity <= QUANTITY_MAX:
+    return None
+
+
+def _size_objection(new: NewOrder) -> Refusal | None:
+    if new.notional is None:
+        return quantity_objection(new.quantity)
+    if not ONE <= new.notional <= NOTIONAL_MAX:
+        return invalid("notional must be >= 1.00")
+    if new.notional % CENT:
+        return unprocessable("notional value must be limited to 2 decimal places")
+    if new.order_type is not OrderType.MARKET or new.time_in_force is not TimeInForce.DAY:
+        return unprocessable("notional orders must be DAY market orders")
+    return None
+
+
+def quantity_objection(quantity: Decimal) -> Refusal | None:
+    if not ZERO < quantity <= QUANTITY_MAX:
         return invalid(f"qty must be > 0 and <= {QUANTITY_MAX}")
-    return _limit_objection(new) or _extended_objection(new)
+    return None
+
+
+# --- prices
+
+
+def _prices_objection(new: NewOrder) -> Refusal | None:
+    return (
+        _limit_objection(new)
+        or _stop_objection(new)
+        or _trail_objection(new.order_type, new.trail_price, new.trail_percent)
+    )
 
 
 def _limit_objection(new: NewOrder) -> Refusal | None:
-    if new.order_type is OrderType.MARKET:
+    kind = new.order_type.replace("_", " ")
+    if new.order_type not in LIMITED:
         if new.limit_price is not None:
-            return invalid("market orders must not have limit_price")
+            return invalid(f"{kind} orders must not have limit_price")
         return None
     if new.limit_price is None:
-        return invalid("limit orders require a limit price")
-    if not ZERO < new.limit_price <= PRICE_MAX:
-        return invalid("limit_price must be > 0")
-    step = CENT if new.limit_price >= ONE else MILL
-    if new.limit_price % step:
+        return invalid(f"{kind} orders require a limit price")
+    return price_objection("limit_price", new.limit_price)
+
+
+def _stop_objection(new: NewOrder) -> Refusal | None:
+    kind = new.order_type.replace("_", " ")
+    if new.order_type not in (OrderType.STOP, OrderType.STOP_LIMIT):
+        if new.stop_price is not None:
+            return invalid(f"{kind} orders must not have stop_price")
+        return None
+    if new.stop_price is None:
+        return invalid(f"{kind} orders require a stop price")
+    return price_objection("stop_price", new.stop_price)
+
+
+def _trail_objection(
+    order_type: OrderType, price: Decimal | None, percent: Decimal | None
+) -> Refusal | None:
+    if order_type is not OrderType.TRAILING_STOP:
+        if price is not None or percent is not None:
+            kind = order_type.replace("_", " ")
+            return invalid(f"{kind} orders must not have trail_price or trail_percent")
+        return None
+    if (price is None) == (percent is None):
+        return invalid("trailing stop orders must specify one of trail_price or trail_percent")
+    if percent is not None and not ZERO < percent < PERCENT_MAX:
+        return invalid("trail_percent must be > 0 and < 100")
+    return None if price is None else price_objection("trail_price", price)
+
+
+def price_objection(name: str, price: Decimal) -> Refusal | None:
+    """Cents from one dollar on, hundredths of a cent below."""
+    if not ZERO < price <= PRICE_MAX:
+        return invalid(f"{name} must be > 0")
+    step = CENT if price >= ONE else MILL
+    if price % step:
         return unprocessable(
-            f"invalid limit_price {canonical(new.limit_price)}."
+            f"invalid {name} {canonical(price)}."
             " sub-penny increment does not fulfill minimum pricing criteria"
         )
     return None
 
 
-def _extended_objection(new: NewOrder) -> Refusal | None:
+# --- time in force, fractions, groups
+
+
+def _time_objection(new: NewOrder) -> Refusal | None:
+    if new.time_in_force in (TimeInForce.OPG, TimeInForce.CLS):
+        if new.order_type not in AUCTION_TYPES:
+            return unprocessable(f"{new.time_in_force} orders must be market or limit orders")
+    elif new.time_in_force not in LASTING and new.order_type not in AUCTION_TYPES:
+        return unprocessable(f"{new.time_in_force} orders must be market or limit orders")
     if not new.extended_hours:
         return None
-    if new.order_type is OrderType.LIMIT and new.time_in_force in (
-        TimeInForce.DAY,
-        TimeInForce.GTC,
-    ):
+    if new.order_type is OrderType.LIMIT and new.time_in_force in LASTING:
         return None
     return unprocessable("extended hours order must be DAY or GTC limit orders")
 
 
-def whole_shares_objection(new: NewOrder) -> Refusal | None:
-    if new.quantity % 1:
+def _fraction_objection(new: NewOrder, asset: VenueAsset) -> Refusal | None:
+    if new.notional is None and not new.quantity % 1:
+        return None
+    if not asset.is_fractionable:
         return forbidden(f'asset "{new.symbol}" is not fractionable')
+    if new.order_type not in FRACTIONAL_TYPES:
+        return unprocessable("fractional orders must be market, limit, stop or stop limit orders")
+    if new.time_in_force is not TimeInForce.DAY:
+        return unprocessable("fractional orders must be DAY orders")
+    if new.order_class is not OrderClass.SIMPLE:
+        return unprocessable("fractional orders must be simple orders")
     return None
 
 
-def wash_trade_objection(new: NewOrder, open_orders: Iterable[VenueOrder]) -> Refusal | None:
-    """An order that could trade with the account's own; orders whose cancel is pending still count."""
-    for standing in open_orders:
-        if standing.side is not new.side and _could_meet(new, standing):
-            return forbidden(
-                "potential wash trade detected. use complex orders",
-                existing_order_id=standing.order_id,
-                reject_reason="opposite side limit order exists"
-                if new.limit_price is not None and standing.limit_price is not None
-                else "opposite side market/stop order exists",
-            )
+def _class_objection(new: NewOrder) -> Refusal | None:
+    has_profit, has_loss = new.take_profit is not None, new.stop_loss is not None
+    match new.order_class:
+        case OrderClass.SIMPLE:
+            if has_profit or has_loss:
+                return unprocessable("simple orders must not have take_profit or stop_loss")
+            return None
+        case OrderClass.BRACKET:
+            if not (has_profit and has_loss):
+                return unprocessable("bracket orders require take_profit and stop_loss")
+        case OrderClass.OCO:
+            if not (has_profit and has_loss):
+                return unprocessable("oco orders require take_profit and stop_loss")
+            if new.order_type is not OrderType.LIMIT:
+                return unprocessable("oco orders must be limit orders")
+        case OrderClass.OTO:
+            if has_profit == has_loss:
+                return unprocessable("oto orders require one of take_profit or stop_loss")
+    if new.order_type not in GROUP_TYPES:
+        return unprocessable(
+            f"{new.order_class} orders must be entered with market or limit orders"
+        )
+    if new.time_in_force not in LASTING:
+        return unprocessable(f"{new.order_class} orders must be DAY or GTC")
+    if new.extended_hours:
+        return unprocessable(f"{new.order_class} orders are not allowed in extended hours")
+    return _legs_objection(new)
+
+
+def _legs_objection(new: NewOrder) -> Refusal | None:
+    """The form of the exits' prices; whether they lie right to the entry's is another rule."""
+    prices = {"take_profit.limit_price": new.take_profit}
+    if new.stop_loss is not None:
+        prices["stop_loss.stop_price"] = new.stop_loss.stop_price
+        prices["stop_loss.limit_price"] = new.stop_loss.limit_price
+    for name, price in prices.items():
+        objection = None if price is None else price_objection(name, price)
+        if objection is not None:
+            return objection
     return None
 
 
-def _could_meet(new: NewOrder, standing: VenueOrder) -> bool:
-    if new.limit_price is None or standing.limit_price is None:
-        return True
-    if new.side is Side.BUY:
-        return new.limit_price >= standing.limit_price
-    return standing.limit_price >= new.limit_price
+# --- the market at that moment
 
 
-def funds_objection(account: VenueAccount, cost: Decimal) -> Refusal | None:
-    if cost <= account.buying_power:
+def market_objection(new: NewOrder, asset: VenueAsset, book: Book, at_ns: int) -> Refusal | None:
+    """Is this the time for it, and do its prices make sense beside the market's?"""
+    if not asset.is_tradable:
+        return unprocessable(f'asset "{new.symbol}" is not tradable')
+    if auction_is_shut(new.time_in_force, at_ns):
+        return unprocessable(f"{new.time_in_force} orders are not accepted at this time of day")
+    return _beside_market_objection(new, book) or _legs_apart_objection(new, book)
+
+
+def _beside_market_objection(new: NewOrder, book: Book) -> Refusal | None:
+    market = book.mark()
+    if new.stop_price is None or not market:
         return None
-    return forbidden(
-        "insufficient buying power",
-        buying_power=canonical(account.buying_power),
-        cost_basis=canonical(cost),
+    is_buy = new.side is Side.BUY
+    if new.stop_price > market if is_buy else new.stop_price < market:
+        return None
+    return unprocessable(
+        f"stop price must be {'greater' if is_buy else 'less'} than current price",
+        market_price=canonical(market),
+        stop_price=canonical(new.stop_price),
     )
 
 
-def shares_objection(
-    account: VenueAccount, new: NewOrder, holders: Iterable[VenueOrder]
-) -> Refusal | None:
-    """A sell needs shares that no other open sell holds."""
-    existing, available = account.quantity(new.symbol), account.available(new.symbol)
-    if new.quantity <= available:
+def _legs_apart_objection(new: NewOrder, book: Book) -> Refusal | None:
+    """A profit lies beyond the entry's price, a loss before it, both by a cent at least.
+
+    Of an OCO order there is no entry: its two prices lie to either side of each other.
+    """
+    if new.order_class is OrderClass.SIMPLE:
         return None
-    if not existing:
-        return short_sale()
-    return forbidden(
-        "insufficient qty available for order"
-        f" (requested: {canonical(new.quantity)}, available: {canonical(available)})",
-        symbol=new.symbol,
-        existing_qty=canonical(existing),
-        held_for_orders=canonical(existing - available),
-        available=canonical(available),
-        related_orders=[order.order_id for order in holders if order.side is Side.SELL],
-    )
+    loss = None if new.stop_loss is None else new.stop_loss.stop_price
+    is_long = (new.side is Side.BUY) is not (new.order_class is OrderClass.OCO)
+    if new.order_class is OrderClass.OCO:
+        base, profit = None, new.limit_price
+    else:
+        base, profit = new.limit_price or book.buy_price() or None, new.take_profit
+    sign = 1 if is_long else -1
+    if profit is not None and loss is not None and sign * (profit - loss) < CENT:
+        return _too_near("take_profit.limit_price", is_long, "stop_loss.stop_price", loss)
+    if base is not None and profit is not None and sign * (profit - base) < CENT:
+        return _too_near("take_profit.limit_price", is_long, "base_price", base)
+    if base is not None and loss is not None and sign * (base - loss) < CENT:
+        return _too_near("stop_loss.stop_price", not is_long, "base_price", base)
+    return None
 
 
-def short_sale() -> Refusal:
-    return forbidden("account is not allowed to short")
-
-
-def price_unknown(symbol: Symbol) -> Refusal:
-    return unprocessable(f'no price is known for "{symbol}": a market order cannot be valued')
-
-
-def reserve_price(new: NewOrder, book: Book) -> Decimal:
-    """What each share of a buy holds: its limit, else the far side of the quote; ZERO: no price is known."""
-    return new.limit_price if new.limit_price is not None else book.buy_price()
-
-
-def forbidden(message: str, **extra: str | list[str]) -> Refusal:
-    return Refusal(status=403, code=FORBIDDEN, message=message, extra=extra)
-
-
-def invalid(message: str) -> Refusal:
-    return Refusal(status=422, code=INVALID, message=message)
-
-
-def unprocessable(message: str) -> Refusal:
-    return Refusal(status=422, code=UNPROCESSABLE, message=message)
-
-
-def order_not_found(order_id: str) -> Refusal:
-    return Refusal(status=404, code=NOT_FOUND, message=f"order not found for {order_id}")
+def _too_near(name: str, is_above: bool, other: str, price: Decimal) -> Refusal:
+    bound = ">= {} + 0.01" if is_above else "<= {} - 0.01"
+    return unprocessable(f"{name} must be {bound.format(other)}", base_price=canonical(price))

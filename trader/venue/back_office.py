@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from trader.calendar import new_york_date
 from trader.model import Side, Symbol
 from trader.money import ONE, ZERO, canonical, ratio
-from trader.venue.accounts import VenueAccount
+from trader.venue.accounts import Configuration, VenueAccount
 from trader.venue.ledger import Ledger
 from trader.venue.matching import Book
 from trader.venue.terms import VenueTerms
@@ -100,7 +100,7 @@ class BackOffice:
         """`factor` new shares for each old one, in all accounts; open orders of the symbol are canceled."""
         book = self._book(symbol)
         for order in self._ledger.open_orders(symbol):
-            self._cancel(order, CORPORATE_ACTION)
+            self._ledger.cancel(order.order_id, CORPORATE_ACTION)
         for account in self._accounts():
             if account.quantity(symbol):
                 change, cash = account.split(symbol, factor)
@@ -118,6 +118,21 @@ class BackOffice:
         book.last = ratio(book.last, factor)
         return self._ledger.take_told()
 
+    def configure(self, account: VenueAccount, configuration: Configuration) -> list[OrderEvent]:
+        """As its owner wishes; open orders stay."""
+        account.configuration = configuration
+        return []
+
+    def halt(self, symbol: Symbol) -> list[OrderEvent]:
+        """Nothing trades in the symbol until it is resumed; orders are taken, and may be canceled."""
+        self._book(symbol).is_halted = True
+        return []
+
+    def resume(self, symbol: Symbol) -> list[OrderEvent]:
+        """What waits trades with the next quote."""
+        self._book(symbol).is_halted = False
+        return []
+
     # --- orders
 
     def reject(self, order_id: str, reason: str = "") -> list[OrderEvent]:
@@ -125,13 +140,7 @@ class BackOffice:
         order = self._ledger.state.orders[order_id]
         if not order.is_open:
             raise Undone(f"the order is {order.status}")
-        self._ledger.change(
-            order_id,
-            EventKind.REJECTED,
-            status=OrderStatus.REJECTED,
-            failed_ns=self._now_ns,
-            reason=reason,
-        )
+        self._ledger.reject(order_id, reason)
         return self._ledger.take_told()
 
     def refuse_cancel(self, order_id: str) -> list[OrderEvent]:
@@ -149,7 +158,7 @@ class BackOffice:
         """The account's open orders of a symbol, at once and without being asked."""
         for order in self._ledger.open_orders(symbol):
             if order.account_id == account.account_id:
-                self._cancel(order, "LIQUIDATION")
+                self._ledger.cancel(order.order_id, "LIQUIDATION")
         return self._ledger.take_told()
 
     def fill(
@@ -157,20 +166,20 @@ class BackOffice:
     ) -> list[OrderEvent]:
         """Trade an order whatever its state, for all that was not traded and at its limit unless told otherwise.
 
-        More than was ordered is an overfill. A sell needs shares: nobody is ever short here.
+        More than was ordered is an overfill. A sell of a cash account needs shares: it is never short.
         """
         order = self._ledger.state.orders[order_id]
         traded = order.quantity - order.quantity_filled if quantity is None else quantity
         paid = price or order.limit_price or self._books[order.symbol].mark()
         if traded <= ZERO or not paid:
             raise Undone("nothing is left of the order" if paid else "no price is known")
-        free = (
-            self._ledger.account(order.account_id).available(order.symbol) + order.quantity_leaves
+        account = self._ledger.account(order.account_id)
+        free = account.available(order.symbol) + order.shares_held
+        if not order.is_opening and traded > free:
+            raise Undone(f"only {canonical(free)} {order.symbol} could be traded")
+        self._ledger.fill(
+            order_id, traded, paid, self._terms.fee(order.side, traded, paid), amiss=True
         )
-        if order.side is Side.SELL and traded > free:
-            raise Undone(f"only {canonical(free)} {order.symbol} could be sold")
-        fee = self._terms.sell_fee(traded, paid) if order.side is Side.SELL else ZERO
-        self._ledger.fill(order_id, traded, paid, fee, amiss=True)
         return self._ledger.take_told()
 
     # --- trades
@@ -190,10 +199,10 @@ class BackOffice:
         trade = self._standing(execution_id)
         traded, paid = quantity or trade.quantity, price or trade.price
         account = self._ledger.account(trade.account_id)
-        is_sell = trade.side is Side.SELL
-        if is_sell and traded > trade.quantity + account.available(trade.symbol):
-            raise Undone(f"more {trade.symbol} than could be sold")
-        fee = self._terms.sell_fee(traded, paid) if is_sell else ZERO
+        more = traded - trade.quantity
+        if not self._order(trade).is_opening and more > account.available(trade.symbol):
+            raise Undone(f"more {trade.symbol} than could be traded")
+        fee = self._terms.fee(trade.side, traded, paid)
         record = self._record(trade, ExecutionKind.CORRECTION, traded, paid, fee)
         if traded == trade.quantity:
             account.reprice(trade, paid, fee)
@@ -210,10 +219,22 @@ class BackOffice:
         return trade
 
     def _undo(self, trade: VenueExecution) -> None:
+        """What was opened by it must be there still; what was closed must not have been opened the other way."""
         account = self._ledger.account(trade.account_id)
-        if trade.side is Side.BUY and account.available(trade.symbol) < trade.quantity:
-            raise Undone(f"the {trade.symbol} of that trade were sold, or are held by an order")
+        other = Side.SELL if trade.side is Side.BUY else Side.BUY
+        if self._order(trade).is_opening:
+            available = account.available(trade.symbol)
+            stands = account.reduces(trade.symbol, other) and available >= trade.quantity
+        else:
+            stands = not account.reduces(trade.symbol, other)
+        if not stands:
+            raise Undone(
+                f"the {trade.symbol} of that trade were traded on, or are held by an order"
+            )
         account.unbook(trade)
+
+    def _order(self, trade: VenueExecution) -> VenueOrder:
+        return self._ledger.state.orders[trade.order_id]
 
     def _record(
         self,
@@ -239,7 +260,7 @@ class BackOffice:
     def _amend(
         self, record: VenueExecution, trade: VenueExecution, quantity: Decimal, notional: Decimal
     ) -> None:
-        order = self._ledger.state.orders[trade.order_id]
+        order = self._order(trade)
         after = replace(
             order,
             quantity_filled=order.quantity_filled - trade.quantity + quantity,
@@ -272,15 +293,6 @@ class BackOffice:
 
     def _accounts(self) -> Iterable[VenueAccount]:
         return self._ledger.state.accounts.values()
-
-    def _cancel(self, order: VenueOrder, reason: str) -> None:
-        self._ledger.change(
-            order.order_id,
-            EventKind.CANCELED,
-            status=OrderStatus.CANCELED,
-            canceled_ns=self._now_ns,
-            reason=reason,
-        )
 
     def _note(
         self,

@@ -4,6 +4,7 @@ Three doors lead to an order's state, `change`, `fill` and `amend`; all go throu
 of its account always follows. Terminal states absorb, unless a fill comes late or a trade is undone.
 """
 
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from random import Random
 from uuid import UUID
@@ -16,14 +17,16 @@ from trader.money import ZERO
 from trader.venue.accounts import VenueAccount
 from trader.venue.words import (
     Activity,
-    ActivityKind,
     EventKind,
     ExecutionKind,
+    OrderClass,
     OrderEvent,
     OrderStatus,
     VenueExecution,
     VenueOrder,
 )
+
+AWAITING = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE})
 
 
 class VenueState(Struct, kw_only=True):
@@ -52,9 +55,16 @@ class Ledger:
     def __init__(self, state: VenueState, random: Random) -> None:
         self.state = state
         self._random = random
-        self._open: dict[Symbol, dict[str, None]] = {}
+        # Kept in order of acceptance: an order that has ended never opens again.
+        self._open: dict[Symbol, dict[str, VenueOrder]] = {}
+        self._open_sides: dict[tuple[str, Symbol, Side], dict[str, VenueOrder]] = {}
         self._client_order_ids: dict[tuple[str, str], str] = {}
         self._told: list[OrderEvent] = []
+        self._legs: dict[str, dict[str, None]] = {}
+        self._fresh: dict[str, None] = {}
+        self._touched: dict[str, None] = {}
+        # Who looks after the rest of a group when one of its orders has changed.
+        self.follow: Callable[[VenueOrder], None] = lambda order: None
         for order in state.orders.values():
             self._index(order)
 
@@ -69,55 +79,79 @@ class Ledger:
 
     def open_orders(self, symbol: Symbol | None = None) -> list[VenueOrder]:
         """In order of acceptance, of all accounts."""
-        ids = (
-            [order_id for open_ids in self._open.values() for order_id in open_ids]
-            if symbol is None
-            else self._open.get(symbol, {})
-        )
-        return sorted((self.state.orders[one] for one in ids), key=lambda order: order.number)
+        if symbol is not None:
+            return list(self._open.get(symbol, {}).values())
+        everywhere = (order for orders in self._open.values() for order in orders.values())
+        return sorted(everywhere, key=lambda order: order.number)
+
+    def open_of(self, account_id: str, symbol: Symbol, side: Side) -> Collection[VenueOrder]:
+        """An account's open orders on one side; not a copy."""
+        return self._open_sides.get((account_id, symbol, side), {}).values()
+
+    def legs(self, parent_id: str) -> list[VenueOrder]:
+        """The exits of an entry that came with it, in order of acceptance; none where there are none."""
+        return [self.state.orders[order_id] for order_id in self._legs.get(parent_id, ())]
 
     # --- writing
 
-    def add(self, order: VenueOrder, kind: EventKind) -> None:
+    def add(self, order: VenueOrder, kind: EventKind | None) -> None:
+        """Without a kind nobody is told."""
         self._put(order)
-        self._tell(kind, order)
+        if kind is not None:
+            self._tell(kind, order)
 
     def change(
-        self,
-        order_id: str,
-        kind: EventKind,
-        *,
-        status: OrderStatus,
-        canceled_ns: int | None = None,
-        cancel_requested_ns: int | None = None,
-        expired_ns: int | None = None,
-        failed_ns: int | None = None,
-        reason: str = "",
-    ) -> None:
+        self, order_id: str, kind: EventKind | None, *, reason: str = "", **changes: object
+    ) -> VenueOrder:
         before = self.state.orders[order_id]
-        after = replace(
-            before,
-            status=status,
-            updated_ns=self.state.now_ns,
-            canceled_ns=canceled_ns,
-            cancel_requested_ns=cancel_requested_ns or before.cancel_requested_ns,
-            expired_ns=expired_ns,
-            failed_ns=failed_ns,
-        )
+        after = replace(before, updated_ns=self.state.now_ns, **changes)
         self._put(after)
-        self._tell(kind, after, reason=reason)
+        if kind is not None:
+            self._tell(kind, after, reason=reason)
+        self._follow(after)
+        return self.state.orders[order_id]
+
+    def cancel(self, order_id: str, reason: str = "") -> None:
+        """Now, whoever wished it; nothing to do where the order has ended."""
+        if self.state.orders[order_id].is_open:
+            self.change(
+                order_id,
+                EventKind.CANCELED,
+                status=OrderStatus.CANCELED,
+                canceled_ns=self.state.now_ns,
+                reason=reason,
+            )
+
+    def reject(self, order_id: str, reason: str) -> None:
+        self.change(
+            order_id,
+            EventKind.REJECTED,
+            status=OrderStatus.REJECTED,
+            failed_ns=self.state.now_ns,
+            reason=reason,
+        )
 
     def fill(
-        self, order_id: str, quantity: Decimal, price: Decimal, fee: Decimal, *, amiss: bool = False
+        self,
+        order_id: str,
+        quantity: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        *,
+        left: Decimal | None = None,
+        amiss: bool = False,
     ) -> None:
         """One execution, in the order, the account and the record.
 
-        `amiss`: it may come after the order's end, and for more than was ordered.
+        `left` is what the order wants beyond it, where that is not the difference. `amiss`: it may come after the
+        order's end, and for more than was ordered.
         """
         order = self.state.orders[order_id]
         account = self.account(order.account_id)
         signed = quantity if order.side is Side.BUY else -quantity
         cumulative = order.quantity_filled + quantity
+        if left is not None:
+            order = replace(order, quantity=cumulative + left)
         execution = VenueExecution(
             execution_id=self.identifier(),
             order_id=order_id,
@@ -139,6 +173,7 @@ class Ledger:
         self.state.executions.append(execution)
         kind = EventKind.PARTIAL_FILL if execution.quantity_leaves else EventKind.FILL
         self._tell(kind, after, execution)
+        self._follow(after)
 
     def amend(self, record: VenueExecution, order: VenueOrder, kind: EventKind) -> None:
         """A bust or a correction, which `record` is; the account has been told already, `order` is what it leaves."""
@@ -150,25 +185,19 @@ class Ledger:
         """Write down what the account has been told already."""
         self.state.activities.append(activity)
 
-    def charge_fees(self, account: VenueAccount, session_date: str) -> None:
-        """What the account has accrued leaves its cash in one amount."""
-        amount = account.charge_fees()
-        if amount:
-            self.note(
-                Activity(
-                    activity_id=self.identifier(),
-                    account_id=account.account_id,
-                    kind=ActivityKind.FEE,
-                    date=session_date,
-                    at_ns=self.state.now_ns,
-                    net_amount=-amount,
-                    description=f"Regulatory fees on sales of {session_date}",
-                )
-            )
-
     def take_told(self) -> list[OrderEvent]:
         told, self._told = self._told, []
         return told
+
+    def take_fresh(self) -> list[str]:
+        """Orders that are new, or have changed, since this was last asked."""
+        fresh, self._fresh = list(self._fresh), {}
+        return fresh
+
+    def take_touched(self) -> list[VenueOrder]:
+        """The same, as they stand, for whoever keeps them; told of or not."""
+        touched, self._touched = self._touched, {}
+        return [self.state.orders[order_id] for order_id in touched]
 
     def identifier(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
@@ -181,14 +210,27 @@ class Ledger:
             account.release(before)
         account.hold(order)
         self.state.orders[order.order_id] = order
+        self._fresh[order.order_id] = None
+        self._touched[order.order_id] = None
+        if before is not None and before.parent_id not in (None, order.parent_id):
+            self._legs[str(before.parent_id)].pop(order.order_id)
         self._index(order)
 
+    def _follow(self, order: VenueOrder) -> None:
+        if order.order_class is not OrderClass.SIMPLE:
+            self.follow(order)
+
     def _index(self, order: VenueOrder) -> None:
+        if order.parent_id is not None:
+            self._legs.setdefault(order.parent_id, {})[order.order_id] = None
         self._client_order_ids[order.account_id, order.client_order_id] = order.order_id
+        side = (order.account_id, order.symbol, order.side)
         if order.is_open:
-            self._open.setdefault(order.symbol, {})[order.order_id] = None
-        else:
-            self._open.get(order.symbol, {}).pop(order.order_id, None)
+            self._open.setdefault(order.symbol, {})[order.order_id] = order
+            self._open_sides.setdefault(side, {})[order.order_id] = order
+        elif order.order_id in self._open.get(order.symbol, ()):
+            del self._open[order.symbol][order.order_id]
+            del self._open_sides[side][order.order_id]
 
     def _tell(
         self,
@@ -214,7 +256,7 @@ class Ledger:
 def _after_execution(order: VenueOrder, execution: VenueExecution) -> VenueOrder:
     filled = not execution.quantity_leaves
     status = OrderStatus.FILLED if filled else OrderStatus.PARTIALLY_FILLED
-    if not filled and (order.status is OrderStatus.PENDING_CANCEL or not order.is_open):
+    if not filled and (order.status in AWAITING or not order.is_open):
         status = order.status
     return replace(
         order,

@@ -4,15 +4,34 @@ Orders fill at the far side of the latest quote and never for more than the size
 until the next quote, so a large order fills in parts. Where a bar ended without a quote having met the limit, a limit
 that the bar traded *through* (not merely touched) fills too: at the limit or, when the bar opened beyond it, at its
 open, and for no more than a part of its volume.
+
+A symbol without quotes gets one made of each bar: its close, half the stated spread to each side, and as many shares
+as may be taken of the bar. A stop is triggered by the side of the quote that it would trade against, or by a bar that
+touched it.
 """
 
 from decimal import Decimal
 
 from msgspec import Struct
 
-from trader.model import Bar, Quote, Side
-from trader.money import ONE, ZERO, price_of, rounded_down
-from trader.venue.words import OrderType, VenueOrder
+from trader.model import Bar, Phase, Quote, Side, TimeInForce
+from trader.money import (
+    CENT,
+    MILL,
+    ONE,
+    QUANTITY_DECIMALS,
+    ZERO,
+    plain,
+    price_of,
+    rounded_down,
+    rounded_up,
+)
+from trader.venue.terms import VenueTerms
+from trader.venue.words import LIMITED, OrderType, VenueOrder
+
+SHORT_MARKUP = Decimal("1.03")  # a short sale is valued at no less than this much of the ask
+HUNDRED = Decimal(100)
+NANOS = Decimal(10**QUANTITY_DECIMALS)
 
 
 class Liquidity(Struct, kw_only=True):
@@ -23,26 +42,53 @@ class Liquidity(Struct, kw_only=True):
 
 
 class Book(Struct, kw_only=True):
-    """What is known of a symbol's market; `last` is the latest trade's price, ZERO before any."""
+    """What is known of a symbol's market; `last` is the latest trade's price, ZERO before any.
+
+    `is_quoted`: the quote was told, not made of a bar. `closed_ns`: the close whose auction has been held.
+    """
 
     ask: Liquidity
     bid: Liquidity
     last: Decimal = ZERO
+    is_quoted: bool = False
+    is_halted: bool = False
+    closed_ns: int = 0
 
     def far_side(self, side: Side) -> Liquidity:
         """What an order of that side trades against."""
         return self.ask if side is Side.BUY else self.bid
 
-    def take_quote(self, quote: Quote) -> None:
-        self.ask = Liquidity(price=price_of(quote.ask), quantity=Decimal(quote.ask_size))
-        self.bid = Liquidity(price=price_of(quote.bid), quantity=Decimal(quote.bid_size))
+    def take_quote(self, quote: Quote, participation: Decimal = ONE) -> None:
+        self.ask = Liquidity(
+            price=price_of(quote.ask), quantity=_part(quote.ask_size, participation)
+        )
+        self.bid = Liquidity(
+            price=price_of(quote.bid), quantity=_part(quote.bid_size, participation)
+        )
+        self.is_quoted = True
+
+    def make_quote(self, bar: Bar, quantity: Decimal, half_spread_rate: Decimal) -> None:
+        """Around the bar's close; at least a cent wide."""
+        close = price_of(bar.close)
+        half = close * half_spread_rate
+        bid = rounded_down(close - half)
+        self.bid = Liquidity(price=bid, quantity=quantity)
+        self.ask = Liquidity(price=max(rounded_up(close + half), bid + CENT), quantity=quantity)
 
     def forget_quote(self) -> None:
         """A quote does not outlive its session."""
         self.ask, self.bid = Liquidity(), Liquidity()
+        self.is_quoted = False
 
-    def buy_price(self) -> Decimal:
-        """What a share bought at the market is valued at: the ask, else the last trade; ZERO: nothing is known."""
+    def buy_price(self, at: Phase = Phase.REGULAR) -> Decimal:
+        """What a share bought at the market is valued at; ZERO: nothing is known.
+
+        The ask, else the last trade; between the quotes out of hours; the last trade while the market is closed.
+        """
+        if at is Phase.CLOSED:
+            return self.last or self.ask.price
+        if at is not Phase.REGULAR and self.ask.price and self.bid.price:
+            return (self.ask.price + self.bid.price) / 2
         return self.ask.price or self.last
 
     def mark(self) -> Decimal:
@@ -54,31 +100,133 @@ def empty_book() -> Book:
     return Book(ask=Liquidity(), bid=Liquidity())
 
 
-def quoted_match(order: VenueOrder, book: Book) -> tuple[Decimal, Decimal]:
+# --- quotes
+
+
+def quoted_match(order: VenueOrder, book: Book, terms: VenueTerms) -> tuple[Decimal, Decimal]:
     """(quantity, price) that the quote gives the order now; quantity ZERO when it gives nothing."""
     far = book.far_side(order.side)
-    if not far.price or not far.quantity or not _admits(order, far.price):
+    if not far.price or not far.quantity or order.is_resting_stop or book.is_halted:
         return ZERO, ZERO
-    return min(order.quantity_leaves, far.quantity), far.price
+    price = far.price
+    if terms.slippage_rate and order.order_type not in LIMITED:
+        price = slipped(order.side, price, terms.slippage_rate)
+    if not _admits(order, price):
+        return ZERO, ZERO
+    return min(wanted(order, price), far.quantity), price
 
 
-def bar_match(order: VenueOrder, bar: Bar, volume_left: Decimal) -> tuple[Decimal, Decimal]:
-    """(quantity, price) for a limit order that rested during the whole bar."""
+def may_concern(order: VenueOrder, book: Book) -> bool:
+    """Cheap: most orders rest at limits that the quote is not near. Stops and auctions always look themselves."""
+    if order.is_resting_stop or order.time_in_force is TimeInForce.OPG:
+        return True
+    return _admits(order, book.far_side(order.side).price)
+
+
+def wanted(order: VenueOrder, price: Decimal) -> Decimal:
+    """How much the order takes at that price, if it can have all it wants."""
+    if order.notional is None:
+        return order.quantity_leaves
+    worth = nano_shares(order.notional - order.notional_filled, price)
+    return worth if order.is_opening else min(worth, order.quantity_leaves)
+
+
+def nano_shares(dollars: Decimal, price: Decimal) -> Decimal:
+    """How many shares the dollars pay for, rounded down; none where no price is known."""
+    return plain((dollars * NANOS // price).scaleb(-QUANTITY_DECIMALS)) if price else ZERO
+
+
+def slipped(side: Side, price: Decimal, rate: Decimal) -> Decimal:
+    """A price that much worse, on the ticks of prices."""
+    if side is Side.BUY:
+        return rounded_up(price + price * rate, MILL)
+    return max(rounded_down(price - price * rate, MILL), MILL)
+
+
+def value_price(order: VenueOrder, book: Book, at: Phase) -> Decimal:
+    """What each share of an opening order holds of buying power; ZERO: no price is known.
+
+    A buy its limit, or the market; a short sale the more of its limit and 1.03 of the ask.
+    """
+    market, worst = book.buy_price(at), order.worst_price
+    if not market and worst is None:
+        return ZERO
+    if order.side is Side.BUY:
+        return worst if worst is not None else max(market, order.stop_price or ZERO)
+    return max(order.limit_price or ZERO, rounded_up(market * SHORT_MARKUP, MILL))
+
+
+# --- stops
+
+
+def is_triggered_by_quote(order: VenueOrder, book: Book) -> bool:
+    far, stop = book.far_side(order.side).price, order.stop_price
+    if not far or stop is None or book.is_halted:
+        return False
+    return far >= stop if order.side is Side.BUY else far <= stop
+
+
+def is_triggered_by_bar(order: VenueOrder, bar: Bar) -> bool:
+    """Only a stop that rested during the whole bar knows that it was touched."""
+    stop = order.stop_price
+    if stop is None or order.working_ns > bar.start_ns:
+        return False
+    return price_of(bar.high) >= stop if order.side is Side.BUY else price_of(bar.low) <= stop
+
+
+def trailed(order: VenueOrder, book: Book) -> tuple[Decimal, Decimal] | None:
+    """(best price so far, stop price) of a trailing stop, where the quote takes it along; None: it does not."""
+    far = book.far_side(order.side).price
+    if order.order_type is not OrderType.TRAILING_STOP or not far or book.is_halted:
+        return None
+    if order.hwm is not None and (far >= order.hwm if order.side is Side.BUY else far <= order.hwm):
+        return None
+    return far, trailing_stop_price(order.side, far, order.trail_price, order.trail_percent)
+
+
+def trailing_stop_price(
+    side: Side, best: Decimal, trail_price: Decimal | None, trail_percent: Decimal | None
+) -> Decimal:
+    """So far behind the best price, on whole ticks away from it."""
+    trail = trail_price if trail_price is not None else best * (trail_percent or ZERO) / HUNDRED
+    if side is Side.BUY:
+        return rounded_up(best + trail, MILL)
+    return max(rounded_down(best - trail, MILL), MILL)
+
+
+# --- bars
+
+
+def bar_match(
+    order: VenueOrder, bar: Bar, volume_left: Decimal, *, is_quoted: bool, half_spread_rate: Decimal
+) -> tuple[Decimal, Decimal]:
+    """(quantity, price) for an order that rested during the whole bar.
+
+    Without quotes a stop that the bar triggered trades in it, too: at its stop price or, when the bar opened beyond
+    it, at the open, and worse by half the spread.
+    """
     limit = order.limit_price
-    if (
-        order.order_type is not OrderType.LIMIT
-        or limit is None
-        or order.submitted_ns > bar.start_ns
-    ):
+    if order.working_ns > bar.start_ns or order.is_resting_stop:
         return ZERO, ZERO
     opening = price_of(bar.open)
-    if order.side is Side.BUY:
-        traded_through, price = price_of(bar.low) < limit, min(limit, opening)
-    else:
-        traded_through, price = price_of(bar.high) > limit, max(limit, opening)
-    if not traded_through:
+    if order.order_type in LIMITED and limit is not None:
+        if order.side is Side.BUY:
+            traded_through, price = price_of(bar.low) < limit, min(limit, opening)
+        else:
+            traded_through, price = price_of(bar.high) > limit, max(limit, opening)
+        if order.order_type is OrderType.STOP_LIMIT:
+            price = (
+                limit  # What came first within the bar, the stop or a better price, is not known.
+            )
+        return (min(order.quantity_leaves, volume_left), price) if traded_through else (ZERO, ZERO)
+    if is_quoted:
         return ZERO, ZERO
-    return min(order.quantity_leaves, volume_left), price
+    stop = order.stop_price
+    worst = opening if stop is None else (max if order.side is Side.BUY else min)(stop, opening)
+    price = slipped(order.side, worst, half_spread_rate)
+    if not _admits(order, price):
+        return ZERO, ZERO
+    return min(wanted(order, price), volume_left), price
 
 
 def takeable_volume(bar: Bar, participation: Decimal) -> Decimal:
@@ -86,7 +234,12 @@ def takeable_volume(bar: Bar, participation: Decimal) -> Decimal:
     return rounded_down(bar.volume * participation, ONE)
 
 
+def _part(size: int, participation: Decimal) -> Decimal:
+    return Decimal(size) if participation == ONE else rounded_down(size * participation, ONE)
+
+
 def _admits(order: VenueOrder, price: Decimal) -> bool:
-    if order.limit_price is None:
+    worst = order.worst_price
+    if worst is None:
         return True
-    return price <= order.limit_price if order.side is Side.BUY else price >= order.limit_price
+    return price <= worst if order.side is Side.BUY else price >= worst

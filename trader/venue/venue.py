@@ -5,37 +5,46 @@ event of an accepted order carries the state that its reply tells. `state.orders
 order of acceptance: the ground truth that other ledgers are compared with.
 """
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 
 import msgspec
+from msgspec.structs import replace
 
-from trader.calendar import DAY_NS, next_session, phase, session_of
-from trader.model import Bar, Phase, Quote, Side, Symbol, TimeInForce
-from trader.money import ZERO, price_of
-from trader.venue import acceptance
+from trader.calendar import phase
+from trader.model import Bar, Quote, Symbol, TimeInForce
+from trader.money import ZERO
+from trader.venue import margin
 from trader.venue.accounts import VenueAccount
+from trader.venue.assets import ANY_ASSET, VenueAsset
 from trader.venue.back_office import BackOffice
+from trader.venue.day_end import charge_day
+from trader.venue.groups import Groups
+from trader.venue.hours import starts_ns, works
+from trader.venue.intake import Intake
 from trader.venue.ledger import Ledger, VenueState
-from trader.venue.matching import Book, bar_match, empty_book, quoted_match, takeable_volume
+from trader.venue.matching import Book, empty_book
+from trader.venue.refusals import order_not_found, unprocessable
+from trader.venue.replacing import Replacing
 from trader.venue.terms import VenueTerms
+from trader.venue.trading import AT_ONCE, Trading
 from trader.venue.words import (
-    EXECUTABLE,
     EventKind,
     NewOrder,
     OrderEvent,
     OrderStatus,
     Refusal,
+    Replacement,
     VenueOrder,
 )
 
-GTC_NS = 90 * DAY_NS
-AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+GONE = (OrderStatus.CANCELED, OrderStatus.PENDING_CANCEL)
 
 
 class Venue:
-    """See the module."""
+    """See the module. `assets` says what is restricted of a symbol; of most nothing is."""
 
     def __init__(
         self,
@@ -44,12 +53,24 @@ class Venue:
         random: Random,
         terms: VenueTerms | None = None,
         state: VenueState | None = None,
+        assets: Mapping[Symbol, VenueAsset] | None = None,
     ) -> None:
         self.terms = terms or VenueTerms()
         self.state = state or VenueState()
         self.books: dict[Symbol, Book] = {symbol: empty_book() for symbol in symbols}
+        self.assets = dict(assets or {})
         self._ledger = Ledger(self.state, random)
+        self._intake = Intake(self._ledger, self.books, self.assets)
+        self._trading = Trading(self._ledger, self.books, self.terms)
+        self._replacing = Replacing(self._ledger, self.books)
         self.back_office = BackOffice(self._ledger, self.books, self.terms)
+        Groups(self._ledger)
+        self._delays = Random(f"{self.terms.seed}/delays")
+        # (when the clock does something to an order, its number, its id); what no longer holds is overlooked.
+        self._due: list[tuple[int, int, str]] = []
+        self._noted: dict[str, int] = {}
+        for order in self.open_orders():
+            self._note_due(order)
 
     def as_it_stood(self, state: VenueState) -> "Venue":
         """This venue's books of an earlier moment, to be looked at only."""
@@ -78,8 +99,11 @@ class Venue:
 
     # --- accounts
 
-    def open_account(self, account_id: str, number: str, cash: Decimal) -> VenueAccount:
+    def open_account(
+        self, account_id: str, number: str, cash: Decimal, *, multiplier: int = 1
+    ) -> VenueAccount:
         assert account_id not in self.state.accounts, "an account is opened once"
+        assert multiplier in (1, 2, 4), "there are no other margins"
         account = VenueAccount(
             account_id=account_id,
             number=number,
@@ -87,6 +111,7 @@ class Venue:
             opening_cash=cash,
             cash=cash,
             last_equity=cash,
+            multiplier=multiplier,
         )
         self.state.accounts[account_id] = account
         return account
@@ -94,16 +119,22 @@ class Venue:
     def account(self, account_id: str) -> VenueAccount:
         return self._ledger.account(account_id)
 
+    def asset(self, symbol: Symbol) -> VenueAsset:
+        return self.assets.get(symbol, ANY_ASSET)
+
     def equity(self, account: VenueAccount) -> Decimal:
         return account.cash + self.market_value(account)
 
     def market_value(self, account: VenueAccount) -> Decimal:
-        """Shares at the last trade; at what they cost where none is known."""
+        """Shares at the last trade; at what they cost where none is known. Shares owed count against it."""
         worth = (
-            position.quantity * (self.books[symbol].mark() or position.avg_entry_price)
+            position.quantity * margin.mark(self.books, symbol, position)
             for symbol, position in account.positions.items()
         )
         return sum(worth, ZERO)
+
+    def buying_power(self, account: VenueAccount) -> Decimal:
+        return max(margin.power(account, self.books), ZERO)
 
     # --- orders
 
@@ -114,22 +145,41 @@ class Venue:
 
         An order that is not `routed` stays pending_new, until the back office rejects it or its session ends.
         """
-        account = self.account(account_id)
-        objection = self._objection(account, new)
-        if objection is not None:
-            return objection
-        order = self._accepted(account, new)
-        if self._works(order, phase(self.now_ns)):
-            self._ledger.add(order, EventKind.PENDING_NEW)
-            if not routed:
-                return self._ledger.take_told()
-            self._ledger.change(order.order_id, EventKind.NEW, status=OrderStatus.NEW)
-            self._match_arrival(order.order_id)
-        else:
-            order = msgspec.structs.replace(order, status=OrderStatus.ACCEPTED)
-            self._ledger.add(order, EventKind.ACCEPTED)
-        if order.time_in_force in AT_ONCE:
-            self._cancel_rest(order.order_id)
+        draft = self._intake.judge(self.account(account_id), new)
+        if isinstance(draft, Refusal):
+            return draft
+        order = self._identified(draft)
+        waits = order.status is OrderStatus.ACCEPTED
+        delay_ns = self.terms.arrival_delay_ns(self._delays) if routed and not waits else 0
+        if delay_ns:
+            order = replace(order, arrives_ns=self.now_ns + delay_ns)
+        self._ledger.add(order, EventKind.ACCEPTED if waits else EventKind.PENDING_NEW)
+        for leg in self._intake.legs_of(order, new):
+            self._ledger.add(self._identified(leg, is_named=False), None)
+        if routed and not waits and not delay_ns:
+            self._arrive(order.order_id)
+        if waits and order.time_in_force in AT_ONCE:
+            self._ledger.cancel(order.order_id)
+        return self._ledger.take_told()
+
+    def replace(
+        self, account_id: str, order_id: str, wish: Replacement
+    ) -> Refusal | list[OrderEvent]:
+        """Put a changed order in an order's place; it is the one among the events that `replaces` it."""
+        old = self.order(account_id, order_id)
+        if old is None:
+            return order_not_found(order_id)
+        draft = self._replacing.judge(self.account(account_id), old, wish)
+        if isinstance(draft, Refusal):
+            return draft
+        new = replace(
+            self._identified(draft), arrives_ns=self.now_ns + self.terms.replace_latency_ns
+        )
+        self._replacing.begin(old, new)
+        if old.status is OrderStatus.HELD:
+            self._replacing.arrive(new.order_id, status=OrderStatus.HELD)
+        elif not self.terms.replace_latency_ns:
+            self._arrive(new.order_id)
         return self._ledger.take_told()
 
     def cancel(
@@ -138,15 +188,20 @@ class Venue:
         """Ask for an order's end; no events: there is nothing to do.
 
         The order may still trade until `cancel_latency_ns` has passed, and at least until the clock moves where the
-        end is not to come `at_once`.
+        end is not to come `at_once`. One that is held is nowhere yet, and ends now.
         """
         order = self.order(account_id, order_id)
         if order is None:
-            return acceptance.order_not_found(order_id)
-        if order.status in (OrderStatus.CANCELED, OrderStatus.PENDING_CANCEL):
+            return order_not_found(order_id)
+        if order.status in GONE:
             return []
         if not order.is_open:
-            return acceptance.unprocessable(f'order is already in "{order.status}" state')
+            return unprocessable(f'order is already in "{order.status}" state')
+        if order.replaces is not None and order.status is OrderStatus.PENDING_NEW:
+            return unprocessable("order is not open yet: it waits to replace another")
+        if order.status is OrderStatus.HELD:
+            self._ledger.cancel(order_id)
+            return self._ledger.take_told()
         self._ledger.change(
             order_id,
             EventKind.PENDING_CANCEL,
@@ -168,6 +223,22 @@ class Venue:
         """In order of acceptance, of all accounts."""
         return self._ledger.open_orders(symbol)
 
+    def legs(self, order_id: str) -> list[VenueOrder]:
+        """The exits that came with an order."""
+        return self._ledger.legs(order_id)
+
+    def take_touched(self) -> list[VenueOrder]:
+        """Orders that are new, or have changed, since this was last asked: what is to be kept of them."""
+        return self._ledger.take_touched()
+
+    def _identified(self, draft: VenueOrder, *, is_named: bool = True) -> VenueOrder:
+        return replace(
+            draft,
+            number=len(self.state.orders) + 1,
+            order_id=self._ledger.identifier(),
+            client_order_id=(is_named and draft.client_order_id) or self._ledger.identifier(),
+        )
+
     # --- time
 
     def advance(
@@ -176,177 +247,108 @@ class Venue:
         """Move on to `at_ns`: bars that have just ended first, they lie before it; then the clock; then quotes."""
         assert at_ns >= self.now_ns, "time does not go back"
         self.state.now_ns = at_ns
+        quoted = {quote.symbol for quote in quotes} if bars else ()
         for bar in bars:
-            self._take_bar(bar)
-        for order in self.open_orders():
-            self._pass_time(order)
+            is_quoted = self.books[bar.symbol].is_quoted or bar.symbol in quoted
+            self._trading.take_bar(bar, is_quoted=is_quoted)
+        self._pass_time()
         for quote in quotes:
-            self.books[quote.symbol].take_quote(quote)
-            self._match_quote(quote.symbol)
+            self.books[quote.symbol].take_quote(quote, self.terms.quote_participation)
+            self._trading.take_quote(quote.symbol)
         return self._ledger.take_told()
 
+    def next_due_ns(self) -> int | None:
+        """When the clock alone will do something to an order; it may turn out to be nothing. None: never."""
+        for order_id in self._ledger.take_fresh():
+            self._note_due(self.state.orders[order_id])
+        return self._due[0][0] if self._due else None
+
     def end_session(self, session_date: str, end_ns: int) -> list[OrderEvent]:
-        """Expire what was good until `end_ns`, charge the session's fees in one amount, forget the quotes."""
+        """Expire what was good until `end_ns`, charge the session's fees, forget the quotes."""
         for order in self.open_orders():
             if order.expires_ns <= end_ns:
                 self._expire(order.order_id)
         for account in self.state.accounts.values():
-            self._ledger.charge_fees(account, session_date)
+            charge_day(self._ledger, account, self.books, self.terms, session_date)
             account.last_equity = self.equity(account)
+            account.last_maintenance_margin = margin.worth(account, self.books).maintenance_margin
         for book in self.books.values():
             book.forget_quote()
         return self._ledger.take_told()
 
-    def _pass_time(self, order: VenueOrder) -> None:
+    def _pass_time(self) -> None:
+        """What is due, in order of acceptance."""
+        due: dict[str, int] = {}
+        while (next_ns := self.next_due_ns()) is not None and next_ns <= self.now_ns:
+            due_ns, number, order_id = heapq.heappop(self._due)
+            due[order_id] = number
+            if self._noted.get(order_id) == due_ns:
+                del self._noted[order_id]
+        for order_id in sorted(due, key=due.__getitem__):
+            self._act_on(self.state.orders[order_id])
+
+    def _act_on(self, order: VenueOrder) -> None:
+        if not order.is_open:
+            return
         if order.expires_ns <= self.now_ns:
             self._expire(order.order_id)
         elif order.status is OrderStatus.PENDING_CANCEL:
             self._cancel_due(order.order_id)
-        elif order.status is OrderStatus.ACCEPTED and self._works(order, phase(self.now_ns)):
-            self._ledger.change(order.order_id, EventKind.NEW, status=OrderStatus.NEW)
+        elif order.status is OrderStatus.ACCEPTED:
+            if works(order, phase(self.now_ns)):
+                self._ledger.change(order.order_id, EventKind.NEW, status=OrderStatus.NEW)
+            else:
+                self._note(order, starts_ns(order.extended_hours, self.now_ns))
+        elif order.status is OrderStatus.PENDING_NEW and order.arrives_ns is not None:
+            self._arrive(order.order_id)
+
+    def _note_due(self, order: VenueOrder) -> None:
+        if order.is_open:
+            self._note(order, self._due_ns(order))
+        else:
+            self._noted.pop(order.order_id, None)
+
+    def _note(self, order: VenueOrder, due_ns: int) -> None:
+        """Once, however often the order changes without that."""
+        if self._noted.get(order.order_id) != due_ns:
+            self._noted[order.order_id] = due_ns
+            heapq.heappush(self._due, (due_ns, order.number, order.order_id))
+
+    def _due_ns(self, order: VenueOrder) -> int:
+        due_ns = order.expires_ns
+        if order.status is OrderStatus.PENDING_CANCEL:
+            due_ns = (order.cancel_requested_ns or 0) + self.terms.cancel_latency_ns
+        elif order.status is OrderStatus.ACCEPTED:
+            due_ns = starts_ns(order.extended_hours, order.submitted_ns)
+        elif order.status is OrderStatus.PENDING_NEW and order.arrives_ns is not None:
+            due_ns = order.arrives_ns
+        return min(due_ns, order.expires_ns)
+
+    def _arrive(self, order_id: str) -> None:
+        order = self.state.orders[order_id]
+        if order.replaces is not None:
+            if self._replacing.arrive(order_id):
+                self._trading.arrive(order_id)
+            return
+        self._ledger.change(order_id, EventKind.NEW, status=OrderStatus.NEW)
+        self._trading.arrive(order_id)
 
     def _expire(self, order_id: str) -> None:
-        self._ledger.change(
-            order_id, EventKind.EXPIRED, status=OrderStatus.EXPIRED, expired_ns=self.now_ns
-        )
+        """Of old age an order is canceled; what was good for the day has expired."""
+        self._trading.close_auction(self.state.orders[order_id])
+        order = self.state.orders[order_id]
+        if order.time_in_force is TimeInForce.GTC:
+            self._ledger.cancel(order_id, "AGED_ORDER")
+        elif order.is_open:
+            self._ledger.change(
+                order_id,
+                EventKind.EXPIRED,
+                status=OrderStatus.EXPIRED,
+                expired_ns=self.now_ns,
+            )
 
     def _cancel_due(self, order_id: str) -> None:
         requested_ns = self.state.orders[order_id].cancel_requested_ns
         assert requested_ns is not None, "asked for before"
         if requested_ns + self.terms.cancel_latency_ns <= self.now_ns:
-            self._cancel_rest(order_id)
-
-    def _cancel_rest(self, order_id: str) -> None:
-        if self.state.orders[order_id].is_open:
-            self._ledger.change(
-                order_id, EventKind.CANCELED, status=OrderStatus.CANCELED, canceled_ns=self.now_ns
-            )
-
-    # --- taking an order
-
-    def _objection(self, account: VenueAccount, new: NewOrder) -> Refusal | None:
-        if new.symbol not in self.books:
-            return acceptance.unprocessable(f'asset "{new.symbol}" not found')
-        used = new.client_order_id
-        if used and self.order_by_client_id(account.account_id, used):
-            return acceptance.invalid("client_order_id must be unique")
-        everyone = self.open_orders(new.symbol)
-        standing = [order for order in everyone if order.account_id == account.account_id]
-        return (
-            acceptance.form_objection(new)
-            or acceptance.whole_shares_objection(new)
-            or acceptance.wash_trade_objection(new, standing)
-            or self._cover_objection(account, new, standing)
-        )
-
-    def _cover_objection(
-        self, account: VenueAccount, new: NewOrder, standing: list[VenueOrder]
-    ) -> Refusal | None:
-        if new.side is Side.SELL:
-            if new.position_intent == "sell_to_open":
-                return acceptance.short_sale()
-            return acceptance.shares_objection(account, new, standing)
-        price = acceptance.reserve_price(new, self.books[new.symbol])
-        if not price:
-            return acceptance.price_unknown(new.symbol)
-        return acceptance.funds_objection(account, new.quantity * price)
-
-    def _accepted(self, account: VenueAccount, new: NewOrder) -> VenueOrder:
-        is_buy = new.side is Side.BUY
-        return VenueOrder(
-            number=len(self.state.orders) + 1,
-            order_id=self._ledger.identifier(),
-            client_order_id=new.client_order_id or self._ledger.identifier(),
-            account_id=account.account_id,
-            symbol=new.symbol,
-            side=new.side,
-            order_type=new.order_type,
-            time_in_force=new.time_in_force,
-            quantity=new.quantity,
-            limit_price=new.limit_price,
-            stop_price=new.stop_price,
-            extended_hours=new.extended_hours,
-            position_intent=new.position_intent,
-            status=OrderStatus.PENDING_NEW,
-            reserve_price=acceptance.reserve_price(new, self.books[new.symbol]) if is_buy else ZERO,
-            submitted_ns=self.now_ns,
-            updated_ns=self.now_ns,
-            expires_ns=self._expires_ns(new),
-        )
-
-    def _expires_ns(self, new: NewOrder) -> int:
-        """The end of the session that the order is good for: today's while it lasts, else the next one's."""
-        if new.time_in_force is TimeInForce.GTC:
-            return self.now_ns + GTC_NS
-        session = session_of(self.now_ns)
-        if session is not None:
-            end_ns = session.post_close_ns if new.extended_hours else session.close_ns
-            if self.now_ns < end_ns:
-                return end_ns
-        session = next_session(self.now_ns)
-        return session.post_close_ns if new.extended_hours else session.close_ns
-
-    @staticmethod
-    def _works(order: VenueOrder, at: Phase) -> bool:
-        return at is Phase.REGULAR or (order.extended_hours and at is not Phase.CLOSED)
-
-    # --- trading
-
-    def _match_arrival(self, order_id: str) -> None:
-        order = self.state.orders[order_id]
-        quantity, price = quoted_match(order, self.books[order.symbol])
-        whole = quantity == order.quantity_leaves
-        if quantity and (whole or order.time_in_force is not TimeInForce.FOK):
-            self._execute_at_quote(order, quantity, price)
-
-    def _match_quote(self, symbol: Symbol) -> None:
-        for order in self._by_priority(symbol, phase(self.now_ns)):
-            quantity, price = quoted_match(order, self.books[symbol])
-            if quantity:
-                self._execute_at_quote(order, quantity, price)
-
-    def _execute_at_quote(self, order: VenueOrder, quantity: Decimal, price: Decimal) -> None:
-        self.books[order.symbol].far_side(order.side).quantity -= quantity
-        self._execute(order, quantity, price)
-
-    def _take_bar(self, bar: Bar) -> None:
-        volume_left = takeable_volume(bar, self.terms.bar_participation)
-        for order in self._by_priority(bar.symbol, phase(bar.start_ns)):
-            quantity, price = bar_match(order, bar, volume_left)
-            if quantity:
-                volume_left -= quantity
-                self._execute(order, quantity, price)
-        self.books[bar.symbol].last = price_of(bar.close)
-
-    def _by_priority(self, symbol: Symbol, at: Phase) -> list[VenueOrder]:
-        """What may trade then: market orders, then the best limit, then the oldest."""
-        executable = (
-            order
-            for order in self.open_orders(symbol)
-            if order.status in EXECUTABLE and self._works(order, at)
-        )
-        return sorted(executable, key=_priority)
-
-    def _execute(self, order: VenueOrder, quantity: Decimal, price: Decimal) -> None:
-        affordable = self._affordable(order, quantity, price)
-        if affordable:
-            is_sell = order.side is Side.SELL
-            fee = self.terms.sell_fee(affordable, price) if is_sell else ZERO
-            self._ledger.fill(order.order_id, affordable, price, fee)
-        account = self.account(order.account_id)
-        if affordable < quantity or (order.side is Side.BUY and account.free < ZERO):
-            # Only a market order can get here: the market ran away from what is held for it.
-            self._cancel_rest(order.order_id)
-
-    def _affordable(self, order: VenueOrder, quantity: Decimal, price: Decimal) -> Decimal:
-        if order.side is Side.SELL:
-            return quantity
-        spendable = self.account(order.account_id).free + order.reserved
-        return min(quantity, max(spendable // price, ZERO))
-
-
-def _priority(order: VenueOrder) -> tuple[bool, Decimal, int]:
-    if order.limit_price is None:
-        return (False, ZERO, order.number)
-    price = -order.limit_price if order.side is Side.BUY else order.limit_price
-    return (True, price, order.number)
+            self._ledger.cancel(order_id)

@@ -10,7 +10,7 @@ from trader.money import ZERO, ratio
 
 
 class OrderType(StrEnum):
-    """FIX 40, the whole of what Alpaca knows; a venue refuses the ones it cannot work yet."""
+    """FIX 40, the whole of what Alpaca knows."""
 
     MARKET = "market"
     LIMIT = "limit"
@@ -36,6 +36,23 @@ class OrderStatus(StrEnum):
     REPLACED = "replaced"
 
 
+class OrderClass(StrEnum):
+    """How an order hangs together with others. An entry of the last three brings its exits, the *legs*, with it."""
+
+    SIMPLE = "simple"
+    BRACKET = "bracket"  # an entry with a take-profit and a stop-loss
+    OCO = "oco"  # one cancels the other: a take-profit, which is the parent, and a stop-loss
+    OTO = "oto"  # one triggers the other: an entry with one of the two
+
+
+class Leg(StrEnum):
+    """What an order is within its group."""
+
+    ENTRY = "entry"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+
+
 TERMINAL = frozenset(
     {
         OrderStatus.FILLED,
@@ -45,29 +62,69 @@ TERMINAL = frozenset(
         OrderStatus.REPLACED,
     }
 )
-EXECUTABLE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.PENDING_CANCEL})
+EXECUTABLE = frozenset(
+    {
+        OrderStatus.NEW,
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.PENDING_CANCEL,
+        OrderStatus.PENDING_REPLACE,
+    }
+)
+LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+
+
+class StopLoss(Struct, frozen=True, kw_only=True):
+    """The exit at a loss that a client wants: a stop or, with a limit, a stop-limit order."""
+
+    stop_price: Decimal
+    limit_price: Decimal | None = None
 
 
 class NewOrder(Struct, frozen=True, kw_only=True):
-    """What a client asks for, decoded but not yet judged. Without a client_order_id the venue gives one."""
+    """What a client asks for, decoded but not yet judged. Without a client_order_id the venue gives one.
+
+    Either `quantity` (shares) or `notional` (dollars); the other is zero, or None.
+    """
 
     symbol: Symbol
     side: Side
     order_type: OrderType
     time_in_force: TimeInForce
-    quantity: Decimal
+    quantity: Decimal = ZERO
+    notional: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
     extended_hours: bool = False
     client_order_id: str | None = None
     position_intent: str | None = None
+    order_class: OrderClass = OrderClass.SIMPLE
+    take_profit: Decimal | None = None
+    stop_loss: StopLoss | None = None
+
+
+class Replacement(Struct, frozen=True, kw_only=True):
+    """What a client wants changed of an order; None: as it is. `trail` is of whichever kind the order has."""
+
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    client_order_id: str | None = None
 
 
 class VenueOrder(Struct, frozen=True, kw_only=True):
     """One state of an order; each change makes a new value.
 
-    Prices in dollars, quantities in shares. `reserve_price` is what each share left of a buy holds of the account's
-    buying power. `number` counts the venue's orders: it is their order of acceptance.
+    Prices in dollars, quantities in shares. `number` counts the venue's orders: it is their order of acceptance.
+
+    An order that opens or enlarges a position has a `reserve_price`: what each share left of it holds of the account's
+    buying power. One that reduces a position has none, and holds shares. `holds` is off where another order of the
+    group holds for both, or nothing is to be held yet; `extra` is what a pending replacement needs more than the order
+    itself, in dollars or in shares. Of an order by `notional`, `quantity` is an estimate until it is filled.
     """
 
     number: int
@@ -95,10 +152,38 @@ class VenueOrder(Struct, frozen=True, kw_only=True):
     cancel_requested_ns: int | None = None
     expired_ns: int | None = None
     failed_ns: int | None = None
+    notional: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    hwm: Decimal | None = None  # the best price since a trailing stop began to follow
+    guard_price: Decimal | None = None  # a stop bought at the market pays no more than this
+    is_triggered: bool = False
+    arrives_ns: int | None = (
+        None  # when a pending_new order, or a pending replacement, reaches the book
+    )
+    order_class: OrderClass = OrderClass.SIMPLE
+    leg: Leg = Leg.ENTRY
+    parent_id: str | None = None
+    holds: bool = True
+    extra: Decimal = ZERO
+    replaces: str | None = None
+    filled_before: Decimal = ZERO  # of the order that it replaces, when that was asked for
+    replaced_by: str | None = None
+    replaced_ns: int | None = None
 
     @property
     def is_open(self) -> bool:
         return self.status not in TERMINAL
+
+    @property
+    def working_ns(self) -> int:
+        """Since when it may trade, if it may."""
+        return max(self.submitted_ns, self.arrives_ns or 0)
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether it takes buying power; the others take shares out of a position."""
+        return self.reserve_price > ZERO
 
     @property
     def quantity_leaves(self) -> Decimal:
@@ -107,8 +192,29 @@ class VenueOrder(Struct, frozen=True, kw_only=True):
 
     @property
     def reserved(self) -> Decimal:
-        """Buying power held: only by what is left of a buy."""
-        return self.quantity_leaves * self.reserve_price if self.side is Side.BUY else ZERO
+        """Buying power held."""
+        if not self.is_opening or not self.holds or not self.is_open:
+            return ZERO
+        if self.notional is not None:
+            return self.notional - self.notional_filled
+        return self.quantity_leaves * self.reserve_price + self.extra
+
+    @property
+    def shares_held(self) -> Decimal:
+        """Shares that no other order may take out of the position."""
+        if self.is_opening or not self.holds or not self.is_open:
+            return ZERO
+        return self.quantity_leaves + self.extra
+
+    @property
+    def worst_price(self) -> Decimal | None:
+        """Beyond it the order does not trade; None: it trades at any price."""
+        return self.limit_price if self.order_type in LIMITED else self.guard_price
+
+    @property
+    def is_resting_stop(self) -> bool:
+        """It waits for its stop price."""
+        return self.order_type in STOPPED and not self.is_triggered
 
     @property
     def avg_price(self) -> Decimal | None:
@@ -128,6 +234,9 @@ class EventKind(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    PENDING_REPLACE = "pending_replace"
+    REPLACED = "replaced"
+    REPLACE_REJECTED = "order_replace_rejected"
     CANCEL_REJECTED = "order_cancel_rejected"
     TRADE_BUST = "trade_bust"
     TRADE_CORRECT = "trade_correct"

@@ -244,26 +244,30 @@ def order_report(message: OrderMessage, source: str) -> OrderReport:
 
 
 CORRECTIONS = frozenset({"trade_bust", "trade_correct"})
+EXECUTIONS = {"fill": Claim.FILLED, "partial_fill": Claim.PARTIALLY_FILLED}
 
 
 def fill_report(fill: FillMessage, client_order_id: str) -> OrderReport | ExecutionCorrected:
     """One execution out of the broker's ledger, or what became of one."""
     if fill.type in CORRECTIONS and fill.previous_id is not None:
         return _corrected(fill, client_order_id, fill.previous_id)
+    is_execution = fill.type in EXECUTIONS
     with reading("fill"):
         at_ns = time_of(fill.transaction_time)
         cumulative = quantity_of(fill.cum_qty)
+        execution = execution_of(execution_id(fill), fill.qty, fill.price, cumulative, at_ns)
         return OrderReport(
             client_order_id=ClientOrderId(client_order_id),
             broker_order_id=BrokerOrderId(fill.order_id),
             symbol=Symbol(fill.symbol),
             side=side_of(fill.side),
-            claim=Claim.FILLED if fill.type == "fill" else Claim.PARTIALLY_FILLED,
+            claim=EXECUTIONS.get(fill.type, Claim.FOREIGN_CHANGE),
             quantity=None,
             quantity_cumulative=cumulative,
-            execution=execution_of(execution_id(fill), fill.qty, fill.price, cumulative, at_ns),
+            execution=execution if is_execution else None,
             at_ns=at_ns,
             source="activity",
+            reason="" if is_execution else f"an activity of type {shown(fill.type)}",
         )
 
 

@@ -200,20 +200,30 @@ class Queries:
         return sorted(orders.values(), key=lambda order: (time_of(order.submitted_at), order.id))
 
     async def _orders(self, status: str, after_ns: int | None) -> list[OrderMessage]:
-        """All of them, page by page by submission time."""
+        """All of them, page by page: by submission time; past an instant that fills a page, by the order's id.
+
+        The broker takes a time or an id, never both. A time is what it begins with, and orders that were submitted
+        while the pages were turned are not missed by it.
+        """
         seen: dict[str, OrderMessage] = {}
+        place = {} if after_ns is None else {"after": iso(after_ns)}
+        is_by_id = False
         for _ in range(PAGES_MAX):
-            query = {"status": status, "limit": str(ORDERS_PAGE), "direction": "asc"}
-            if after_ns is not None:
-                query["after"] = iso(after_ns)
+            query = {"status": status, "limit": str(ORDERS_PAGE), "direction": "asc", **place}
             page = await self._get(f"/v2/orders?{urlencode(query)}", decode_orders)
             known = len(seen)
             seen |= {order.id: order for order in page}
             if len(page) < ORDERS_PAGE:
                 return list(seen.values())
-            if len(seen) == known:
+            is_stuck = len(seen) == known
+            if is_stuck and is_by_id:
                 break
-            after_ns = max(time_of(order.submitted_at) for order in page) - PAGE_OVERLAP_NS
+            is_by_id = is_by_id or is_stuck
+            if is_by_id:
+                place = {"after_order_id": page[-1].id}
+            else:
+                last_ns = max(time_of(order.submitted_at) for order in page)
+                place = {"after": iso(last_ns - PAGE_OVERLAP_NS)}
         raise BrokerUnavailable("the broker's list of orders has no end")
 
     async def _fills_of(self, order: OrderMessage) -> list[FillMessage]:

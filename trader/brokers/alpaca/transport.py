@@ -4,8 +4,9 @@ It goes through an httpx2 transport without its client: no redirects, cookies, p
 repeats a request. What that raises is translated once: NeverSent is certain, NoReply is everything else.
 """
 
+import ssl
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 import httpx2
@@ -161,13 +162,19 @@ def _url(text: str) -> httpx2.URL:
 def open_transport() -> httpx2.AsyncBaseTransport:
     """Real sockets; certificates are checked against the system's authorities."""
     return httpx2.AsyncHTTPTransport(
-        verify=True,
+        verify=_authorities(),
         trust_env=False,
         retries=0,
         limits=httpx2.Limits(
             max_connections=CONNECTIONS_MAX, keepalive_expiry=KEEPALIVE_SECONDS_MAX
         ),
     )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Read once for all connections of a process: hundreds of certificates, a part of every start's time."""
+    return httpx2.create_ssl_context(verify=True, trust_env=False)
 
 
 def _last_look(held_back: Callable[[], str]) -> Callable[[str, object], Awaitable[None]]:

@@ -1,0 +1,316 @@
+"""Bugs planted in how an order lives and in what is booked of it."""
+
+from tests.mutants.planted import Edit, planted, plays, properties, scenario, tidy, worlds
+
+ORDERS = (
+    planted(
+        "a late fill of a canceled order needs no look",
+        Edit(
+            "orders.py",
+            "FILL_ALL          FILLED      .!!         FILLED!     ",
+            "FILL_ALL          FILLED      .!!         FILLED      ",
+        ),
+        plays("orders", "each_pair_does_what_the_table_says"),
+        scenario("s20-filled-after-all"),
+    ),
+    planted(
+        "a claim of the end is believed before its executions came",
+        Edit(
+            "orders.py",
+            "order.final_reported is None or is_unexplained(order) or",
+            "order.final_reported is None or",
+        ),
+        plays("orders", "an_order_does_not_end_while_executions_are_missing"),
+        properties("reports", "a_final_claim_that_overtakes_its_executions_waits_for_them"),
+    ),
+    planted(
+        "the last claim says what is filled",
+        Edit(
+            "orders.py",
+            "quantity_reported=max(claimed, cumulative)",
+            "quantity_reported=cumulative",
+        ),
+        plays("orders", "the_claims_high_water_mark_never_falls"),
+    ),
+    planted(
+        "reports applied without order: an end is believed at once, and nothing is booked after it",
+        Edit(
+            "orders.py",
+            "order.final_reported is None or is_unexplained(order) or",
+            "order.final_reported is None or",
+        ),
+        Edit(
+            "reports.py",
+            "    if report.execution is not None and not orders.knows(order, report.execution):\n",
+            "    if report.execution is not None and orders.is_live(order)"
+            " and not orders.knows(order, report.execution):\n",
+        ),
+        properties("reports", "reports_of_a_buy_in_any_order_and_any_number_end_in_the_same_books"),
+        masked="what comes after the end is booked all the same",
+    ),
+    planted(
+        "no execution-id dedupe",
+        Edit(
+            "orders.py",
+            "        known.execution.execution_id == execution.execution_id\n",
+            "        False\n",
+        ),
+        plays("orders", "an_execution_is_known_by_its_id_or_by_where_it_ends"),
+    ),
+    planted(
+        "an execution is booked each time that it is told",
+        Edit(
+            "reports.py",
+            "    if report.execution is not None and not orders.knows(order, report.execution):\n",
+            "    if report.execution is not None:\n",
+        ),
+        plays("reports", "what_an_activity_and_the_stream_both_tell_is_booked_once"),
+        properties("reports", "reports_of_a_buy_in_any_order_and_any_number_end_in_the_same_books"),
+        worlds("repeats"),
+        masked="an execution is known by its id, and by the quantity at which it ends",
+    ),
+    planted(
+        "what comes after the end is not booked",
+        Edit(
+            "reports.py",
+            "    if report.execution is not None and not orders.knows(order, report.execution):\n",
+            "    if report.execution is not None and orders.is_live(order)"
+            " and not orders.knows(order, report.execution):\n",
+        ),
+        plays("reports", "a_late_fill_is_booked_and_somebody_hears_of_it"),
+        scenario("s06-fills-in-any-order"),
+    ),
+    planted(
+        "a report that can't be about its order is believed",
+        Edit("reports.py", "    misfit = _misfit(state, order, report)\n", '    misfit = ""\n'),
+        plays("reports", "a_report_that_does_not_fit_its_order_books_nothing_and_stops_the_symbol"),
+    ),
+    planted(
+        "an execution of another order is booked",
+        Edit(
+            "reports.py",
+            "order.client_order_id) != order.client_order_id:",
+            "order.client_order_id) is None:",
+        ),
+        plays("reports", "an_execution_of_one_order_told_of_another_is_quarantined"),
+    ),
+    planted(
+        "a foreign order is nobody's business",
+        Edit(
+            "reports.py",
+            '    reference = f"foreign {report.client_order_id}"\n',
+            '    return known\n    reference = ""\n',
+        ),
+        plays("reports", "an_order_that_is_not_ours_is_recorded_and_never_adopted"),
+    ),
+    planted(
+        "more than was ordered stops nothing",
+        Edit("orders.py", "    if order.quantity_filled > order.quantity:\n", "    if False:\n"),
+        plays("reports", "more_than_was_ordered_is_booked_and_stops_the_symbol"),
+    ),
+    planted(
+        "a cancel is believed before the broker has proven it",
+        Edit(
+            "reports.py",
+            "triggered(state, order, Trigger.CANCEL_PENDING, ",
+            "triggered(state, order, Trigger.CANCELED, ",
+        ),
+        plays("reports", "a_cancel_is_proven_by_the_broker_only"),
+    ),
+    planted(
+        "an order in doubt is taken for dead",
+        Edit(
+            "orders.py",
+            "    return order.state not in FINAL_STATES\n",
+            "    return order.state not in FINAL_STATES and order.state is not _S.UNKNOWN\n",
+        ),
+        plays("risk", "an_entry_in_doubt_is_alive"),
+    ),
+    planted(
+        "a busted execution is booked again when a list shows it",
+        Edit("reports.py", "and orders.was_busted(order, report.execution):", "and False:"),
+        plays(
+            "corrections",
+            "an_order_whose_only_execution_was_busted_ends_though_lists_of_fills_go_on_showing_it",
+        ),
+    ),
+)
+
+BOOKS = (
+    planted(
+        "a reservation is not released",
+        Edit(
+            "evolve.py",
+            "books = accounting.reserved(state.books, plain(now.reserved - before.reserved))",
+            "books = state.books",
+        ),
+        plays("reports", "proof_that_nothing_lives_gives_cash_and_symbol_free"),
+        worlds("lost replies", "D3"),
+    ),
+    planted(
+        "a final order keeps its reserve",
+        Edit(
+            "orders.py",
+            "        return replace(now, reserved=ZERO) if now.reserved else now\n",
+            "        return now\n",
+        ),
+        plays("orders", "a_final_order_holds_no_cash"),
+        worlds("nothing", "D3"),
+    ),
+    planted(
+        "a reservation is released twice",
+        Edit(
+            "accounting.py",
+            "reserved=plain(books.reserved - event.released)",
+            "reserved=plain(books.reserved - 2 * event.released)",
+        ),
+        plays("reports", "an_order_is_acknowledged_filled_in_parts_and_booked_once"),
+        worlds("nothing", "D3"),
+    ),
+    planted(
+        "a fill releases nothing of its reserve",
+        Edit("orders.py", "reserved=plain(order.reserved - released)", "reserved=order.reserved"),
+        properties(
+            "orders", "the_reserve_shrinks_with_what_is_left_and_is_gone_with_the_last_share"
+        ),
+    ),
+    planted(
+        "a market order reserves the quote without the collar",
+        Edit(
+            "inquiry.py",
+            "price_of(far) * (ONE + state.limits.price_deviation_max)",
+            "price_of(far)",
+        ),
+        plays("risk", "a_limit_order_needs_a_price_and_a_market_order_none"),
+    ),
+    planted(
+        "the wrong sign of a side in the positions",
+        Edit(
+            "positions.py",
+            "position.quantity + sign * event.execution.quantity",
+            "position.quantity - sign * event.execution.quantity",
+        ),
+        plays("reports", "an_order_is_acknowledged_filled_in_parts_and_booked_once"),
+        worlds("nothing"),
+    ),
+    planted(
+        "the wrong sign of a side in the cash",
+        Edit(
+            "accounting.py",
+            "    flow = -event.notional if is_buy else event.notional\n    return replace(",
+            "    flow = event.notional if is_buy else -event.notional\n    return replace(",
+        ),
+        plays("accounting", "each_fill_balances_and_the_accounts_are_the_books"),
+        worlds("nothing"),
+    ),
+    planted(
+        "the fee is forgotten in the cash",
+        Edit(
+            "accounting.py",
+            "cash=plain(books.cash + flow - event.fees)",
+            "cash=plain(books.cash + flow)",
+        ),
+        plays("accounting", "each_fill_balances_and_the_accounts_are_the_books"),
+        worlds("nothing"),
+    ),
+    planted(
+        "buys pay the fee too",
+        Edit("accounting.py", "    if side is Side.BUY:\n        return ZERO\n", ""),
+        plays("accounting", "a_buy_pays_no_fee"),
+    ),
+    planted(
+        "the fee is rounded for us",
+        Edit(
+            "accounting.py",
+            "return rounded_up(notional * fees.sell_notional_rate + by_shares)",
+            "return rounded_up(notional * fees.sell_notional_rate + by_shares) - Decimal('0.01')",
+        ),
+        plays("accounting", "fees_are_the_rates_in_fractions_of_a_cent_rounded_against_us"),
+    ),
+    planted(
+        "average cost wrong on partial exits",
+        Edit(
+            "positions.py",
+            "cost_closed = share(position.cost, closing, abs(held))",
+            "cost_closed = position.cost",
+        ),
+        plays("positions", "a_trade_adds_cost_or_realizes_profit"),
+    ),
+    planted(
+        "the last sale leaves a rest of the cost",
+        Edit("positions.py", "    if closing == abs(held):\n", "    if False:\n"),
+        properties("positions", "cash_and_cost_are_what_was_put_in_and_what_was_realized"),
+    ),
+    planted(
+        "profit is told without its fee",
+        Edit("positions.py", "- cost_closed - fees) if closing", "- cost_closed) if closing"),
+        plays("positions", "a_trade_adds_cost_or_realizes_profit"),
+    ),
+    planted(
+        "a bust does not take the fee back",
+        Edit(
+            "corrections.py",
+            "cash = plain(sign * booked.notional + booked.fees)",
+            "cash = plain(sign * booked.notional)",
+        ),
+        plays("corrections", "a_bust_of_a_sale_takes_back_its_profit_and_its_fee"),
+    ),
+    planted(
+        "an activity is booked each time that it is told",
+        Edit("movements.py", "    if activity.activity_id in state.booked:\n", "    if False:\n"),
+        plays("movements", "an_activity_is_booked_once_and_the_broker_agrees"),
+    ),
+    planted(
+        "a fee that was accrued is charged once more",
+        Edit("movements.py", "amount + state.fees_accrued.get(activity.session, ZERO)", "amount"),
+        plays("movements", "a_fee_that_was_accrued_at_the_fill_is_trued_up_when_it_is_charged"),
+    ),
+    planted(
+        "a deposit is profit",
+        Edit("movements.py", "amount if activity.kind in DEPOSITS else ZERO", "ZERO"),
+        plays("movements", "a_deposit_is_no_profit_and_a_withdrawal_no_loss_to_the_brakes"),
+    ),
+    planted(
+        "the broker's statement is not compared",
+        Edit(
+            "agreement.py",
+            "    differences = _differences(state, statement)\n",
+            "    differences: list[DifferenceFound] = []\n",
+        ),
+        plays("reports", "a_difference_is_looked_at_again_before_it_is_called_one"),
+        scenario("s10-empty-positions"),
+        scenario("s11-other-hands"),
+    ),
+    planted(
+        "a difference is called at the first look",
+        Edit("agreement.py", "STATEMENT_ATTEMPTS_MAX = 3", "STATEMENT_ATTEMPTS_MAX = 0"),
+        plays("reports", "a_difference_is_looked_at_again_before_it_is_called_one"),
+    ),
+    planted(
+        "an empty statement is flat",
+        Edit(
+            "agreement.py",
+            "for symbol in sorted({*state.positions.keys(), *statement.positions}):",
+            "for symbol in sorted(statement.positions):",
+        ),
+        plays("reports", "an_empty_statement_is_not_flat"),
+    ),
+    planted(
+        "cash is clamped at zero",
+        Edit(
+            "accounting.py",
+            "        return self.cash - self.reserved\n",
+            "        return max(ZERO, self.cash - self.reserved)\n",
+        ),
+        tidy("cash_is_never_clamped"),
+    ),
+    planted(
+        "money in floats",
+        Edit(
+            "positions.py",
+            "return ratio(self.cost, self.quantity)",
+            "return float(self.cost / self.quantity)",
+        ),
+        tidy("money_is_never_float"),
+    ),
+)

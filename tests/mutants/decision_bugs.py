@@ -1,0 +1,190 @@
+"""Bugs planted in what the program decides of requests: duplicates, identity, limits and gates."""
+
+from tests.mutants.planted import Edit, planted, plays, properties, tidy, worlds
+
+NO_DUPLICATE_RULE = Edit(
+    "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
+)
+FORGOTTEN = "orders=Map({name: _unasked(order) for name, order in state.orders.items()}),"
+
+DUPLICATES = (
+    planted(
+        "the duplicate rule is off",
+        NO_DUPLICATE_RULE,
+        plays("execution", "a_second_entry_is_blocked"),
+        properties("execution", "eight_workers_get_one_order_in_any_order_and_over_any_batches"),
+        worlds("nothing", "A"),
+    ),
+    planted(
+        "a decision that has its order is ordered again",
+        Edit("risk.py", "    if wanted.decision_known:\n", "    if False:\n"),
+        plays("execution", "the_same_decision_told_anew_is_blocked_by_itself"),
+    ),
+    planted(
+        "a live entry blocks nothing",
+        Edit("risk.py", "if live is not None:", "if live is not None and False:"),
+        plays("execution", "a_second_entry_is_blocked"),
+        worlds("nothing", "A1"),
+    ),
+    planted(
+        "a position blocks nothing",
+        Edit(
+            "risk.py",
+            "return Blocking.POSITION, canonical(wanted.position.quantity)",
+            "return None",
+        ),
+        plays("execution", "a_second_entry_is_blocked"),
+        worlds("nothing", "A2"),
+    ),
+    planted(
+        "an add is allowed once more than the limit says",
+        Edit("risk.py", "adds < wanted.limits.adds_max", "adds <= wanted.limits.adds_max"),
+        plays("risk", "adding_is_off"),
+    ),
+    planted(
+        "pending set released in finally: an unknown outcome is taken for never sent",
+        Edit(
+            "reports.py",
+            "            return doubted(state, order, outcome.reason)\n",
+            "            return triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)\n",
+        ),
+        plays("reports", "an_outcome_that_proves_nothing_is_doubt"),
+        worlds("lost replies"),
+    ),
+    planted(
+        "the id of an order is of its telling, not of its decision",
+        Edit("inquiry.py", "request.decision_key[:24]", "request.request_id[-24:]"),
+        properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
+    ),
+    planted(
+        "the id of an order is random",
+        Edit(
+            "inquiry.py",
+            "{request.symbol}-{request.side.value[0]}-{request.decision_key[:24]}",
+            "{request.symbol}-{__import__('random').getrandbits(64)}",
+        ),
+        properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
+    ),
+    planted(
+        "ids that were used are forgotten",
+        Edit("evolve.py", "        used=state.used.set(order.client_order_id, None),\n", ""),
+        plays("execution", "the_same_decision_told_anew_is_blocked_by_itself"),
+    ),
+    planted(
+        "the same telling again is a new one",
+        Edit("execution.py", "    if first_told == digest:\n", "    if False:\n"),
+        plays("execution", "the_same_telling_again_writes_nothing"),
+    ),
+    planted(
+        "a telling with other content is taken for the first",
+        Edit("execution.py", "    if first_told == digest:\n", "    if first_told is not None:\n"),
+        plays("execution", "a_telling_with_other_content_is_a_conflict_and_the_first_stands"),
+    ),
+    planted(
+        "tellings are forgotten with the session",
+        Edit("evolve.py", "tellings_before=state.tellings", "tellings_before=Map()"),
+        plays("state", "tellings_are_kept_for_a_session_and_the_next"),
+    ),
+    planted(
+        "a life forgets the orders before it",
+        Edit("evolve.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,"),
+        plays("execution", "an_order_that_was_answered_stays_what_it_is_over_a_crash"),
+        worlds("deaths"),
+    ),
+    planted(
+        "an intent without an answer is not in doubt after a crash",
+        Edit("execution.py", "    for one in unanswered:\n", "    for one in unanswered[:0]:\n"),
+        plays(
+            "execution",
+            "an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_again",
+        ),
+        worlds("deaths"),
+    ),
+    planted(
+        "await inside the decision",
+        Edit("execution.py", "\ndef decide(state", "\nasync def decide(state"),
+        tidy("deciding_is_a_plain_function"),
+    ),
+)
+
+LIMITS = (
+    planted(
+        "the cap on live entries is off by one",
+        Edit("risk.py", "if question.entries_open < limit:", "if question.entries_open <= limit:"),
+        plays("risk", "each_reason_denies_and_changes_nothing_but_the_count[entries_open]"),
+        properties("risk", "never_more_entries_live_than_the_limit_whoever_comes_and_goes"),
+    ),
+    planted(
+        "entries that are over still count as alive",
+        Edit("evolve.py", "(lives if now.purpose in ENTRY_PURPOSES else 0)", "0"),
+        plays("risk", "entries_alive_at_once_are_counted_until_they_are_over"),
+    ),
+    planted(
+        "an exit in doubt frees the shares that it may sell",
+        Edit(
+            "positions.py",
+            "return self.quantity - self.quantity_pending_sell",
+            "return self.quantity",
+        ),
+        plays("risk", "an_exit_in_doubt_still_holds_all_that_it_has_left"),
+    ),
+    planted(
+        "an exit goes by our holding where the broker's is smaller",
+        Edit(
+            "inquiry.py",
+            "position.quantity_sellable - max(surplus, ZERO)",
+            "position.quantity_sellable",
+        ),
+        plays("reports", "exits_sell_no_more_than_the_smaller_of_both_holdings"),
+    ),
+    planted(
+        "what is in flight is no exposure",
+        Edit(
+            "inquiry.py",
+            "exposure=state.positions_value + state.books.reserved",
+            "exposure=state.positions_value",
+        ),
+        plays("risk", "what_is_in_flight_counts_as_exposure"),
+    ),
+    planted(
+        "the minute's entries are counted for ever",
+        Edit("inquiry.py", "if at_ns > state.at_ns - MINUTE_NS", "if at_ns"),
+        plays("risk", "entries_of_a_minute_are_forgotten_after_it"),
+    ),
+    planted(
+        "a session doesn't start the day's counters over",
+        Edit("evolve.py", "entries_session=0, entries_filled_ns=()", "entries_filled_ns=()"),
+        plays("risk", "a_symbol_has_so_many_entries_a_session_and_new_ones_the_next"),
+    ),
+    planted(
+        "the brake of repeated executions is off",
+        Edit("reports.py", "    events.extend(_brakes(state, order, events))\n", ""),
+        plays("risk", "the_third_filled_entry_of_a_symbol_in_ten_minutes_stops_it"),
+    ),
+    planted(
+        "a loss trips no brake",
+        Edit("brakes.py", "base - equity > limit * base", "base - equity > base"),
+        plays("risk", "a_loss_beyond_the_days_limit_stops_entries_until_somebody_resumes"),
+    ),
+    planted(
+        "a halt is forgotten by the next life",
+        Edit(
+            "evolve.py", "        workers_cold=Map(),\n", '        workers_cold=Map(), halted="",\n'
+        ),
+        plays("execution", "a_halt_survives_a_crash_and_says_so"),
+    ),
+    planted(
+        "a life begins with its gates open",
+        Edit(
+            "evolve.py",
+            '(gate, "starting") for gate in GATES_AT_START',
+            '(gate, "starting") for gate in ()',
+        ),
+        plays("execution", "a_life_begins_with_its_gates_shut"),
+    ),
+    planted(
+        "a lost trading stream leaves the books agreed",
+        Edit("execution.py", "if report.gate is Gate.TRADING_STREAM and", "if False and"),
+        plays("execution", "a_lost_trading_stream_ends_the_agreement"),
+    ),
+)

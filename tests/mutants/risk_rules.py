@@ -1,0 +1,66 @@
+"""Each rule of risk.py off, for entries and for exits: read from the program, so that none can be forgotten."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.mutants.planted import Catch, Edit, Planted, planted, plays
+from tests.program import ROOT
+
+MODULE = "risk.py"
+REASON = "each_reason_denies_and_changes_nothing_but_the_count"
+# Which play notices; of a rule for entries that isn't named here, the one that reaches its reason.
+OF_ENTRIES = {
+    "side": plays("risk", "entries_buy_and_exits_sell"),
+    "not_owner": plays("risk", "an_add_of_another_strategy_is_denied"),
+    "self_trade": plays("risk", "an_add_meets_none_of_our_exits"),
+}
+OF_EXITS = {
+    "expired": plays("risk", "a_late_exit_is_not_executed_either"),
+    "market_closed": plays("risk", "nothing_trades_while_the_exchange_is_closed"),
+    "not_owner": plays("risk", "only_the_owner_and_an_operator_may_reduce_a_position"),
+    "hands_off": plays("movements", "a_hands_off_holding_counts_and_is_never_touched"),
+    "side": plays("risk", "entries_buy_and_exits_sell"),
+    "would_oversell": plays("risk", "an_exit_sells_no_more_than_is_held"),
+    "quantity": plays("risk", "an_exit_sells_whole_shares"),
+    "price_tick": plays("risk", "an_exit_is_priced_on_the_tick_too"),
+    "price_collar": plays("risk", "an_exit_priced_by_another_symbols_tick_is_denied"),
+    "self_trade": plays("risk", f"{REASON}[self_trade]"),
+}
+
+
+def rules_off() -> Iterator[Planted]:
+    """A new rule has its mutants as soon as it is in one of the two lists, and a rule for exits needs its play."""
+    for kind, table in (("entries", "ENTRY_RULES"), ("exits", "EXIT_RULES")):
+        for rule, before, after in _lists_without_one(table):
+            name = f"the rule {rule} is off for {kind}"
+            yield planted(name, Edit(MODULE, before, after), _noticed(kind, rule))
+
+
+def _noticed(kind: str, rule: str) -> Catch:
+    if kind == "exits":
+        return OF_EXITS[rule]
+    return OF_ENTRIES.get(rule) or plays("risk", f"{REASON}[{rule}]")
+
+
+def _lists_without_one(table: str) -> Iterator[tuple[str, str, str]]:
+    """Each rule of a list with the list's source, and the same without it."""
+    source = (ROOT / "trader" / MODULE).read_text()
+    [found] = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == table
+    ]
+    before = ast.get_source_segment(source, found)
+    assert before is not None
+    assert isinstance(found.value, ast.Tuple)
+    for element in found.value.elts:
+        text = ast.get_source_segment(source, element)
+        line = f"    {text},\n"
+        assert before.count(line) == 1, line
+        # A brake's rule is made on the spot, and named by its reason.
+        rule = element.args[1] if isinstance(element, ast.Call) else element
+        yield (
+            ast.unparse(rule).removeprefix("DenyReason.").lower(),
+            before,
+            before.replace(line, ""),
+        )

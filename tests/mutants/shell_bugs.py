@@ -1,0 +1,415 @@
+"""Bugs planted around the mind: turns, lanes, the journal, the line to the broker, and who watches over it all."""
+
+from tests.mutants.planted import Edit, contract, planted, plays, scenario, tasks, tidy, worlds
+
+SEND = "            answer = await self._broker.submit(order)\n"
+
+TURNS = (
+    planted(
+        "check, then await, then send: requests that come together are checked before any is recorded",
+        Edit(
+            "executor.py",
+            "    for heard in batch:\n        events = decide(state, heard)\n",
+            "    before = state\n    for heard in batch:\n"
+            "        seen = replace(before, sequence=state.sequence)\n"
+            "        events = decide(seen if isinstance(heard, OrderRequest) else state, heard)\n",
+        ),
+        tasks("executor", "a_batch_is_one_commit_and_each_input_sees_what_the_one_before_it_did"),
+        tasks("stampede", "any_number_of_tasks_buys_once"),
+        worlds("nothing", "A"),
+    ),
+    planted(
+        "intent written after sending",
+        Edit(
+            "executor.py",
+            "        try:\n            with trio.CancelScope(shield=True):",
+            "        self._act(entries)\n        try:\n            with trio.CancelScope(shield=True):",
+        ),
+        tasks("executor", "nothing_is_sent_or_shown_before_the_commit_has_returned"),
+        worlds("deaths"),
+    ),
+    planted(
+        "a commit that can be cancelled",
+        Edit("executor.py", "trio.CancelScope(shield=True)", "trio.CancelScope()"),
+        tasks("executor", "cancelling_the_executor_in_a_commit_lets_the_commit_finish"),
+    ),
+    planted(
+        "the new state stands although the commit failed",
+        Edit(
+            "executor.py",
+            "        except JournalFailed as failure:\n",
+            "        except JournalFailed as failure:\n            self._state = state\n",
+        ),
+        tasks("executor", "a_failed_commit_changes_nothing_and_sends_nothing"),
+    ),
+    planted(
+        "reports of a failed batch are lost",
+        Edit(
+            "executor.py",
+            "self._inbox.keep([one for one in batch if not isinstance(one, OrderRequest)])",
+            "pass",
+        ),
+        tasks("executor", "a_failed_commit_changes_nothing_and_sends_nothing"),
+    ),
+)
+
+LANES = (
+    planted(
+        "a POST is sent twice",
+        Edit("outbox.py", SEND, SEND.replace("answer = ", "") + SEND),
+        tasks("outbox", "orders_leave_one_after_the_other_in_the_order_in_which_they_were_put"),
+        worlds("nothing", "B3"),
+    ),
+    planted(
+        "resend under a new id after a timeout",
+        Edit(
+            "outbox.py",
+            SEND,
+            SEND + "            if getattr(answer, 'outcome', '') == 'unknown':\n"
+            "                import msgspec\n"
+            "                again = ClientOrderId(order.client_order_id + '-2')\n"
+            "                order = msgspec.structs.replace(order, client_order_id=again)\n"
+            "    " + SEND,
+        ),
+        scenario("s05-lost-acknowledgement"),
+        worlds("lost replies"),
+    ),
+    planted(
+        "the last check is not asked",
+        Edit("outbox.py", "return self._last_check(order)", 'return ""'),
+        tasks("outbox", "the_last_check_before_the_bytes_can_refuse"),
+    ),
+    planted(
+        "an old intent leaves",
+        Edit("outbox.py", "if waited_s > INTENT_AGE_MAX_S:", "if False:"),
+        tasks("outbox", "an_intent_that_grew_too_old_in_the_lane_is_not_sent"),
+    ),
+    planted(
+        "a send that was cut off is taken for never sent",
+        Edit("outbox.py", 'outcome="unknown"', 'outcome="never_sent"'),
+        tasks("outbox", "a_send_that_is_cancelled_on_the_way_is_unknown"),
+    ),
+    planted(
+        "a question that failed is taken for an answer",
+        Edit(
+            "outbox.py",
+            "except BrokerUnavailable:\n                continue",
+            "except BrokerUnavailable:\n                return",
+        ),
+        tasks("outbox", "a_question_that_fails_says_nothing_and_is_asked_again_later_each_time"),
+    ),
+    planted(
+        '"not found" is believed at once',
+        Edit("outbox.py", "if is_proven:", "if isinstance(answer, LookupMissed):"),
+        tasks("doubt", "silence_becomes_proof_a_minute_after_the_send_and_not_before"),
+        scenario("s07-not-found-yet"),
+        worlds("late acceptance", "B5"),
+    ),
+    planted(
+        "absence is proven while bytes may be on their way",
+        Edit("doubt.py", " or closed_s < self._socket_closed_s", ""),
+        tasks("doubt", "never_while_bytes_of_the_send_may_be_on_their_way"),
+    ),
+    planted(
+        "one look is proof enough",
+        Edit("doubt.py", "now_s - first_s < self._misses_apart_s or ", ""),
+        tasks("doubt", "never_with_one_miss_or_two_close_together"),
+    ),
+    planted(
+        "absence is proven without the walk over all orders",
+        Edit("doubt.py", "return await broker.is_absent(order)", "return True"),
+        tasks("doubt", "never_while_the_walk_shows_it_or_what_may_be_it"),
+    ),
+)
+
+JOURNAL = (
+    planted(
+        "no fsync: commits are not synchronous",
+        Edit("journal/sqlite.py", '("synchronous", "FULL", 2)', '("synchronous", "NORMAL", 1)'),
+        plays("journal_opening", "commits_are_made_durable"),
+        worlds("deaths", "E6"),
+    ),
+    planted(
+        "the epoch of a row is not checked",
+        Edit(
+            "journal/schema.py",
+            "WHEN NEW.epoch <> (SELECT ifnull(max(epoch), 0) FROM life_rows)",
+            "WHEN FALSE",
+        ),
+        Edit(
+            "journal/schema.py",
+            "WHEN NEW.sequence <> (SELECT ifnull(max(sequence), 0) + 1 FROM journal)",
+            "WHEN FALSE",
+        ),
+        tasks("journal_faults", "a_writer_of_an_older_life_is_fenced_by_the_database_itself"),
+        masked="the first row of the newer life has the number that the older one would take",
+    ),
+    planted(
+        "the epoch is not looked at right before bytes leave",
+        Edit("live/opening.py", "if not self.journal.is_current(order.epoch):", "if False:"),
+        contract("two_processes", "an_order_on_its_way_out_is_held_back_by_the_last_check"),
+        scenario("s12-paused-process"),
+    ),
+    planted(
+        "the journal's lock is not taken",
+        Edit("journal/lock.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass"),
+        plays("journal_opening", "a_second_opening_in_the_same_process_is_refused"),
+        scenario("s12-second-process"),
+    ),
+    planted(
+        "a lock file that was replaced is still ours",
+        Edit(
+            "journal/lock.py",
+            "return (on_disk.st_ino, on_disk.st_dev) == (held.st_ino, held.st_dev)",
+            "return True",
+        ),
+        plays("journal_opening", "the_lock_notices_that_its_file_was_removed"),
+    ),
+    planted(
+        "the chain of hashes is not checked",
+        Edit("journal/chain.py", "if previous != stored:", "if False:"),
+        tasks("journal_faults", "a_changed_row_is_found_by_number"),
+        scenario("s25-tampered-books"),
+    ),
+    planted(
+        "rows of the journal can be changed",
+        Edit(
+            "journal/schema.py",
+            '        for verb in ("UPDATE", "DELETE")\n',
+            "        for verb in ()\n",
+        ),
+        tasks("journal_faults", "what_has_happened_can_be_neither_changed_nor_deleted"),
+    ),
+    planted(
+        "a row of the journal is replaced in the code",
+        Edit(
+            "journal/tables.py",
+            'INSERT_ENTRY = _insert("journal")',
+            'INSERT_ENTRY = _insert("journal").replace("INSERT INTO", "INSERT OR REPLACE INTO")',
+        ),
+        tidy("the_journal_is_never_changed"),
+    ),
+    planted(
+        "a commit that failed for good is tried again",
+        Edit(
+            "journal/sqlite.py",
+            'raise self._break(f"COMMIT failed: {error}") from error',
+            "raise self._failure(error) from error",
+        ),
+        tasks(
+            "journal_faults",
+            "after_a_sync_that_failed_nobody_knows_and_this_life_writes_nothing_more",
+        ),
+    ),
+)
+
+LINE = (
+    planted(
+        "a POST is sent again after an error of the server",
+        Edit(
+            "brokers/alpaca/sending.py",
+            '        steps.reach("reply received")\n',
+            "        if reply.status >= 429:\n"
+            '            reply = await self._link.exchange("POST", "/v2/orders", body)\n'
+            '        steps.reach("reply received")\n',
+        ),
+        contract("alpaca_sending", "a_reply_proves_this_and_is_asked_for_once"),
+        scenario("s28-no-second-post"),
+    ),
+    planted(
+        "a POST without an answer is sent again",
+        Edit(
+            "brokers/alpaca/sending.py",
+            '            return self._failed(order, "unknown", str(doubt))\n',
+            "            try:\n"
+            '                reply = await self._link.exchange("POST", "/v2/orders", body)\n'
+            "            except NoReply:\n"
+            '                return self._failed(order, "unknown", str(doubt))\n',
+        ),
+        contract("alpaca_sending", "a_broken_reply_is_unknown_and_the_post_is_not_repeated"),
+    ),
+    planted(
+        "a reply that did not come is proof that nothing was sent",
+        Edit(
+            "brokers/alpaca/sending.py",
+            'return self._failed(order, "unknown", str(doubt))',
+            'return self._failed(order, "never_sent", str(doubt))',
+        ),
+        contract("alpaca_sending", "a_reply_that_does_not_come_is_unknown"),
+    ),
+    planted(
+        "a 504 is a rejection",
+        Edit(
+            "wire/alpaca_answers.py",
+            "_REFUSALS = frozenset({400, 401, 403, 422})",
+            "_REFUSALS = frozenset({400, 401, 403, 422, 504})",
+        ),
+        plays("wire_alpaca", "a_reply_proves_this_and_no_more"),
+    ),
+    planted(
+        "an error that isn't the broker's own is a rejection",
+        Edit(
+            "wire/alpaca_answers.py",
+            "(status in _REFUSALS and error is not None)",
+            "status in _REFUSALS",
+        ),
+        plays("wire_alpaca", "a_reply_proves_this_and_no_more"),
+    ),
+    planted(
+        "an id that the broker has seen is rejected, not adopted",
+        Edit(
+            "wire/alpaca_answers.py",
+            "if error and error.code == UNIQUE_CODE and",
+            "if False and error and",
+        ),
+        plays("wire_alpaca", "a_reply_proves_this_and_no_more"),
+        contract(
+            "alpaca_sending", "an_id_that_is_not_unique_is_our_order_from_before_and_is_adopted"
+        ),
+    ),
+    planted(
+        "a reply about another order is ours",
+        Edit(
+            "wire/alpaca_answers.py",
+            "    if report.client_order_id != order.client_order_id:\n",
+            "    if False:\n",
+        ),
+        plays("wire_alpaca", "a_reply_proves_this_and_no_more"),
+    ),
+    planted(
+        "a word that nobody knows means that the order lives",
+        Edit(
+            "wire/alpaca_claims.py",
+            '        return Claim.FOREIGN_CHANGE, f"a word unknown',
+            '        return Claim.NEW, f"a word unknown',
+        ),
+        plays("wire_alpaca", "what_we_never_ask_for_is_a_foreign_change_with_a_reason"),
+        scenario("s08-no-id-and-odd-words"),
+    ),
+    planted(
+        "a list that breaks off is an empty one",
+        Edit(
+            "wire/alpaca.py",
+            "        return _POSITIONS.decode(body)\n",
+            "        return _POSITIONS.decode(body if body.endswith(b']') else b'[]')\n",
+        ),
+        scenario("s10-half-an-answer"),
+    ),
+    planted(
+        "a failed fetch is read as empty",
+        Edit(
+            "brokers/alpaca/rest.py",
+            '        positions = await self._get("/v2/positions", decode_positions)\n',
+            "        try:\n"
+            '            positions = await self._get("/v2/positions", decode_positions)\n'
+            "        except BrokerUnavailable:\n"
+            "            positions = []\n",
+        ),
+        contract("alpaca_simulated", "a_statement_is_whole_or_none"),
+    ),
+    planted(
+        "only the first page is read",
+        Edit(
+            "brokers/alpaca/rest.py",
+            "            if len(page) < ORDERS_PAGE:\n",
+            "            if True:\n",
+        ),
+        contract("alpaca_simulated", "pages_of_orders_that_nothing_was_filled_of_are_all_turned"),
+    ),
+    planted(
+        "a fill in the middle of a statement goes unseen",
+        Edit(
+            "brokers/alpaca/rest.py",
+            '            return [], "the account is trading"\n',
+            "            pass\n",
+        ),
+        contract("alpaca_simulated", "a_fill_in_the_middle_of_a_statement_makes_it_be_asked_again"),
+    ),
+    planted(
+        "entries use up the requests that are kept for cancels",
+        Edit(
+            "brokers/alpaca/budget.py",
+            "if left < (self._reserve() if is_entry else self._reserve() // 2) + 1:",
+            "if False:",
+        ),
+        contract("alpaca_rate", "when_little_is_left_entries_are_held_back_and_cancels_go"),
+    ),
+    planted(
+        "a mute line is believed",
+        Edit(
+            "brokers/alpaca/data_stream.py",
+            "elif now_ns - since_ns > self._silence.ns_max:",
+            "elif False:",
+        ),
+        scenario("s09-mute-market-data"),
+    ),
+)
+
+WATCH = (
+    planted(
+        "a failed worker keeps its symbol open",
+        Edit(
+            "supervisor.py",
+            "                        ready=False,\n                        reason",
+            "                        ready=True,\n                        reason",
+        ),
+        tasks("supervisor", "a_symbol_with_a_failed_worker_takes_no_entries_and_the_others_do"),
+    ),
+    planted(
+        "a restarted worker's wishes about history are told",
+        Edit(
+            "worker.py",
+            "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = bar.start_ns",
+            "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = -1",
+        ),
+        tasks("worker", "history_that_repeats_a_bar_tells_it_once"),
+    ),
+    planted(
+        "a statement that failed is an empty account",
+        Edit(
+            "supervisor.py",
+            "except BrokerUnavailable:\n                pass",
+            "except BrokerUnavailable:\n                return []",
+        ),
+        tasks("supervisor", "a_statement_that_cannot_be_had_is_not_an_empty_account"),
+    ),
+    planted(
+        "a worker that fails ends the program",
+        Edit(
+            "supervisor.py",
+            "            except Exception:\n",
+            "            except ZeroDivisionError:\n",
+        ),
+        tasks("supervisor", "a_failure_is_journaled_with_its_traceback_and_the_others_go_on"),
+        scenario("s24-worker-and-executor-fail"),
+    ),
+    planted(
+        "the gate stays open while shutting down",
+        Edit(
+            "supervisor.py",
+            'is_open=False, reason="shutting down"',
+            'is_open=True, reason="shutting down"',
+        ),
+        tasks("supervisor", "shutting_down_closes_the_gate_and_ends_with_the_last_row"),
+        scenario("s23-stop-while-reconnecting"),
+    ),
+    planted(
+        "nobody polls while orders are alive",
+        Edit("supervisor.py", "POLL_LIVE_MINUTES = 5", "POLL_LIVE_MINUTES = 10**9"),
+        scenario("s09-events-missing"),
+    ),
+    planted(
+        "nobody watches over the sources",
+        Edit("freshness.py", "        if stale != told:\n", "        if False:\n"),
+        plays("freshness", "the_watch_tells_only_what_changes"),
+        scenario("s13-stale-code"),
+    ),
+    planted(
+        "a take-over does not wait for what may be on its way",
+        Edit("live/take_over.py", "        await trio.sleep(WAIT_S)\n", "        pass\n"),
+        contract(
+            "take_over",
+            "who_takes_over_begins_only_once_no_send_of_the_old_life_can_be_under_way",
+        ),
+    ),
+)

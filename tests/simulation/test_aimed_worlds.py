@@ -1,0 +1,27 @@
+"""A few short worlds for each kind of trouble that a planted bug needs to show itself; see tests/mutants."""
+
+import pytest
+
+from trader.simulation.campaign import verdicts
+from trader.simulation.draw import Fault
+
+HOURS = 0.5
+
+AIMS: dict[str, tuple[range, tuple[Fault, ...]]] = {
+    "nothing": (range(1, 4), ()),
+    "lost replies": (
+        range(1, 7),
+        (Fault.ACCEPT_THEN_504, Fault.DROP_AFTER_ACCEPT, Fault.DROP_EVENT),
+    ),
+    "deaths": (range(1, 7), (Fault.CRASH,)),
+    "repeats": (range(1, 7), (Fault.DUPLICATE_EVENT, Fault.REPLAY_EVENTS)),
+    "late acceptance": (range(1, 9), (Fault.ACCEPT_LATE, Fault.LOOKUP_404)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("aim", AIMS)
+def test_worlds_aimed_at_one_thing_are_well(aim: str) -> None:
+    seeds, faults = AIMS[aim]
+    for verdict in verdicts(seeds, HOURS, faults, aimed=True):
+        assert not verdict.violations, f"seed {verdict.seed}: {verdict.violations[0]}"

@@ -1,0 +1,80 @@
+"""When an order works and when it ends: sessions, auctions, what waits for the next day, and when it grows too old."""
+
+from functools import lru_cache
+
+from trader.calendar import (
+    DAY_NS,
+    HOUR_NS,
+    Session,
+    new_york_date,
+    next_session,
+    session_of,
+    session_on,
+)
+from trader.model import MINUTE_NS, Phase, TimeInForce
+from trader.venue.words import VenueOrder
+
+GTC_DAYS = 90
+GTC_END_AFTER_OPEN_NS = 6 * HOUR_NS + 45 * MINUTE_NS  # 16:15
+OPG_SHUT_BEFORE_OPEN_NS = 2 * MINUTE_NS  # from 09:28
+CLS_SHUT_BEFORE_CLOSE_NS = 10 * MINUTE_NS  # from 15:50
+AUCTIONS_TAKEN_AFTER_OPEN_NS = 9 * HOUR_NS + 30 * MINUTE_NS  # from 19:00, for the next day
+AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
+
+
+def works(order: VenueOrder, at: Phase) -> bool:
+    return at is Phase.REGULAR or (order.extended_hours and at is not Phase.CLOSED)
+
+
+def auction_is_shut(time_in_force: TimeInForce, at_ns: int) -> bool:
+    """Whether it is too late for the session's auction and too early for the next one's."""
+    session = session_of(at_ns)
+    if session is None or time_in_force not in AUCTIONS:
+        return False
+    if at_ns >= session.open_ns + AUCTIONS_TAKEN_AFTER_OPEN_NS:
+        return False
+    if time_in_force is TimeInForce.OPG:
+        return at_ns >= session.open_ns - OPG_SHUT_BEFORE_OPEN_NS
+    return at_ns >= session.close_ns - CLS_SHUT_BEFORE_CLOSE_NS
+
+
+def starts_ns(extended_hours: bool, at_ns: int) -> int:
+    """When an order that has to wait begins to work."""
+    session = _session_ahead(at_ns, extended_hours)
+    return session.pre_open_ns if extended_hours else session.open_ns
+
+
+def expires_ns(time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> int:
+    """The end of the session that the order is good for: today's while it lasts, else the next one's.
+
+    Orders that are good till canceled are good for so many days, and end in the evening.
+    """
+    if time_in_force is TimeInForce.GTC:
+        return _old_age_ns(new_york_date(at_ns + GTC_DAYS * DAY_NS))
+    session = session_of(at_ns)
+    if session is not None:
+        end_ns = session.post_close_ns if extended_hours else session.close_ns
+        if at_ns < end_ns:
+            return end_ns
+    session = next_session(at_ns)
+    return session.post_close_ns if extended_hours else session.close_ns
+
+
+@lru_cache(maxsize=64)
+def _old_age_ns(day: str) -> int:
+    last = session_on(day) or next_session(day)
+    return last.open_ns + GTC_END_AFTER_OPEN_NS
+
+
+def is_closing(bar_end_ns: int) -> bool:
+    """Whether a bar that ends then is the regular session's last."""
+    session = session_of(bar_end_ns)
+    return session is not None and bar_end_ns == session.close_ns
+
+
+def _session_ahead(at_ns: int, extended_hours: bool) -> Session:
+    """The first session whose beginning, by the hours asked for, is not past."""
+    today = session_of(at_ns)
+    if today is not None and at_ns < (today.pre_open_ns if extended_hours else today.open_ns):
+        return today
+    return next_session(at_ns)
