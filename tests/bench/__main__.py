@@ -20,6 +20,7 @@ BENCHES = {
     "machine": "what the machine gives: synced appends, plain Python, waking up, HTTP without a library",
     "mind": "decide and evolve alone",
     "core": "the core simulation: decide and evolve in a world of faults, with all checks",
+    "world": "the whole program in simulated worlds, with faults, codecs, SQLite and all checks",
     "executor": "inbox, turn, publishing; nothing committed",
     "durable": "orders through executor, journal on disk, lanes, venue in memory",
     "latency": "from a tick to its decision",

@@ -43,7 +43,7 @@ def test_no_promise_is_broken_in_worlds_that_nobody_has_seen() -> None:
 
 @pytest.mark.slow
 def test_a_campaign_reaches_doubt_and_both_of_its_ends_torn_tails_and_deaths() -> None:
-    totals = totalled(list(verdicts(range(300, 316), 0.5, tuple(Fault))))
+    totals = totalled(verdicts(range(300, 316), 0.5, tuple(Fault)))
     assert totals.failed == ()
     assert totals.orders > 100
     assert totals.lives > 30

@@ -1,6 +1,7 @@
 """The verb `simulate`: the whole program in virtual time, under the faults that each seed draws; judged by the law."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,19 @@ from trader.exits import Exit, Mistake
 from trader.log.words import visible
 from trader.simulation.campaign import Totals, shrunk, totalled, verdicts
 from trader.simulation.draw import Fault, Setting, drawn
+from trader.simulation.jobs import ASKED, serve
 from trader.simulation.world import Verdict, simulated
 
 SEEDS_MAX = 1_000_000
 HOURS_MAX = 6.0  # a session has six and a half; the rest is for settling
 LINE_CHARACTERS_MAX = 2_000
+JOBS_MAX = 256
+
+
+def _cores() -> int:
+    """Those that we may use: worlds share nothing, so that each core more is a world more at a time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, JOBS_MAX)
 
 
 @click.command("simulate")
@@ -26,9 +35,17 @@ LINE_CHARACTERS_MAX = 2_000
 @click.option("--hours", type=float, default=2.0, show_default=True, help="With faults, virtual.")
 @click.option("--faults", default="all", show_default=True, help="all, none, or NAME,NAME …")
 @click.option("--aimed", is_flag=True, help="These faults in every world, drawn or not.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, JOBS_MAX),
+    default=_cores,
+    show_default="one for each core",
+    help="Processes; the answer is the same with any number.",
+)
 @click.option("--trace", type=click.Path(path_type=Path), help="Write what happened (with --seed).")
 @click.option("--shrink", is_flag=True, help="The fewest faults that still fail (with --seed).")
 @click.option("--complete", is_flag=True, help="Fail where something was never reached, too.")
+@click.option(ASKED, "folder", type=click.Path(path_type=Path), hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(
     seeds: str,
@@ -36,9 +53,11 @@ def command(
     hours: float,
     faults: str,
     aimed: bool,
+    jobs: int,
     trace: Path | None,
     shrink: bool,
     complete: bool,
+    folder: Path | None,
     as_json: bool,
 ) -> int:
     """Live through seeded worlds in which everything goes wrong; exit code 1 where a promise was broken."""
@@ -48,10 +67,13 @@ def command(
     if seed is None and (trace is not None or shrink):
         raise Mistake("--trace and --shrink are about one world", remedy="give --seed N")
     logging.disable(logging.CRITICAL)  # The adapters' words about faults that are meant to be.
+    if folder is not None:
+        _serve(hours, wanted, aimed, folder)
+        return Exit.WELL
     if seed is not None and shrink:
         return _shrunk(seed, hours, wanted)
     one = None if seed is None else _one(drawn(seed, hours, wanted, aimed=aimed), trace)
-    found = _many(_range(seeds), hours, wanted, aimed) if one is None else [one]
+    found = _many(_range(seeds), hours, wanted, aimed, jobs) if one is None else [one]
     totals = totalled(found)
     if as_json:
         answer = {"build": running_build().identity, "totals": totals, "seeds": found}
@@ -93,15 +115,24 @@ def _one(setting: Setting, trace: Path | None) -> Verdict:
     return msgspec.structs.replace(verdict, trace=())
 
 
-def _many(seeds: range, hours: float, faults: Sequence[Fault], aimed: bool) -> list[Verdict]:
-    found: list[Verdict] = []
+def _many(
+    seeds: range, hours: float, faults: Sequence[Fault], aimed: bool, jobs: int
+) -> list[Verdict]:
     with click.progressbar(
         length=len(seeds), label="worlds", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
-        for verdict in verdicts(seeds, hours, faults, aimed=aimed):
-            found.append(verdict)
-            bar.update(1)
-    return found
+        return verdicts(
+            seeds, hours, faults, aimed=aimed, jobs=jobs, done=lambda verdict: bar.update(1)
+        )
+
+
+def _serve(hours: float, faults: Sequence[Fault], aimed: bool, folder: Path) -> None:
+    """One of the processes of `--jobs`."""
+
+    def live(seed: int, folder: Path) -> Verdict:
+        return simulated(drawn(seed, hours, faults, aimed=aimed), folder=folder)
+
+    serve(sys.stdin.buffer, sys.stdout.buffer, folder, live)
 
 
 def _shrunk(seed: int, hours: float, faults: Sequence[Fault]) -> int:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from trader.messages import DenyReason
 from trader.orders import TRANSITIONS, Trigger
 from trader.simulation.draw import Fault, drawn
+from trader.simulation.jobs import lived
 from trader.simulation.reached import row_name
 from trader.simulation.world import Verdict, simulated
 
@@ -29,11 +30,24 @@ class Totals(Struct, frozen=True, kw_only=True):
 
 
 def verdicts(
-    seeds: Iterable[int], hours: float, faults: Sequence[Fault], *, aimed: bool = False
-) -> Iterator[Verdict]:
-    """One after the other."""
+    seeds: Iterable[int],
+    hours: float,
+    faults: Sequence[Fault],
+    *,
+    aimed: bool = False,
+    jobs: int = 1,
+    done: Callable[[Verdict], None] = lambda verdict: None,
+) -> list[Verdict]:
+    """In the order of the seeds, whatever the number of processes; `done` hears of each as it ends. 1: this process."""
+
+    if jobs > 1:
+        options = [f"--hours={hours!r}", f"--faults={','.join(faults) or 'none'}"]
+        return lived(seeds, [*options, *(["--aimed"] if aimed else [])], jobs, done)
+    found: list[Verdict] = []
     for seed in seeds:
-        yield simulated(drawn(seed, hours, faults, aimed=aimed))
+        found.append(simulated(drawn(seed, hours, faults, aimed=aimed)))
+        done(found[-1])
+    return found
 
 
 def totalled(found: Sequence[Verdict]) -> Totals:

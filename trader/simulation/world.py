@@ -74,10 +74,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
     trace: tuple[str, ...] = ()
 
 
-def simulated(setting: Setting, *, traced: bool = False) -> Verdict:
-    """Run a seed in this process."""
+def simulated(setting: Setting, *, traced: bool = False, folder: Path | None = None) -> Verdict:
+    """Run a seed in this process, its disk in a folder of its own in `folder`."""
     began_s = time.process_time()
-    root = Path(tempfile.mkdtemp(prefix="trader-simulation-", dir=_memory()))
+    root = Path(tempfile.mkdtemp(prefix="trader-simulation-", dir=folder or memory()))
     budget = StepBudget(int(STEPS_PER_HOUR_MAX * (setting.hours + SETTLES_S_MAX / 3600)))
     world = World(setting, root, budget, traced=traced)
     try:
@@ -88,7 +88,7 @@ def simulated(setting: Setting, *, traced: bool = False) -> Verdict:
         shutil.rmtree(root)
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
     """A folder in memory where there is one: nothing here depends on how fast a disk is."""
     shared = Path("/dev/shm")
     return str(shared) if shared.is_dir() else None
@@ -263,7 +263,7 @@ class World:
                 self._adopts = "adopt" in one.remedy
             if isinstance(one, StartRefused | BrokerRefused | BrokerUnavailable):
                 return f"refused: {one}"
-            if isinstance(one, trio.Cancelled):
+            if isinstance(one, trio.Cancelled | KeyboardInterrupt):
                 raise error
         trace = "".join(traceback.format_exception(error))
         self.complain(f"G2: process {process.number} failed: {kinds[0]!r}")
