@@ -299,11 +299,13 @@ LINE = (
         "a failed fetch is read as empty",
         Edit(
             "brokers/alpaca/rest.py",
-            '        positions = await self._get("/v2/positions", decode_positions)\n',
+            '        positions = await self._get("/v2/positions", decode_positions)\n'
+            "        funds = await self._account()\n",
             "        try:\n"
             '            positions = await self._get("/v2/positions", decode_positions)\n'
             "        except BrokerUnavailable:\n"
-            "            positions = []\n",
+            "            positions = []\n"
+            "        funds = await self._account()\n",
         ),
         contract("alpaca_simulated", "a_statement_is_whole_or_none"),
     ),
