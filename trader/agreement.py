@@ -4,6 +4,8 @@ A first difference is looked at again, because a fill may have come between two 
 symbols concerned (a difference in cash: all) until a person takes a side.
 """
 
+from decimal import Decimal
+
 from trader import movements, orders
 from trader.evolve import evolve
 from trader.messages import (
@@ -40,6 +42,7 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
         cash=plain(statement.cash),
         positions=sum(1 for quantity in statement.positions.values() if quantity),
         open_orders=len(statement.open_orders),
+        surplus=_surplus(differences),
     )
     events.append(compared)
     if not differences:
@@ -97,6 +100,15 @@ def _called(state: ExecutionState, differences: list[DifferenceFound]) -> list[E
             events.append(Quarantined(symbol=one.symbol, reason=why, raw=""))
             events.append(Alarmed(alarm="books_differ", symbol=one.symbol, message=why))
     return events
+
+
+def _surplus(differences: list[DifferenceFound]) -> dict[Symbol, Decimal] | None:
+    """Exits go by the smaller holding from the first look on: whatever comes of it, those shares may not be there."""
+    return {
+        one.symbol: plain(Decimal(one.ours) - Decimal(one.theirs))
+        for one in differences
+        if one.symbol is not None
+    } or None
 
 
 def _words(one: DifferenceFound) -> str:

@@ -212,7 +212,9 @@ def _standing(state: ExecutionState) -> Iterator[Finding]:
         yield ok("halt", "not halted")
     if state.quarantined:
         why = "; ".join(f"{symbol}: {why}" for symbol, why in sorted(state.quarantined.items()))
-        yield warn("quarantine", why, "bin/trade reconcile")
+        # One without a difference ends by a person's word alone: there is nothing to reconcile.
+        release = f'bin/trade resume --release {min(state.quarantined.keys())} --reason "..."'
+        yield warn("quarantine", why, release if state.agrees else "bin/trade reconcile")
     else:
         yield ok("quarantine", "no symbol")
 

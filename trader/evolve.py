@@ -114,12 +114,11 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
                 statements=state.statements + 1,
                 told_ns=state.at_ns,
                 agrees=event.agrees,
-                differing=Map() if event.agrees else state.differing,
+                differing=Map() if event.agrees else Map(event.surplus or state.differing),
             )
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
-            differing = state.differing.set(event.symbol, surplus)
-            return replace(state, differing=differing)
+            return replace(state, differing=state.differing.set(event.symbol, surplus))
         case LifeEnded() | DifferenceFound() | Alarmed() | Noted():
             return state
         case _:
@@ -184,7 +183,7 @@ def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
         state,
         counts=_counted(state.counts, accepted=1),
         tellings=state.tellings.set(event.request_id, event.digest),
-        used=state.used.set(order.client_order_id, None),
+        used=state.used.set(order.client_order_id, ZERO),
         orders=state.orders.set(order.client_order_id, order),
         positions=state.positions.set(order.symbol, position),
         books=accounting.reserved(state.books, order.reserved),
@@ -337,12 +336,13 @@ def _at_new_peak(state: ExecutionState) -> ExecutionState:
 
 
 def _session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:
-    """A new day: counters start over, and what ended before the day that ends now is forgotten, but for its id."""
+    """A new day: counters start over; of what ended before the day that ends now only id and filled quantity stay."""
     kept = {
         name: order
         for name, order in state.orders.items()
         if orders.is_live(order) or order.state_ns >= state.session_began_ns
     }
+    filled = {name: one.quantity_filled for name, one in state.orders.items() if name not in kept}
     fresh = {
         symbol: replace(position, entries_session=0, entries_filled_ns=())
         for symbol, position in state.positions.items()
@@ -353,6 +353,7 @@ def _session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState
         session_began_ns=state.at_ns,
         equity_session=event.equity,
         orders=Map(kept),
+        used=state.used.update(filled),
         positions=Map(fresh),
         tellings=Map(),
         tellings_before=state.tellings,
@@ -371,18 +372,17 @@ def _life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         fees=event.fees,
         at_ns=max(state.at_ns, event.at_ns),
         # Questions and cancels of the life before are answered to nobody.
-        orders=Map({name: _unasked(order) for name, order in state.orders.items()}),
+        orders=Map(
+            {
+                name: replace(order, lookup_open=False, cancel_requested=False)
+                for name, order in state.orders.items()
+            }
+        ),
         gates_closed=tuple((gate, "starting") for gate in GATES_AT_START),
         workers_cold=Map(),
         counts=Counts(),
         statements=0,
     )
-
-
-def _unasked(order: Order) -> Order:
-    if not (order.lookup_open or order.cancel_requested):
-        return order
-    return replace(order, lookup_open=False, cancel_requested=False)
 
 
 GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)

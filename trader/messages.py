@@ -544,6 +544,7 @@ class StatementCompared(Struct, frozen=True, kw_only=True, tag="statement_compar
     cash: Decimal
     positions: int
     open_orders: int
+    surplus: dict[Symbol, Decimal] | None = None  # how many more shares we hold, where we differ
 
 
 class DifferenceFound(Struct, frozen=True, kw_only=True, tag="difference_found"):

@@ -153,13 +153,10 @@ def after_claim(
     order: Order, claim: Claim, cumulative: Decimal, broker_order_id: BrokerOrderId | None
 ) -> tuple[Order, Notice]:
     """The order once the broker has claimed something of it that is not itself an execution."""
-    # What is claimed only grows, unless something was taken back: then an answer of before may have come after.
-    has_shrunk = any(known.is_busted for known in order.executions)
-    claimed = order.quantity_filled if has_shrunk else order.quantity_reported
     order = replace(
         order,
         broker_order_id=order.broker_order_id or broker_order_id,
-        quantity_reported=max(claimed, cumulative),
+        quantity_reported=max(order.quantity_reported, cumulative),
     )
     if claim in _FINAL_OF_CLAIM:
         final, trigger = _FINAL_OF_CLAIM[claim]

@@ -31,6 +31,14 @@ from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
 RAW_CHARACTERS_MAX = 2_000
+AT_BROKER = frozenset(
+    {
+        OrderState.PENDING_NEW,
+        OrderState.NEW,
+        OrderState.PARTIALLY_FILLED,
+        OrderState.PENDING_CANCEL,
+    }
+)
 OVER = frozenset({Claim.FILLED, Claim.CANCELED, Claim.EXPIRED, Claim.REJECTED})
 
 
@@ -61,7 +69,10 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
         )
     else:
         now, heard = orders.after_claim(
-            now, report.claim, report.quantity_cumulative, report.broker_order_id
+            _open_to_less(now, report),
+            report.claim,
+            report.quantity_cumulative,
+            report.broker_order_id,
         )
         now, settled = orders.settled(now)
         notice = max(notice, heard, settled, key=lambda one: one.value)
@@ -71,6 +82,16 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     events.extend(_brakes(state, order, events))
     events.extend(_still_unexplained(order, now, report))
     return tuple(events)
+
+
+def _open_to_less(order: Order, report: OrderReport) -> Order:
+    """What is claimed only grows, unless something was taken back: then a claim of before may have come after.
+
+    So the latest answer to a question is believed; what was told unasked may be older than what it overtook.
+    """
+    if report.source != "query" or not any(known.is_busted for known in order.executions):
+        return order
+    return replace(order, quantity_reported=order.quantity_filled)
 
 
 def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
@@ -257,7 +278,7 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
 def _of_a_forgotten_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     """One of ours that ended days ago: nothing is new, unless it was executed after all."""
     execution = report.execution
-    if execution is None or execution.execution_id in state.executed:
+    if execution is None or execution.quantity_cumulative <= state.used[report.client_order_id]:
         return ()
     reference = f"late {execution.execution_id}"
     if reference in state.booked:
@@ -301,10 +322,19 @@ def on_send_outcome(state: ExecutionState, outcome: SendOutcome) -> tuple[Event,
     match outcome.outcome:
         case "never_sent":
             return triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
+        case "rejected" if order.state in AT_BROKER:
+            return _rejected_yet_alive(order, outcome.reason)
         case "rejected":
             return triggered(state, order, Trigger.REJECTED, outcome.reason)
         case _:
             return doubted(state, order, outcome.reason)
+
+
+def _rejected_yet_alive(order: Order, reason: str) -> tuple[Event, ...]:
+    """A reply says no to what the broker itself has acknowledged: a gateway that sent twice. The order lives: ask."""
+    why = f"a reply rejects {order.client_order_id}, which the broker has acknowledged: {reason}"
+    surprise = Alarmed(alarm="order_surprise", symbol=order.symbol, message=why)
+    return (surprise,) if order.lookup_open else (surprise, lookup_wanted(order, why))
 
 
 def doubted(state: ExecutionState, order: Order, reason: str) -> tuple[Event, ...]:

@@ -47,7 +47,8 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     positions: PositionMap = Map()
     positions_value: Decimal = ZERO  # the sum of all positions' values at their marks
     orders: Map[ClientOrderId, Order] = Map()  # live, or ended in this session or the one before
-    used: Map[ClientOrderId, None] = Map()  # every id that ever had an intent
+    # Every id that ever had an intent; of the orders that are forgotten, how much of each is booked.
+    used: Map[ClientOrderId, Decimal] = Map()
     tellings: Map[RequestId, str] = Map()  # digests, of this session
     tellings_before: Map[RequestId, str] = Map()  # and of the one before
     gates_closed: tuple[tuple[Gate, str], ...] = ()

@@ -27,7 +27,7 @@ ORDERS = (
         "the last claim says what is filled",
         Edit(
             "orders.py",
-            "quantity_reported=max(claimed, cumulative)",
+            "quantity_reported=max(order.quantity_reported, cumulative)",
             "quantity_reported=cumulative",
         ),
         plays("orders", "the_claims_high_water_mark_never_falls"),

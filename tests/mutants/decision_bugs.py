@@ -5,7 +5,12 @@ from tests.mutants.planted import Edit, planted, plays, properties, tidy, worlds
 NO_DUPLICATE_RULE = Edit(
     "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
 )
-FORGOTTEN = "orders=Map({name: _unasked(order) for name, order in state.orders.items()}),"
+FORGOTTEN = """orders=Map(
+            {
+                name: replace(order, lookup_open=False, cancel_requested=False)
+                for name, order in state.orders.items()
+            }
+        ),"""
 
 DUPLICATES = (
     planted(
@@ -67,7 +72,7 @@ DUPLICATES = (
     ),
     planted(
         "ids that were used are forgotten",
-        Edit("evolve.py", "        used=state.used.set(order.client_order_id, None),\n", ""),
+        Edit("evolve.py", "        used=state.used.set(order.client_order_id, ZERO),\n", ""),
         plays("execution", "the_same_decision_told_anew_is_blocked_by_itself"),
     ),
     planted(
@@ -136,6 +141,20 @@ LIMITS = (
             "position.quantity_sellable",
         ),
         plays("reports", "exits_sell_no_more_than_the_smaller_of_both_holdings"),
+    ),
+    planted(
+        "an exit goes by our holding until a difference is called one",
+        Edit("agreement.py", "        surplus=_surplus(differences),\n", ""),
+        plays("reports", "exits_sell_no_more_than_the_smaller_of_both_holdings"),
+    ),
+    planted(
+        "a reply that rejects frees what the broker has acknowledged",
+        Edit(
+            "reports.py",
+            'case "rejected" if order.state in AT_BROKER:',
+            'case "rejected" if False:',
+        ),
+        plays("reports", "a_reply_that_rejects_what_the_stream_has_proven_alive_frees_nothing"),
     ),
     planted(
         "what is in flight is no exposure",

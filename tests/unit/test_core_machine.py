@@ -95,6 +95,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
+from trader.orders import MILLISECOND_NS
 from trader.ports import Batch
 from trader.state import ExecutionState
 
@@ -167,7 +168,8 @@ class AtTheBroker:
         if at is not None:
             cumulative, fill = self.fills[at]
             name = f"{source}/{order.client_order_id}/{cumulative}/{fill.version}"
-            at_ns = TEN_NS + fill.minutes * MINUTE_NS
+            # No two executions are of one millisecond: one that was busted is known by its time, too.
+            at_ns = TEN_NS + fill.minutes * MINUTE_NS + fill.version * MILLISECOND_NS
             execution = executed(fill.quantity, str(fill.price), cumulative, name, at_ns=at_ns)
         return OrderReport(
             client_order_id=order.client_order_id,

@@ -22,6 +22,7 @@ from tests.plays import (
     cancel_ended,
     clock,
     command,
+    corrected,
     denied,
     executed,
     filled,
@@ -217,7 +218,12 @@ def test_never_sent_contradicts_an_acknowledgement() -> None:
 
 
 def test_a_rejection_of_a_part_filled_order_is_an_alarm() -> None:
-    play = working() >> filled(20, "31.9") >> send_ended("rejected") << alarmed("order_surprise")
+    play = (
+        working()
+        >> filled(20, "31.9")
+        >> send_ended("rejected")
+        << (alarmed("order_surprise"), looked_up())
+    )
     assert play.order().quantity_leaves == 42
 
 
@@ -674,8 +680,12 @@ def test_an_empty_statement_is_not_flat() -> None:
     assert set(play.state.quarantined) == {"JD", "*"}
 
 
-def test_exits_sell_no_more_than_the_smaller_of_both_holdings() -> None:
-    play = holding() >> statement(cash=holding().state.books.cash, positions={"JD": 30}, attempts=3)
+@pytest.mark.parametrize("look", [1, 2, 3])
+def test_exits_sell_no_more_than_the_smaller_of_both_holdings(
+    look: int,
+) -> None:
+    cash = holding().state.books.cash
+    play = holding() >> statement(cash=cash, positions={"JD": 30}, attempts=look)
     play >> sell("JD", 31, "31.9") << denied(DenyReason.WOULD_OVERSELL)
     play >> sell("JD", 30, "31.9") << accepted("JD", 30)
 
@@ -768,3 +778,39 @@ def test_a_fill_of_an_order_that_ended_days_ago_stops_the_symbol_and_is_told_onc
     play >> said << None
     assert play.state.books == before
     play >> buy("JD", 62, "31.95") << denied(DenyReason.QUARANTINED)
+
+
+@pytest.mark.parametrize("claim", [Claim.PENDING_NEW, Claim.NEW, Claim.PENDING_CANCEL])
+def test_a_reply_that_rejects_what_the_stream_has_proven_alive_frees_nothing(claim: Claim) -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> report(claim)
+    before = play.order().state
+    play >> send_ended("rejected", reason="HTTP 429") << (alarmed("order_surprise"), looked_up())
+    assert play.order().state is before
+    assert play.state.books.reserved
+    play >> buy("JD", 62, "31.95") << blocked(Blocking.LIVE_ORDER)
+
+
+def test_a_fill_that_is_booked_is_nothing_new_days_later_under_another_id() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> filled(62, "31.92")
+    again_told = report(Claim.FILLED, 62, executed(62, "31.92", 62, "of-the-list"))
+    assert callable(again_told)
+    told = again_told(play)
+    play >> clock(1440, session="2026-01-27") >> clock(2880, session="2026-01-28")
+    assert not play.state.orders
+    play >> told << None
+
+
+def test_a_claim_of_before_that_comes_after_a_bust_ends_no_order_early() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> report(Claim.NEW)
+    play >> filled(10, "31.9")
+    play >> corrected(play.order().executions[0].execution.execution_id)
+    assert not play.order().quantity_filled
+    (
+        play
+        >> report(Claim.CANCELED, 30)
+        >> report(Claim.PARTIALLY_FILLED, 10, executed(10, "31.8", 10, "y"))
+    )
+    assert play.order().state is not OrderState.CANCELED
+    play >> report(Claim.PARTIALLY_FILLED, 30, executed(20, "31.9", 30, "z"))
+    assert play.order().state is OrderState.CANCELED
+    assert play.order().quantity_filled == 30
