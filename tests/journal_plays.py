@@ -113,7 +113,7 @@ def request(
     ticks = PRICES[symbol]
     return OrderRequest(
         request_id=RequestId(telling or f"r-{key}"),
-        decision_key=DecisionKey(key.ljust(24, "0")),
+        decision_key=DecisionKey(f"{key}x".ljust(24, "0")),
         at_ns=at_ns,
         symbol=Symbol(symbol),
         strategy=StrategyName("sma-crossover"),

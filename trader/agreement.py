@@ -26,6 +26,7 @@ from trader.money import ZERO, plain
 from trader.reports import lookup_wanted
 from trader.state import ALL_SYMBOLS, ExecutionState
 
+HANDS_OFF = "hands-off"  # the subject of a difference in what is its owner's own business
 STATEMENT_ATTEMPTS_MAX = 3  # looks at a difference before it is called one
 
 
@@ -45,6 +46,7 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
         surplus=_surplus(differences),
     )
     events.append(compared)
+    events.extend(_in_debt(state, statement.cash))
     if not differences:
         return (*events, *_opened(state))
     if all(_is_called(state, one) for one in differences):
@@ -53,7 +55,7 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
     if statement.attempts < STATEMENT_ATTEMPTS_MAX:
         # A fill may have come between the questions: look again, and enter nothing meanwhile.
         return (*events, *_closed(state))
-    return (*events, *_called(state, differences), *_opened(state))
+    return (*events, *_called(state, statement, differences), *_opened(state))
 
 
 def holds(state: ExecutionState, statement: Statement) -> bool:
@@ -76,12 +78,11 @@ def _differences(state: ExecutionState, statement: Statement) -> list[Difference
     if state.cash_at_broker != statement.cash:
         found.append(_difference("cash", None, state.cash_at_broker, statement.cash))
     for symbol in sorted({*state.positions.keys(), *statement.positions}):
-        if state.position(symbol).is_hands_off:
-            continue
-        ours = state.position(symbol).quantity
+        held = state.position(symbol)
         theirs = statement.positions.get(symbol, ZERO)
-        if ours != theirs:
-            found.append(_difference("position", symbol, ours, theirs))
+        if held.quantity != theirs:
+            subject = HANDS_OFF if held.is_hands_off else "position"
+            found.append(_difference(subject, symbol, held.quantity, theirs))
     return found
 
 
@@ -91,15 +92,34 @@ def _difference(
     return DifferenceFound(subject=subject, symbol=symbol, ours=str(ours), theirs=str(theirs))
 
 
-def _called(state: ExecutionState, differences: list[DifferenceFound]) -> list[Event]:
-    """A difference that stayed: rows with both values, and no entries where it is."""
+def _called(
+    state: ExecutionState, statement: Statement, differences: list[DifferenceFound]
+) -> list[Event]:
+    """A difference that stayed: rows with both values, and no entries where it is.
+
+    Of what is hands-off the broker's word is taken: its owner trades it, and may have a trade taken back of which no
+    more is told than that.
+    """
     events: list[Event] = list(differences)
     for one in differences:
-        if not _is_called(state, one):
+        if one.subject == HANDS_OFF:
+            events.append(movements.hands_off_moved(state, one, statement))
+        elif not _is_called(state, one):
             why = _words(one)
             events.append(Quarantined(symbol=one.symbol, reason=why, raw=""))
             events.append(Alarmed(alarm="books_differ", symbol=one.symbol, message=why))
     return events
+
+
+def _in_debt(state: ExecutionState, cash: Decimal) -> list[Event]:
+    """This program buys with what is there. An account that owes money was moved by somebody else, or by a bug."""
+    if cash >= 0 or ALL_SYMBOLS in state.quarantined:
+        return []
+    why = f"the broker's cash is {plain(cash)}: the account owes money"
+    return [
+        Quarantined(symbol=None, reason=why, raw=""),
+        Alarmed(alarm="account_in_debt", symbol=None, message=why),
+    ]
 
 
 def _surplus(differences: list[DifferenceFound]) -> dict[Symbol, Decimal] | None:

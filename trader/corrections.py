@@ -17,7 +17,7 @@ from trader.messages import (
     OrderReport,
     Quarantined,
     Resolution,
-    encode,
+    raw_text,
     worst_cost,
 )
 from trader.model import BookedExecution, Execution, ExecutionId, Order, Side
@@ -26,13 +26,15 @@ from trader.movements import movement
 from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
-RAW_CHARACTERS_MAX = 2_000
-
 
 def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Event, ...]:
     """Take back exactly what was booked for an execution, once, and book what takes its place."""
     order = state.orders.get(told.client_order_id)
     booked = None if order is None else _booked_in(order, told.execution_id)
+    if order is None and state.position(told.symbol).is_hands_off:
+        # What it moved is not told; the next statement shows it.
+        what = f"execution {told.execution_id} of {told.client_order_id}, by hand, was taken back"
+        return (Noted(subject="hand_trade", message=what),)
     if order is None or booked is None:
         return _quarantine(
             told, f"execution {told.execution_id} was corrected, and is not in the books"
@@ -91,7 +93,7 @@ def _booked_in(order: Order, execution_id: str) -> BookedExecution | None:
 
 
 def _quarantine(told: ExecutionCorrected, why: str) -> tuple[Event, ...]:
-    raw = encode(told).decode()[:RAW_CHARACTERS_MAX]
+    raw = raw_text(told)
     return (
         Quarantined(symbol=told.symbol, reason=why, raw=raw),
         Alarmed(alarm="quarantined", symbol=told.symbol, message=f"{told.symbol}: {why}"),

@@ -695,6 +695,11 @@ def encode(value: Struct) -> bytes:
     return _ENCODER.encode(value)
 
 
+def raw_text(value: Struct) -> str:
+    """What was told, for a person who looks into a quarantine; cut where it is long."""
+    return encode(value).decode()[:RAW_CHARACTERS_MAX]
+
+
 def decode_entry(data: bytes) -> Entry:
     """The entry that `encode` wrote; raises msgspec.DecodeError or ValidationError on anything else."""
     return _ENTRY_DECODER.decode(data)

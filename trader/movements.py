@@ -11,11 +11,15 @@ from trader.messages import (
     Acceptance,
     Activity,
     Adoption,
+    Alarmed,
     BooksMoved,
     DifferenceFound,
     Event,
     OrderReport,
+    Quarantined,
     Released,
+    Statement,
+    raw_text,
 )
 from trader.model import Side, Symbol
 from trader.money import ZERO, plain, share
@@ -39,6 +43,8 @@ def on_activity(state: ExecutionState, activity: Activity) -> tuple[Event, ...]:
     """Book it once; what happened before our books were opened is in the opening balance."""
     if activity.activity_id in state.booked:
         return ()
+    if activity.quantity and activity.symbol is None:
+        return _of_no_symbol(activity)
     about = f"{activity.kind} {activity.description}".strip()
     if not state.is_opened:
         return (movement("before_opening", activity.activity_id, about, symbol=activity.symbol),)
@@ -70,6 +76,17 @@ def on_activity(state: ExecutionState, activity: Activity) -> tuple[Event, ...]:
             realized=plain(amount - deposit),
             deposit=deposit,
         ),
+    )
+
+
+def _of_no_symbol(activity: Activity) -> tuple[Event, ...]:
+    """Shares that moved, and nobody says which: nothing is booked, and nothing is entered until somebody has looked."""
+    reference = activity.activity_id
+    why = f"{activity.kind} moves {activity.quantity} shares of no symbol"
+    raw = raw_text(activity)
+    return (
+        Quarantined(symbol=None, reason=why, raw=raw, reference=reference),
+        Alarmed(alarm="quarantined", symbol=None, message=why),
     )
 
 
@@ -134,12 +151,37 @@ def adjustment(
     state: ExecutionState, difference: DifferenceFound, acceptance: Acceptance
 ) -> BooksMoved:
     """Our books become the broker's in one respect: it is the owner's money, neither profit nor loss."""
-    change = plain(Decimal(difference.theirs) - Decimal(difference.ours))
     reference = f"{acceptance.command_id} {difference.subject} {difference.symbol or ''}".strip()
     why = f"accepted by {acceptance.who}: {acceptance.reason}"
     if difference.symbol is None:
+        change = _change(difference)
         return movement("adjustment", reference, why, cash=change, deposit=change)
-    cost = _cost_of_change(state, difference.symbol, change, acceptance)
+    return _shares_adjusted(state, difference, acceptance.statement, reference, why)
+
+
+def hands_off_moved(
+    state: ExecutionState, difference: DifferenceFound, statement: Statement
+) -> BooksMoved:
+    """What is its owner's own business is as the broker says, whoever moved it."""
+    reference = f"hands-off {difference.symbol} {state.sequence + 1}"
+    why = "moved by its owner, or by the broker"
+    return _shares_adjusted(state, difference, statement, reference, why)
+
+
+def _change(difference: DifferenceFound) -> Decimal:
+    return plain(Decimal(difference.theirs) - Decimal(difference.ours))
+
+
+def _shares_adjusted(
+    state: ExecutionState,
+    difference: DifferenceFound,
+    statement: Statement,
+    reference: str,
+    why: str,
+) -> BooksMoved:
+    assert difference.symbol is not None
+    change = _change(difference)
+    cost = _cost_of_change(state, difference.symbol, change, statement)
     return movement(
         "adjustment",
         reference,
@@ -152,11 +194,11 @@ def adjustment(
 
 
 def _cost_of_change(
-    state: ExecutionState, symbol: Symbol, change: Decimal, acceptance: Acceptance
+    state: ExecutionState, symbol: Symbol, change: Decimal, statement: Statement
 ) -> Decimal:
     """What is left costs what the broker says; where it says nothing, its share of what it cost us."""
     held = state.position(symbol)
-    theirs = acceptance.statement.costs.get(symbol)
+    theirs = statement.costs.get(symbol)
     if theirs is not None:
         return plain(theirs - held.cost)
     if held.quantity:

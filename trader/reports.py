@@ -23,14 +23,13 @@ from trader.messages import (
     Quarantined,
     SendOutcome,
     SendStarted,
-    encode,
+    raw_text,
 )
 from trader.model import ENTRY_PURPOSES, Execution, Order, OrderState, Side, Symbol
 from trader.money import plain, price_of
 from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
-RAW_CHARACTERS_MAX = 2_000
 AT_BROKER = frozenset(
     {
         OrderState.PENDING_NEW,
@@ -52,7 +51,9 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
         return _of_no_order(state, report)
     misfit = _misfit(state, order, report)
     if misfit:
-        return _quarantine(state, order.symbol, misfit, report)
+        known = _quarantine(state, order.symbol, misfit, report)
+        is_answer = report.source == "query" and order.lookup_open and orders.is_live(order)
+        return (*known, lookup_wanted(order, misfit)) if is_answer else known
     if report.execution is not None and recognition.was_busted(order, report.execution):
         return ()  # Lists of fills go on showing it; what it claims of the order is taken back, too.
     events: list[Event] = []
@@ -107,7 +108,7 @@ def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
         return f"two orders at the broker under one id: {order.broker_order_id}, {report.broker_order_id}"
     execution = report.execution
     if execution is None:
-        return ""
+        return _of_too_little(order, report)
     if execution.quantity <= 0 or execution.price <= 0:
         return f"execution of {execution.quantity} at {execution.price}"
     if state.executed.get(execution.execution_id, order.client_order_id) != order.client_order_id:
@@ -116,6 +117,14 @@ def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
         return f"execution {execution.execution_id} told twice, differently"
     # What is in the books stays there, wherever the market goes.
     return "" if recognition.knows(order, execution) else implausible(state, order, execution)
+
+
+def _of_too_little(order: Order, report: OrderReport) -> str:
+    """Filled means all of it, unless an execution was taken back since."""
+    is_whole = report.claim is not Claim.FILLED or report.quantity_cumulative >= order.quantity
+    if is_whole or any(known.is_busted for known in order.executions):
+        return ""
+    return f"report says filled, and {report.quantity_cumulative} of {order.quantity}"
 
 
 def implausible(state: ExecutionState, order: Order, execution: Execution) -> str:
@@ -270,7 +279,7 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
     if reference in state.booked:
         return known
     why = f"an order that this program did not send: {report.client_order_id}"
-    raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
+    raw = raw_text(report)
     return (
         Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="foreign_order", symbol=report.symbol, message=f"{report.symbol}: {why}"),
@@ -287,7 +296,7 @@ def _of_a_forgotten_order(state: ExecutionState, report: OrderReport) -> tuple[E
     if reference in state.booked:
         return ()
     why = f"{report.client_order_id} ended days ago, and {execution.quantity} of it were executed after all"
-    raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
+    raw = raw_text(report)
     return (
         Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="order_surprise", symbol=report.symbol, message=why),
@@ -306,7 +315,7 @@ def _quarantine(
 
 
 def _quarantined(symbol: Symbol, why: str, report: OrderReport) -> Quarantined:
-    raw = encode(report).decode()[:RAW_CHARACTERS_MAX]
+    raw = raw_text(report)
     return Quarantined(symbol=symbol, reason=why, raw=raw)
 
 
@@ -324,7 +333,10 @@ def on_send_outcome(state: ExecutionState, outcome: SendOutcome) -> tuple[Event,
     order = state.orders[outcome.client_order_id]
     match outcome.outcome:
         case "never_sent":
-            return triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
+            events = triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
+            # What the broker has acknowledged stays alive, and is asked about.
+            is_asked = order.state in AT_BROKER and order.lookup_open
+            return (*events, lookup_wanted(order, outcome.reason)) if is_asked else events
         case "rejected" if order.state in AT_BROKER:
             return _rejected_yet_alive(order, outcome.reason)
         case "rejected":

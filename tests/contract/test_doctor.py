@@ -24,6 +24,7 @@ CHECKS = [
     "commit",
     "database",
     "journal",
+    "tables",
     "lock",
     "code",
     "orders",

@@ -47,15 +47,17 @@ from trader.messages import (
     Claim,
     DenyReason,
     DifferenceFound,
+    ExecutionCorrected,
     Gate,
     GateMoved,
+    Noted,
     OpeningBooked,
     OrderReport,
     StatementCompared,
     decode_entry,
     encode,
 )
-from trader.model import ClientOrderId, Side, Symbol
+from trader.model import ClientOrderId, ExecutionId, Side, Symbol
 from trader.state import ExecutionState
 
 D = Decimal
@@ -449,3 +451,35 @@ def test_a_release_of_one_symbol_releases_no_other() -> None:
     play = opened() >> statement(positions={"GS": 5, "T": 1}, attempts=3)
     play >> command("release", "GS") << released("GS")
     assert list(play.state.quarantined) == ["T"]
+
+
+def test_shares_that_move_without_a_symbol_book_nothing_and_stop_everything_once() -> None:
+    play = opened() >> activity("SPLIT", "0", None, "62")
+    play << (quarantined(None), alarmed("quarantined"))
+    play >> again << None
+    play >> request(1) << denied(DenyReason.QUARANTINED)
+
+
+def test_what_is_hands_off_is_as_the_broker_says_after_three_looks_and_no_alarm() -> None:
+    """Seed 4015: a trade by hand was busted, and of what was never an order of ours nothing else is told."""
+    play = opened() >> adopted("GS", 8, "7200", treatment="hands-off")
+    bust = ExecutionCorrected(
+        client_order_id=ClientOrderId("by hand"),
+        symbol=GS,
+        execution_id=ExecutionId("h1"),
+        replacement=None,
+        at_ns=0,
+    )
+    play >> bust << Expected(Noted, {"subject": "hand_trade"})
+    for attempts in (1, 2):
+        play >> statement(positions={"GS": 4}, attempts=attempts)
+        assert play.state.position(GS).quantity == 8
+    play >> statement(positions={"GS": 4}, attempts=3)
+    held = play.state.position(GS)
+    assert (held.quantity, held.cost, held.is_hands_off) == (D(4), D(3600), True)
+    assert not play.state.quarantined
+    balanced(play.state)
+    play >> statement(positions={"GS": 4}) << compared(True)
+    play >> statement(positions={}, attempts=3)
+    assert play.state.position(GS).quantity == 0
+    replayed(play, opened().state)

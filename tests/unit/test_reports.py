@@ -13,6 +13,7 @@ from tests.plays import (
     Line,
     Play,
     accepted,
+    activity,
     again,
     agreement,
     alarmed,
@@ -52,8 +53,10 @@ from trader.messages import (
     Gate,
     GateMoved,
     LookupMissed,
+    LookupWanted,
     OpeningBooked,
     OrderReport,
+    Quarantined,
     StatementCompared,
 )
 from trader.model import (
@@ -233,6 +236,36 @@ def test_a_missed_lookup_of_what_is_over_or_unknown_asks_no_more() -> None:
 
 
 # ------------------------------------------------------------------------------------------- cancels
+
+
+def asked_again() -> Expected:
+    return Expected(LookupWanted, {})
+
+
+def test_an_acknowledged_order_that_is_proven_absent_stays_alive_and_is_asked_about() -> None:
+    play = working() >> statement()  # which does not list it
+    assert play.order().lookup_open
+    (
+        play
+        >> send_ended("never_sent")
+        << (alarmed("order_surprise"), quarantined("JD"), asked_again())
+    )
+    assert play.order().state is OrderState.NEW
+    play >> again << (alarmed("order_surprise"), quarantined("JD"), asked_again())
+
+
+def test_an_answer_that_can_not_be_about_the_order_leaves_it_asked_about() -> None:
+    play = entered() >> sent() >> send_ended("unknown")
+    play >> report(Claim.NEW, source="query", quantity=D(5))
+    play << (quarantined("JD"), alarmed("quarantined"), asked_again())
+    play >> again << asked_again()
+
+
+def test_filled_with_less_than_its_quantity_is_quarantined() -> None:
+    play = working() >> report(Claim.FILLED, 0, source="query")
+    play << (quarantined("JD"), alarmed("quarantined"))
+    assert play.order().state is OrderState.NEW
+    assert play.state.position(JD).quantity == 0
 
 
 def test_a_cancel_is_proven_by_the_broker_only() -> None:
@@ -678,6 +711,29 @@ def test_an_empty_statement_is_not_flat() -> None:
     play = holding() >> statement(cash="0", attempts=3)
     assert play.state.position(JD).quantity == 62
     assert set(play.state.quarantined) == {"JD", "*"}
+
+
+def test_an_account_that_owes_money_buys_nothing_until_a_person_has_looked() -> None:
+    """Bad input 48: negative cash, though our books say the same: a fee, or somebody else, has moved it."""
+    why = "the broker's cash is -1: the account owes money"
+    play = opened() >> activity("INT", "-250001") >> statement(cash="-1")
+    play << (
+        compared(True),
+        Expected(Quarantined, {"symbol": None, "reason": why}),
+        alarmed("account_in_debt"),
+    )
+    play >> again << compared(True)
+    play >> request(1) << denied(DenyReason.QUARANTINED)
+    play >> command("release", "*") >> statement(cash="-1")
+    assert play.state.quarantined, "as long as it owes"
+
+
+def test_an_account_that_the_broker_refuses_in_mid_day_is_an_alarm_and_no_entry() -> None:
+    play = holding() >> gate(Gate.RECONCILED, False, "the account is kept in EUR")
+    play << (Expected(GateMoved, {"is_open": False}), alarmed("account_refused"))
+    play >> again << None
+    play >> request(1, "GS", 1, "901") << denied(DenyReason.NOT_READY)
+    play >> sell("JD", 62, "31.9") << accepted("JD", 62)
 
 
 @pytest.mark.parametrize("look", [1, 2, 3])

@@ -435,6 +435,7 @@ def test_a_statement_without_believable_cash_is_none(changes: dict[str, object])
         ({"account_blocked": True}, "blocked"),
         ({"trade_suspended_by_user": True}, "suspended"),
         ({"currency": "EUR"}, "EUR"),
+        ({"buying_power": None}, "may buy for"),
     ],
 )
 def test_an_account_that_cannot_be_traded_says_why(

@@ -125,6 +125,7 @@ class AccountMessage(Struct, frozen=True, kw_only=True):
     currency: Word
     cash: Number
     accrued_fees: Number | None = None
+    buying_power: Number | None = "0"
     trading_blocked: bool = False
     account_blocked: bool = False
     trade_suspended_by_user: bool = False

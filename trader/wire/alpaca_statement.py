@@ -36,6 +36,8 @@ def account_trouble(account: AccountMessage) -> str | None:
         )
     if account.currency != "USD":
         return f"the account is kept in {shown(account.currency)}; only USD accounts are supported"
+    if account.buying_power is None:
+        return "the broker does not say what the account may buy for: see its web site"
     return None
 
 
