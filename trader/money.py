@@ -60,6 +60,9 @@ def plain(amount: Decimal) -> Decimal:
     return _ROUNDING.add(amount.normalize(_ROUNDING), ZERO)
 
 
+@lru_cache(
+    maxsize=65536
+)  # The same few amounts are told again and again, and equal ones have one text.
 def canonical(amount: Decimal) -> str:
     """The one text of an amount, in the journal and in the base tables: '33', '0.5', never '3.3E+1', '-0'."""
     return format(plain(amount), "f")

@@ -103,9 +103,9 @@ class Link:
             raise httpx2.RemoteProtocolError(
                 "Server disconnected without sending a response.", request=request
             )
-        return httpx2.Response(
-            exchange.status, headers=exchange.headers, content=bytes(exchange.body), request=request
-        )
+        # As a transport gives it: a stream, still to be read.
+        body = httpx2.ByteStream(bytes(exchange.body))
+        return httpx2.Response(exchange.status, headers=exchange.headers, stream=body)
 
     async def _serve(self, request: httpx2.Request, fate: Fate, exchange: "_Exchange") -> None:
         await trio.sleep(fate.out_s)

@@ -109,6 +109,7 @@ class World:
         self._config = Config(symbols=DEFAULT_SYMBOLS, limits=setting.limits)
         self.disk = Disk(root, Random(f"{setting.seed}/disk"))
         self._broker, self._credentials = _broker(setting, self._config.fees)
+        self._application = build_application(self._broker)
         self._door = Gatekeeper(
             lambda: self._broker.venue, lambda: self._broker.account, self.complain
         )
@@ -238,7 +239,7 @@ class World:
     async def _lived(self, process: Process, world: trio.Nursery, *, take_over: bool) -> str:
         """How a life ended. What is no way to end is a violation."""
         link = Link(
-            build_application(self._broker),
+            self._application,
             self._broker.connections,
             world,
             port=process,
