@@ -5,11 +5,12 @@ import trio
 
 from trader.simulation.determinism import run_seeded
 
-WOKEN = list[tuple[str, float]]
+Woken = list[tuple[str, float]]
+NOTHING_S = 0.0
 
 
 def test_sleepers_and_timeouts_wake_in_the_order_of_their_instants() -> None:
-    woken: WOKEN = []
+    woken: Woken = []
 
     async def sleep(name: str, seconds: float) -> None:
         await trio.sleep(seconds)
@@ -52,11 +53,11 @@ def test_a_sleep_of_nothing_lets_others_run_and_can_be_cancelled() -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(other)
-            await trio.sleep(0)
+            await trio.sleep(NOTHING_S)
             await trio.sleep_until(trio.current_time() - 1)
         with trio.CancelScope() as scope:
             scope.cancel()
-            await trio.sleep(0)
+            await trio.sleep(NOTHING_S)
         assert scope.cancelled_caught
         with trio.CancelScope() as scope:
             scope.cancel()

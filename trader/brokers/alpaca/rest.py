@@ -58,6 +58,7 @@ ACTIVITIES_OVERLAP_NS = 5 * 24 * 3_600 * SECOND_NS  # a weekend and a holiday
 UNDONE = frozenset({"canceled", "pending"})
 STATEMENT_ATTEMPTS = 5
 STATEMENT_PAUSE_SECONDS = 0.2
+AT_ONCE_SECONDS_MAX = 2.0  # a line that hangs is not waited for twice
 
 T = TypeVar("T")
 
@@ -283,7 +284,15 @@ class Queries:
         return AccountId(f"{self._name}:{account.account_number}")
 
     async def _get(self, target: str, decode: Callable[[bytes], T]) -> T:
-        found = await get(self._link, target, decode)
+        """One question of several: asked once more where it fails at once, so that not all of them are asked anew."""
+        began_s = trio.current_time()
+        try:
+            found = await get(self._link, target, decode)
+        except BrokerUnavailable:
+            if trio.current_time() - began_s > AT_ONCE_SECONDS_MAX:
+                raise
+            await trio.sleep(STATEMENT_PAUSE_SECONDS)
+            found = await get(self._link, target, decode)
         if found is None:
             raise BrokerUnavailable(f"GET {target.partition('?')[0]}: not found")
         return found
