@@ -6,32 +6,90 @@ private; a canary test fails when a newer Trio no longer listens to them.
 
 import itertools
 import math
-from collections.abc import Awaitable, Callable, Iterator
+import sys
+from collections.abc import Awaitable, Callable, Iterator, MutableSequence
 from contextlib import contextmanager
 from heapq import heappop, heappush
-from typing import TypeVar
+from random import Random
+from typing import Any, TypeVar
 
 import trio
 import trio._core._run as scheduler
 from trio.testing import MockClock
 
 T = TypeVar("T")
+Events = Any  # of one platform or another
 _SWITCH = "_ALLOW_DETERMINISTIC_SCHEDULING"
+_MANAGER = "TheIOManager"
+LOOK_EVERY = 64  # turns of the scheduler
 
 
-def run_seeded(main: Callable[[], Awaitable[T]], seed: int, *instruments: trio.abc.Instrument) -> T:
+def run_seeded(
+    main: Callable[[], Awaitable[T]], seed: int, budget: "StepBudget | None" = None
+) -> T:
     """Run to the end in virtual time, every choice of the scheduler drawn from the seed; restores what it changed."""
-    was = getattr(scheduler, _SWITCH)
-    setattr(scheduler, _SWITCH, True)
-    state = scheduler._r.getstate()
-    scheduler._r.seed(seed)
-    time = VirtualTime()
+    time, manager = VirtualTime(), getattr(scheduler, _MANAGER)
+    with (
+        _put(scheduler, _SWITCH, True),
+        _put(scheduler, "_r", _Shuffling(seed, budget or StepBudget(sys.maxsize))),
+        _put(manager, "get_events", _seldom(manager.get_events)),
+        _put(trio, "sleep", time.sleep),
+        _put(trio, "sleep_until", time.sleep_until),
+    ):
+        return trio.run(main, clock=time.clock)
+
+
+@contextmanager
+def _put(place: object, name: str, value: object) -> Iterator[None]:
+    was = getattr(place, name)
+    setattr(place, name, value)
     try:
-        with time.slept():
-            return trio.run(main, clock=time.clock, instruments=list(instruments))
+        yield
     finally:
-        setattr(scheduler, _SWITCH, was)
-        scheduler._r.setstate(state)
+        setattr(place, name, was)
+
+
+def _seldom(look: Callable[[object, float], Events]) -> Callable[[object, float], Events]:
+    """Nothing ever comes from outside, but for Ctrl-C, which has the time: so that is looked for now and then."""
+    turns = itertools.count()
+
+    def get_events(manager: object, timeout: float) -> Events:
+        return look(manager, timeout) if timeout or not next(turns) % LOOK_EVERY else []
+
+    return get_events
+
+
+class StepBudget:
+    """Counts the steps of all tasks: a livelock makes no virtual time pass, so no virtual deadline ends it.
+
+    Nothing may be raised in the midst of the scheduler: beyond the budget it cancels.
+    """
+
+    def __init__(self, steps_max: int) -> None:
+        self.steps = 0
+        self.is_spent = False
+        self.scope: trio.CancelScope | None = None
+        self._steps_max = steps_max
+
+    def spend(self, steps: int) -> None:
+        """So many are about to be made."""
+        self.steps += steps
+        if self.steps > self._steps_max and not self.is_spent and self.scope is not None:
+            self.is_spent = True
+            self.scope.cancel()
+
+
+class _Shuffling(Random):
+    """What Trio shuffles the tasks with that are ready: it does so once a turn, and with all that will run in it."""
+
+    def __init__(self, seed: int, budget: StepBudget) -> None:
+        super().__init__(seed)
+        self._budget = budget
+
+    def shuffle(self, batch: MutableSequence[Any]) -> None:
+        if len(batch) > 1:
+            super().shuffle(batch)
+        self._budget.spend(len(batch))
 
 
 class VirtualTime:
@@ -44,21 +102,11 @@ class VirtualTime:
     def __init__(self) -> None:
         self.clock = MockClock(autojump_threshold=0)
         self._now_s = self.clock.current_time()
-        self._asleep: list[_Sleeper] = []
+        self._asleep: list[tuple[float, int, _Sleeper]] = []
         self._numbers = itertools.count()
         # MockClock is final: no class of ours can say this.
         setattr(self.clock, "current_time", lambda: self._now_s)  # noqa: B010
         setattr(self.clock, "_autojump", self._jump)  # noqa: B010
-
-    @contextmanager
-    def slept(self) -> Iterator[None]:
-        """While inside, `trio.sleep` and `trio.sleep_until` are ours."""
-        was = trio.sleep, trio.sleep_until
-        trio.sleep, trio.sleep_until = self.sleep, self.sleep_until
-        try:
-            yield
-        finally:
-            trio.sleep, trio.sleep_until = was
 
     async def sleep(self, seconds: float) -> None:
         """See trio.sleep."""
@@ -71,58 +119,34 @@ class VirtualTime:
         if deadline <= self._now_s:
             await trio.lowlevel.checkpoint()
             return
-        sleeper = _Sleeper(deadline, next(self._numbers))
-        heappush(self._asleep, sleeper)
+        sleeper = _Sleeper()
+        heappush(self._asleep, (deadline, next(self._numbers), sleeper))
         await trio.lowlevel.wait_task_rescheduled(sleeper.roused)
 
     def _jump(self) -> None:
         """Nobody can run: on to the next instant at which somebody can."""
         asleep = self._asleep
-        while asleep and asleep[0].task is None:
+        while asleep and asleep[0][2].task is None:
             heappop(asleep)
         due_s = scheduler.GLOBAL_RUN_CONTEXT.runner.deadlines.next_deadline()
         if asleep:
-            due_s = min(due_s, asleep[0].due_s)
+            due_s = min(due_s, asleep[0][0])
         if due_s < math.inf:
             self._now_s = max(self._now_s, due_s)
-        while asleep and asleep[0].due_s <= self._now_s:
-            sleeper = heappop(asleep)
-            if sleeper.task is not None:
-                trio.lowlevel.reschedule(sleeper.task)
+        while asleep and asleep[0][0] <= self._now_s:
+            task = heappop(asleep)[2].task
+            if task is not None:
+                trio.lowlevel.reschedule(task)
 
 
 class _Sleeper:
     """A task until it is woken or cancelled."""
 
-    __slots__ = ("due_s", "number", "task")
+    __slots__ = ("task",)
 
-    def __init__(self, due_s: float, number: int) -> None:
-        self.due_s = due_s
-        self.number = number
+    def __init__(self) -> None:
         self.task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-
-    def __lt__(self, other: "_Sleeper") -> bool:
-        return (self.due_s, self.number) < (other.due_s, other.number)
 
     def roused(self, _: object) -> trio.lowlevel.Abort:
         self.task = None
         return trio.lowlevel.Abort.SUCCEEDED
-
-
-class StepBudget(trio.abc.Instrument):
-    """Counts the steps of all tasks: a livelock makes no virtual time pass, so no virtual deadline ends it.
-
-    Nothing may be raised in an instrument: beyond the budget it cancels.
-    """
-
-    def __init__(self, steps_max: int) -> None:
-        self.steps = 0
-        self.is_spent = False
-        self.scope: trio.CancelScope | None = None
-        self._steps_max = steps_max
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self.steps += 1
-        if self.steps > self._steps_max and not self.is_spent and self.scope is not None:
-            self.is_spent = True
-            self.scope.cancel()

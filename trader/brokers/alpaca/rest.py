@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -211,7 +212,7 @@ class Queries:
         is_by_id = False
         for _ in range(PAGES_MAX):
             query = {"status": status, "limit": str(ORDERS_PAGE), "direction": "asc", **place}
-            page = await self._get(f"/v2/orders?{urlencode(query)}", decode_orders)
+            page = await self._get(_target("/v2/orders", **query), decode_orders)
             known = len(seen)
             seen |= {order.id: order for order in page}
             if len(page) < ORDERS_PAGE:
@@ -242,7 +243,7 @@ class Queries:
             query = {"after": iso(after_ns), "direction": "asc", "page_size": str(FILLS_PAGE)}
             if page_token is not None:
                 query["page_token"] = page_token
-            page = await self._get(f"/v2/account/activities/FILL?{urlencode(query)}", decode_fills)
+            page = await self._get(_target("/v2/account/activities/FILL", **query), decode_fills)
             fills += page
             if len(page) < FILLS_PAGE:
                 return fills
@@ -264,7 +265,7 @@ class Queries:
             }
             if page_token is not None:
                 query["page_token"] = page_token
-            page = await self._get(f"/v2/account/activities?{urlencode(query)}", decode_activities)
+            page = await self._get(_target("/v2/account/activities", **query), decode_activities)
             activities += [one for one in page if one.activity_type != "FILL"]
             if len(page) < FILLS_PAGE:
                 return [one for one in activities if one.status not in UNDONE]
@@ -296,6 +297,12 @@ class Queries:
         if found is None:
             raise BrokerUnavailable(f"GET {target.partition('?')[0]}: not found")
         return found
+
+
+@lru_cache(maxsize=64)
+def _target(path: str, **query: str) -> str:
+    """A few are asked again and again."""
+    return f"{path}?{urlencode(query)}"
 
 
 def _a_little_before(at_ns: int) -> int:
