@@ -6,9 +6,11 @@ cut lines come from the weather; every crossing is a port of the process, at whi
 """
 
 import itertools
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from heapq import heappop, heappush
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -78,6 +80,7 @@ class Link:
         self._asked = asked
         self._answered = answered
         self._numbers = itertools.count(1)
+        self._patience = _Patience(broker_side)
 
     def transport(self) -> httpx2.AsyncBaseTransport:
         """For the adapter's HTTP."""
@@ -94,10 +97,10 @@ class Link:
             raise httpx2.ConnectError("All connection attempts failed", request=request)
         exchange = _Exchange()
         self._broker_side.start_soon(self._serve, request, fate, exchange, name="request")
-        with trio.move_on_after(_read_timeout(request)):
-            await exchange.ended.wait()
+        self._patience.ends(exchange, trio.current_time() + _read_timeout(request))
+        await exchange.ended.wait()
         await self._port.pass_through(f"{request.method} replied")
-        if not exchange.ended.is_set():
+        if exchange.is_late:
             raise httpx2.ReadTimeout("no reply in time", request=request)
         if exchange.is_cut:
             raise httpx2.RemoteProtocolError(
@@ -174,12 +177,44 @@ class _Transport(httpx2.AsyncBaseTransport):
         return await self._link.exchange(request)
 
 
+class _Patience:
+    """How long clients wait for a reply. One task for all: a timeout for each would cost more than its exchange."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._waiting: list[tuple[float, int, _Exchange]] = []
+        self._numbers = itertools.count()
+        self._wakes_s = math.inf
+
+    def ends(self, exchange: "_Exchange", at_s: float) -> None:
+        """Unless it has its reply by then, nobody waits for that any more."""
+        heappush(self._waiting, (at_s, next(self._numbers), exchange))
+        if at_s < self._wakes_s:
+            self._wakes_s = at_s
+            self._nursery.start_soon(self._watch, name="patience")
+
+    async def _watch(self) -> None:
+        waiting = self._waiting
+        while waiting:
+            at_s, _, exchange = waiting[0]
+            if not exchange.ended.is_set() and trio.current_time() < at_s:
+                self._wakes_s = at_s
+                await trio.sleep_until(at_s)
+                continue
+            heappop(waiting)
+            if not exchange.ended.is_set():
+                exchange.is_late = True
+                exchange.ended.set()
+        self._wakes_s = math.inf
+
+
 class _Exchange:
-    """A reply on its way; cut means that the client sees the connection end instead."""
+    """A reply on its way; cut means that the client sees the connection end instead; late, that it has gone."""
 
     def __init__(self) -> None:
         self.ended = trio.Event()
         self.is_cut = False
+        self.is_late = False
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = bytearray()

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from trader.simulator.broker import SimulatedBroker
 from trader.simulator.faults import Occasion
@@ -42,7 +43,10 @@ def build_application(broker: SimulatedBroker) -> Starlette:
     endpoints = [*TradingRest(broker).endpoints(), *MarketRest(broker).endpoints()]
     return Starlette(
         routes=[
-            *(Route(path, guard(endpoint), methods=[verb]) for verb, path, endpoint in endpoints),
+            *(
+                Route(path, _Plain(guard(endpoint)), methods=[verb])
+                for verb, path, endpoint in endpoints
+            ),
             *broker.streams.routes(),
         ],
         exception_handlers={HTTPException: _http_failure},
@@ -54,8 +58,7 @@ def _guarded(
 ) -> Callable[[Request], Awaitable[Response]]:
     """What every request goes through: the keys, the rate limit, the clock, scripted faults; then the endpoint."""
 
-    async def answer(told: Request) -> Response:
-        request = _Question(told.scope, told.receive)
+    async def answer(request: Request) -> Response:
         account_id = broker.authorize(*_shown_keys(request))
         if account_id is None:
             return json_reply({"message": "unauthorized."}, status=401)
@@ -70,6 +73,17 @@ def _guarded(
         )
 
     return answer
+
+
+class _Plain:
+    """An endpoint as an application of its own: Starlette goes to it without more ado."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(_Question(scope, receive))
+        await response(scope, receive, send)
 
 
 class _Question(Request):
@@ -121,6 +135,8 @@ async def _has_body(request: Request) -> bool:
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
         return False
+    if length == "0" and "transfer-encoding" not in request.headers:
+        return True
     return len(await request.body()) <= BODY_BYTES_MAX
 
 
@@ -128,7 +144,7 @@ async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
     """The symbol and client order id of the body or, where the path or the query names an order, of that."""
     order = broker.venue.state.orders.get(request.path_params.get("order_id", "").lower())
     hint = BodyHint()
-    if body := await request.body():
+    if request.method != "GET" and (body := await request.body()):
         with suppress(*MALFORMED):
             hint = msgspec.json.decode(body, type=BodyHint)
     return Occasion(

@@ -25,8 +25,8 @@ class OrderRest(Desk):
 
     def endpoints(self) -> Endpoints:
         return [
-            ("POST", "/v2/orders", self._post_order),
             ("GET", "/v2/orders", self._get_orders),
+            ("POST", "/v2/orders", self._post_order),
             ("DELETE", "/v2/orders", self._delete_orders),
             ("GET", "/v2/orders:by_client_order_id", self._get_order_by_client_id),
             ("GET", "/v2/orders/{order_id}", self._get_order),
