@@ -32,6 +32,7 @@ def run_seeded(
     with (
         _put(scheduler, _SWITCH, True),
         _put(scheduler, "_r", _Shuffling(seed, budget or StepBudget(sys.maxsize))),
+        _put(scheduler, "Instruments", _NoInstruments),
         _put(manager, "get_events", _seldom(manager.get_events)),
         _put(trio, "sleep", time.sleep),
         _put(trio, "sleep_until", time.sleep_until),
@@ -57,6 +58,13 @@ def _seldom(look: Callable[[object, float], Events]) -> Callable[[object, float]
         return look(manager, timeout) if timeout or not next(turns) % LOOK_EVERY else []
 
     return get_events
+
+
+class _NoInstruments(dict[str, object]):
+    """The scheduler asks at each of its steps whether anybody wants to be told of it: nobody does."""
+
+    def __init__(self, _: object) -> None:
+        super().__init__()
 
 
 class StepBudget:
@@ -87,9 +95,10 @@ class _Shuffling(Random):
         self._budget = budget
 
     def shuffle(self, batch: MutableSequence[Any]) -> None:
-        if len(batch) > 1:
+        steps = len(batch)
+        if steps > 1:
             super().shuffle(batch)
-        self._budget.spend(len(batch))
+        self._budget.spend(steps)
 
 
 class VirtualTime:
