@@ -1,9 +1,11 @@
 """Sleep in virtual time: as Trio's own sleeps, without the cost of a timeout for each."""
 
+from collections.abc import Callable
+
 import pytest
 import trio
 
-from trader.simulation.determinism import run_seeded
+from trader.simulation.determinism import VirtualTime, run_seeded
 
 Woken = list[tuple[str, float]]
 NOTHING_S = 0.0
@@ -88,3 +90,22 @@ def test_a_run_takes_nothing_with_it_of_trios_own_sleep() -> None:
     with pytest.raises(KeyError):
         run_seeded(fail, 1)
     assert (trio.sleep, trio.sleep_until) == before
+
+
+def test_what_is_to_be_done_at_an_instant_is_done_then_unless_it_was_taken_back() -> None:
+    time, done = VirtualTime(), Woken()
+
+    def do(name: str) -> Callable[[], None]:
+        return lambda: done.append((name, trio.current_time()))
+
+    async def main() -> None:
+        time.at(2.0, do("second"))
+        time.at(1.0, do("first"))
+        never = time.at(1.5, do("never"))
+        never()
+        await trio.sleep(3.0)
+        time.at(2.5, do("late"))  # Its instant has gone by: at the next chance.
+        await trio.sleep(1.0)
+
+    run_seeded(main, 1, None, time)
+    assert done == [("first", 1.0), ("second", 2.0), ("late", 3.0)]

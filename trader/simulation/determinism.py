@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableSequence
 from contextlib import contextmanager
+from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeVar
@@ -25,10 +26,13 @@ LOOK_EVERY = 64  # turns of the scheduler
 
 
 def run_seeded(
-    main: Callable[[], Awaitable[T]], seed: int, budget: "StepBudget | None" = None
+    main: Callable[[], Awaitable[T]],
+    seed: int,
+    budget: "StepBudget | None" = None,
+    time: "VirtualTime | None" = None,
 ) -> T:
     """Run to the end in virtual time, every choice of the scheduler drawn from the seed; restores what it changed."""
-    time, manager = VirtualTime(), getattr(scheduler, _MANAGER)
+    time, manager = time or VirtualTime(), getattr(scheduler, _MANAGER)
     with (
         _put(scheduler, _SWITCH, True),
         _put(scheduler, "_r", _Shuffling(seed, budget or StepBudget(sys.maxsize))),
@@ -102,16 +106,16 @@ class _Shuffling(Random):
 
 
 class VirtualTime:
-    """A MockClock that jumps as soon as nobody can run, and sleeps that wait for it without a timeout each.
+    """A MockClock that jumps as soon as nobody can run, and a calendar of what is to be done then.
 
     Most of what a simulated world does is sleeping. Trio's own sleep is a cancel scope whose deadline raises an
-    exception; here a task is woken when the clock comes by, as in a calendar. To be cancelled it stays as before.
+    exception; here a task is woken when the clock comes by. To be cancelled it stays as before.
     """
 
     def __init__(self) -> None:
         self.clock = MockClock(autojump_threshold=0)
         self._now_s = self.clock.current_time()
-        self._asleep: list[tuple[float, int, _Sleeper]] = []
+        self._coming: list[tuple[float, int, _Due]] = []
         self._numbers = itertools.count()
         # MockClock is final: no class of ours can say this.
         setattr(self.clock, "current_time", lambda: self._now_s)  # noqa: B010
@@ -128,34 +132,44 @@ class VirtualTime:
         if deadline <= self._now_s:
             await trio.lowlevel.checkpoint()
             return
-        sleeper = _Sleeper()
-        heappush(self._asleep, (deadline, next(self._numbers), sleeper))
+        sleeper = _Due(partial(trio.lowlevel.reschedule, trio.lowlevel.current_task()))
+        heappush(self._coming, (deadline, next(self._numbers), sleeper))
         await trio.lowlevel.wait_task_rescheduled(sleeper.roused)
+
+    def at(self, due_s: float, deed: Callable[[], None]) -> Callable[[], None]:
+        """Do it when nobody can run before that instant, in no task: it may not raise. Returns what takes it back."""
+        due = _Due(deed)
+        heappush(self._coming, (due_s, next(self._numbers), due))
+        return due.take_back
 
     def _jump(self) -> None:
         """Nobody can run: on to the next instant at which somebody can."""
-        asleep = self._asleep
-        while asleep and asleep[0][2].task is None:
-            heappop(asleep)
+        coming = self._coming
+        while coming and coming[0][2].deed is None:
+            heappop(coming)
         due_s = scheduler.GLOBAL_RUN_CONTEXT.runner.deadlines.next_deadline()
-        if asleep:
-            due_s = min(due_s, asleep[0][0])
+        if coming:
+            due_s = min(due_s, coming[0][0])
         if due_s < math.inf:
             self._now_s = max(self._now_s, due_s)
-        while asleep and asleep[0][0] <= self._now_s:
-            task = heappop(asleep)[2].task
-            if task is not None:
-                trio.lowlevel.reschedule(task)
+        while coming and coming[0][0] <= self._now_s:
+            deed = heappop(coming)[2].deed
+            if deed is not None:
+                deed()
 
 
-class _Sleeper:
-    """A task until it is woken or cancelled."""
+class _Due:
+    """Something to be done, until it is done or taken back."""
 
-    __slots__ = ("task",)
+    __slots__ = ("deed",)
 
-    def __init__(self) -> None:
-        self.task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+    def __init__(self, deed: Callable[[], None]) -> None:
+        self.deed: Callable[[], None] | None = deed
+
+    def take_back(self) -> None:
+        self.deed = None
 
     def roused(self, _: object) -> trio.lowlevel.Abort:
-        self.task = None
+        """A sleeper is cancelled."""
+        self.deed = None
         return trio.lowlevel.Abort.SUCCEEDED

@@ -6,11 +6,10 @@ cut lines come from the weather; every crossing is a port of the process, at whi
 """
 
 import itertools
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from heapq import heappop, heappush
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -58,6 +57,14 @@ class Port(Protocol):
     async def pass_through(self, step: str) -> None: ...
 
 
+class Calendar(Protocol):
+    """Does what is to be done at an instant, without a task that waits for it where time is virtual."""
+
+    def at(self, due_s: float, deed: Callable[[], None]) -> Callable[[], None]:
+        """What is returned takes it back."""
+        ...
+
+
 class Link:
     """One process's lines to the broker. `asked` sees each request as it arrives, `answered` when it has been done."""
 
@@ -71,6 +78,7 @@ class Link:
         weather: Weather,
         asked: Callable[[str, str, bytes], None] = lambda method, path, body: None,
         answered: Callable[[str, str, int], None] = lambda method, path, status: None,
+        calendar: Calendar | None = None,
     ) -> None:
         self._application = application
         self._connections = connections
@@ -80,7 +88,7 @@ class Link:
         self._asked = asked
         self._answered = answered
         self._numbers = itertools.count(1)
-        self._patience = _Patience(broker_side)
+        self._calendar = calendar or _TaskForEach(broker_side)
 
     def transport(self) -> httpx2.AsyncBaseTransport:
         """For the adapter's HTTP."""
@@ -95,10 +103,11 @@ class Link:
         if fate.is_refused:
             await trio.sleep(fate.out_s)
             raise httpx2.ConnectError("All connection attempts failed", request=request)
-        exchange = _Exchange()
-        self._broker_side.start_soon(self._serve, request, fate, exchange, name="request")
-        self._patience.ends(exchange, trio.current_time() + _read_timeout(request))
+        exchange, now_s = _Exchange(), trio.current_time()
+        self._calendar.at(now_s + fate.out_s, partial(self._arrive, request, fate, exchange))
+        no_deadline = self._calendar.at(now_s + _read_timeout(request), exchange.end_late)
         await exchange.ended.wait()
+        no_deadline()
         await self._port.pass_through(f"{request.method} replied")
         if exchange.is_late:
             raise httpx2.ReadTimeout("no reply in time", request=request)
@@ -110,17 +119,21 @@ class Link:
         body = httpx2.ByteStream(bytes(exchange.body))
         return httpx2.Response(exchange.status, headers=exchange.headers, stream=body)
 
+    def _arrive(self, request: httpx2.Request, fate: Fate, exchange: "_Exchange") -> None:
+        if fate.is_lost:
+            exchange.cut()
+            exchange.end()
+        elif not self._broker_side.cancel_scope.cancel_called:
+            self._broker_side.start_soon(self._serve, request, fate, exchange, name="request")
+
     async def _serve(self, request: httpx2.Request, fate: Fate, exchange: "_Exchange") -> None:
-        await trio.sleep(fate.out_s)
-        if not fate.is_lost:
-            path = request.url.path
-            self._asked(request.method, path, request.content)
-            await self._answer(request, exchange)
-            self._answered(request.method, path, exchange.status)
-            await trio.sleep(fate.back_s)
-        if fate.is_lost or fate.is_reply_lost:
-            exchange.is_cut = True
-        exchange.ended.set()
+        path = request.url.path
+        self._asked(request.method, path, request.content)
+        await self._answer(request, exchange)
+        self._answered(request.method, path, exchange.status)
+        if fate.is_reply_lost:
+            exchange.cut()
+        self._calendar.at(trio.current_time() + fate.back_s, exchange.end)
 
     async def _answer(self, request: httpx2.Request, exchange: "_Exchange") -> None:
         address = ("link", next(self._numbers))
@@ -177,35 +190,22 @@ class _Transport(httpx2.AsyncBaseTransport):
         return await self._link.exchange(request)
 
 
-class _Patience:
-    """How long clients wait for a reply. One task for all: a timeout for each would cost more than its exchange."""
+class _TaskForEach:
+    """A calendar where time is real: somebody sleeps until then."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
-        self._waiting: list[tuple[float, int, _Exchange]] = []
-        self._numbers = itertools.count()
-        self._wakes_s = math.inf
 
-    def ends(self, exchange: "_Exchange", at_s: float) -> None:
-        """Unless it has its reply by then, nobody waits for that any more."""
-        heappush(self._waiting, (at_s, next(self._numbers), exchange))
-        if at_s < self._wakes_s:
-            self._wakes_s = at_s
-            self._nursery.start_soon(self._watch, name="patience")
+    def at(self, due_s: float, deed: Callable[[], None]) -> Callable[[], None]:
+        """See Calendar."""
+        scope = trio.CancelScope()
+        self._nursery.start_soon(self._later, due_s, deed, scope, name="later")
+        return scope.cancel
 
-    async def _watch(self) -> None:
-        waiting = self._waiting
-        while waiting:
-            at_s, _, exchange = waiting[0]
-            if not exchange.ended.is_set() and trio.current_time() < at_s:
-                self._wakes_s = at_s
-                await trio.sleep_until(at_s)
-                continue
-            heappop(waiting)
-            if not exchange.ended.is_set():
-                exchange.is_late = True
-                exchange.ended.set()
-        self._wakes_s = math.inf
+    async def _later(self, due_s: float, deed: Callable[[], None], scope: trio.CancelScope) -> None:
+        with scope:
+            await trio.sleep_until(due_s)
+            deed()
 
 
 class _Exchange:
@@ -221,6 +221,15 @@ class _Exchange:
 
     def cut(self) -> None:
         self.is_cut = True
+
+    def end(self) -> None:
+        """The client hears of it."""
+        self.ended.set()
+
+    def end_late(self) -> None:
+        """The client waits no longer."""
+        self.is_late = True
+        self.ended.set()
 
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":

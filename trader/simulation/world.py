@@ -26,7 +26,7 @@ from trader.live.summary import proven
 from trader.model import MINUTE_NS, SECOND_NS
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
-from trader.simulation.determinism import StepBudget, run_seeded
+from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
 from trader.simulation.disk import Disk
 from trader.simulation.draw import (
     UNFORESEEABLE,
@@ -82,7 +82,7 @@ def simulated(setting: Setting, *, traced: bool = False, folder: Path | None = N
     world = World(setting, root, budget, traced=traced)
     try:
         with counted_rows(world.reached):
-            run_seeded(world.run, setting.seed, budget)
+            run_seeded(world.run, setting.seed, budget, world.time)
         return world.verdict(time.process_time() - began_s)
     finally:
         shutil.rmtree(root)
@@ -115,6 +115,7 @@ class World:
         )
         self._door.is_foreseeable = not (UNFORESEEABLE & setting.rates.keys())
         self.trouble = Trouble()
+        self.time = VirtualTime()
         self._auditor = Auditor(self.complain)
         self.process: Process | None = None
         self._lives = 0
@@ -245,6 +246,7 @@ class World:
             port=process,
             weather=SeededWeather(self, Random(f"{self.setting.seed}/weather {process.number}")),
             asked=self._door.asked,
+            calendar=self.time,
         )
         try:
             return f"ended: {await process.live(link, take_over=take_over)}"
