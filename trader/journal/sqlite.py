@@ -16,17 +16,19 @@ import trio
 
 from trader import steps
 from trader.evolve import fold
+from trader.exits import JournalBroken
 from trader.journal.chain import GENESIS, checked, decoded
 from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
-from trader.journal.ledger import restored
+from trader.journal.ledger import Ledger, restored
 from trader.journal.lock import Holder, ProcessLock
 from trader.journal.place import check_file, check_place
 from trader.journal.projection import Draft, Projection
-from trader.journal.schema import ENTRY_VERSION, FENCED, migrate
+from trader.journal.schema import ENTRY_VERSION, FENCED, changes_of_schema, migrate
 from trader.messages import Entry
-from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.ports import Batch, JournalFailed
 from trader.state import ExecutionState
 
+NOT_WRITTEN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
 BUSY_MS_MAX = 5_000  # how long a commit waits for somebody who holds the file's lock
 
 
@@ -52,10 +54,11 @@ class SqliteJournal:
             self._reader = reading_connection(path)
             self._fence = reading_connection(path)
             head, head_hash = self._head_on_disk()
+            self._check_schema()
             self._projection = Projection(
                 head=head,
                 head_hash=head_hash,
-                ledger=restored(self._writer),
+                ledger=self._restored(),
                 past=lambda: fold(ExecutionState(), self.entries()),
             )
         except BaseException:
@@ -154,6 +157,20 @@ class SqliteJournal:
             )
         return head
 
+    def _check_schema(self) -> None:
+        """A trigger that is gone guards nothing; one that isn't ours can do anything."""
+        for change in changes_of_schema(self._writer):
+            raise JournalUnusable(
+                self.path, f"the schema was changed: {change}", "restore a backup"
+            )
+
+    def _restored(self) -> Ledger:
+        try:
+            return restored(self._writer)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            what = f"the tables hold what was never written ({error})"
+            raise JournalDamaged(what, self._head_on_disk()[0], str(self.path)) from error
+
     # ------------------------------------------------------------------------------------------ writing
 
     def _write(self, draft: Draft) -> None:
@@ -173,11 +190,9 @@ class SqliteJournal:
         try:
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
-            # Certain are two cases: SQLite kept the transaction open, or no room was left for the commit's record.
-            # After anything else (a failed fsync) the record may be on the disk or not.
-            is_certain = (
-                self._writer.in_transaction or error.sqlite_errorcode == sqlite3.SQLITE_FULL
-            )
+            # Certain is what SQLite kept the transaction open for, and what it could not write: without its last
+            # page a transaction is none. After anything else (a failed fsync) it may be on the disk or not.
+            is_certain = self._writer.in_transaction or error.sqlite_errorcode in NOT_WRITTEN
             self._roll_back(error)
             if is_certain:
                 raise self._failure(error) from error
@@ -335,12 +350,18 @@ def entries_of(reader: sqlite3.Connection, after: int = 0, where: str = "") -> I
 
 
 def _of_known_version(
-    rows: Iterator[tuple[int, int, str, str]], where: str
+    rows: Iterator[tuple[int, int, object, str]], where: str
 ) -> Iterator[tuple[int, bytes, str]]:
-    for sequence, version, data, entry_hash in rows:
-        if version != ENTRY_VERSION:
-            raise JournalDamaged(f"an entry of the unknown version {version}", sequence, where)
-        yield sequence, data.encode(), entry_hash
+    sequence = 0
+    try:
+        for sequence, version, data, entry_hash in rows:
+            if version != ENTRY_VERSION:
+                raise JournalDamaged(f"an entry of the unknown version {version}", sequence, where)
+            if not isinstance(data, str):
+                raise JournalDamaged("an entry that isn't text", sequence, where)
+            yield sequence, data.encode(), entry_hash
+    except sqlite3.Error as error:  # a page that is gone, or a row that isn't UTF-8
+        raise JournalDamaged(f"can't be read ({error})", sequence + 1, where) from error
 
 
 def _identity(path: Path) -> tuple[int, int]:
