@@ -200,6 +200,7 @@ def iso(at_ns: int) -> str:
     return f"{_date_text(day)}T{clock}.{decimals}Z"
 
 
+@lru_cache(maxsize=8192)
 def parse_iso(text: str) -> int:
     """Nanoseconds UTC of an ISO 8601 / RFC 3339 time.
 

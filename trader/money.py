@@ -60,6 +60,9 @@ def plain(amount: Decimal) -> Decimal:
     return _ROUNDING.add(amount.normalize(_ROUNDING), ZERO)
 
 
+@lru_cache(
+    maxsize=65536
+)  # The same few amounts are told again and again, and equal ones have one text.
 def canonical(amount: Decimal) -> str:
     """The one text of an amount, in the journal and in the base tables: '33', '0.5', never '3.3E+1', '-0'."""
     return format(plain(amount), "f")
@@ -67,18 +70,19 @@ def canonical(amount: Decimal) -> str:
 
 def amount(text: str | int | Decimal) -> Decimal:
     """Parse an amount that came from outside; raises AmountError unless it is plain ASCII, finite, bounded."""
-    if isinstance(text, str):
-        if not text.isascii() or "_" in text or text != text.strip():
-            raise AmountError(f"not a plain number: {text[:40]!r}")
-        if len(text) > TEXT_MAX:
-            raise AmountError(f"too long for a number: {text[:40]!r}")
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise AmountError(f"not a number: {text[:40]!r}") from None
-    else:
-        value = Decimal(text)
-    return bounded(value)
+    return _read(text) if isinstance(text, str) else bounded(Decimal(text))
+
+
+@lru_cache(maxsize=16384)  # Who polls is told the same amounts again and again.
+def _read(text: str) -> Decimal:
+    if not text.isascii() or "_" in text or text != text.strip():
+        raise AmountError(f"not a plain number: {text[:40]!r}")
+    if len(text) > TEXT_MAX:
+        raise AmountError(f"too long for a number: {text[:40]!r}")
+    try:
+        return bounded(Decimal(text))
+    except InvalidOperation:
+        raise AmountError(f"not a number: {text[:40]!r}") from None
 
 
 def bounded(value: Decimal) -> Decimal:

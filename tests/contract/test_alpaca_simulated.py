@@ -508,10 +508,34 @@ async def test_a_look_with_one_question_unanswered_is_none_at_all() -> None:
     for path in ("/v2/orders", "/v2/positions", "/v2/account/activities"):
         async with bench() as on:
             since = await stated(on)
-            on.venue.faults.add(FaultRule(verb=FaultVerb.ACCEPT_THEN_504, path_prefix=path))
+            fault = FaultRule(verb=FaultVerb.ACCEPT_THEN_504, path_prefix=path, times=2)
+            on.venue.faults.add(fault)
             with pytest.raises(BrokerUnavailable, match="504"):
                 await on.broker.look(since)
             assert await on.broker.look(since) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [FaultVerb.ACCEPT_THEN_504, FaultVerb.DROP_BEFORE_ACCEPT, FaultVerb.HALF_REPLY],
+)
+async def test_a_question_that_fails_at_once_is_asked_once_more_and_the_others_are_not(
+    verb: FaultVerb,
+) -> None:
+    async with bench(FaultRule(verb=verb, path_prefix="/v2/positions")) as on:
+        before = on.venue.requests
+        assert isinstance(await stated(on), Statement)
+        fills_twice, orders_twice, activities, positions_twice, account = 2, 2, 1, 2, 1
+        whole = fills_twice + orders_twice + activities + positions_twice + account
+        assert on.venue.requests - before == whole
+
+
+async def test_a_question_that_hangs_is_not_asked_again() -> None:
+    fault = FaultRule(verb=FaultVerb.ACCEPT_THEN_504, path_prefix="/v2/positions", delay_s=2.5)
+    async with bench(fault) as on:
+        with pytest.raises(BrokerUnavailable, match="504"):
+            await on.broker.statement(0)
+        assert isinstance(await stated(on), Statement)
 
 
 async def test_a_new_connection_listens_first_and_says_so() -> None:

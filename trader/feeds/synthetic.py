@@ -207,14 +207,14 @@ def _bar(
 
 def _quote(generator: Random, symbol: Symbol, at_ns: int, price: int, spread: int) -> Quote:
     """bid <= price <= ask: the last trade was at the bid, at the ask, or between."""
-    bid = max(1, price - generator.randint(0, spread))
+    bid = max(1, price - _below(generator, spread + 1))
     return Quote(
         symbol=symbol,
         at_ns=at_ns,
         bid=bid * CENT_TICKS,
-        bid_size=generator.randint(1, 40) * 100,
+        bid_size=(1 + _below(generator, 40)) * 100,
         ask=(bid + spread) * CENT_TICKS,
-        ask_size=generator.randint(1, 40) * 100,
+        ask_size=(1 + _below(generator, 40)) * 100,
     )
 
 
@@ -226,7 +226,17 @@ def _busy(minute: int, minutes: int) -> float:
 
 def _bell(generator: Random) -> float:
     """Roughly normal, mean 0, deviation 1, never beyond 3.5."""
-    return (sum(generator.random() for _ in range(4)) - 2) * 1.732
+    draw = generator.random
+    return (draw() + draw() + draw() + draw() - 2) * 1.732
+
+
+def _below(generator: Random, bound: int) -> int:
+    """As Random.randrange draws it, without its looks at what it is given: a day takes a thousand."""
+    bits = bound.bit_length()
+    drawn = generator.getrandbits(bits)
+    while drawn >= bound:
+        drawn = generator.getrandbits(bits)
+    return drawn
 
 
 def _generator(seed: int, session_date: str, symbol: Symbol) -> Random:

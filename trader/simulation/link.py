@@ -9,6 +9,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -56,6 +57,14 @@ class Port(Protocol):
     async def pass_through(self, step: str) -> None: ...
 
 
+class Calendar(Protocol):
+    """Does what is to be done at an instant, without a task that waits for it where time is virtual."""
+
+    def at(self, due_s: float, deed: Callable[[], None]) -> Callable[[], None]:
+        """What is returned takes it back."""
+        ...
+
+
 class Link:
     """One process's lines to the broker. `asked` sees each request as it arrives, `answered` when it has been done."""
 
@@ -69,6 +78,7 @@ class Link:
         weather: Weather,
         asked: Callable[[str, str, bytes], None] = lambda method, path, body: None,
         answered: Callable[[str, str, int], None] = lambda method, path, status: None,
+        calendar: Calendar | None = None,
     ) -> None:
         self._application = application
         self._connections = connections
@@ -78,6 +88,7 @@ class Link:
         self._asked = asked
         self._answered = answered
         self._numbers = itertools.count(1)
+        self._calendar = calendar or _TaskForEach(broker_side)
 
     def transport(self) -> httpx2.AsyncBaseTransport:
         """For the adapter's HTTP."""
@@ -92,32 +103,37 @@ class Link:
         if fate.is_refused:
             await trio.sleep(fate.out_s)
             raise httpx2.ConnectError("All connection attempts failed", request=request)
-        exchange = _Exchange()
-        self._broker_side.start_soon(self._serve, request, fate, exchange, name="request")
-        with trio.move_on_after(_read_timeout(request)):
-            await exchange.ended.wait()
+        exchange, now_s = _Exchange(), trio.current_time()
+        self._calendar.at(now_s + fate.out_s, partial(self._arrive, request, fate, exchange))
+        no_deadline = self._calendar.at(now_s + _read_timeout(request), exchange.end_late)
+        await exchange.ended.wait()
+        no_deadline()
         await self._port.pass_through(f"{request.method} replied")
-        if not exchange.ended.is_set():
+        if exchange.is_late:
             raise httpx2.ReadTimeout("no reply in time", request=request)
         if exchange.is_cut:
             raise httpx2.RemoteProtocolError(
                 "Server disconnected without sending a response.", request=request
             )
-        return httpx2.Response(
-            exchange.status, headers=exchange.headers, content=bytes(exchange.body), request=request
-        )
+        # As a transport gives it: a stream, still to be read.
+        body = httpx2.ByteStream(bytes(exchange.body))
+        return httpx2.Response(exchange.status, headers=exchange.headers, stream=body)
+
+    def _arrive(self, request: httpx2.Request, fate: Fate, exchange: "_Exchange") -> None:
+        if fate.is_lost:
+            exchange.cut()
+            exchange.end()
+        elif not self._broker_side.cancel_scope.cancel_called:
+            self._broker_side.start_soon(self._serve, request, fate, exchange, name="request")
 
     async def _serve(self, request: httpx2.Request, fate: Fate, exchange: "_Exchange") -> None:
-        await trio.sleep(fate.out_s)
-        if not fate.is_lost:
-            path = request.url.path
-            self._asked(request.method, path, request.content)
-            await self._answer(request, exchange)
-            self._answered(request.method, path, exchange.status)
-            await trio.sleep(fate.back_s)
-        if fate.is_lost or fate.is_reply_lost:
-            exchange.is_cut = True
-        exchange.ended.set()
+        path = request.url.path
+        self._asked(request.method, path, request.content)
+        await self._answer(request, exchange)
+        self._answered(request.method, path, exchange.status)
+        if fate.is_reply_lost:
+            exchange.cut()
+        self._calendar.at(trio.current_time() + fate.back_s, exchange.end)
 
     async def _answer(self, request: httpx2.Request, exchange: "_Exchange") -> None:
         address = ("link", next(self._numbers))
@@ -174,18 +190,46 @@ class _Transport(httpx2.AsyncBaseTransport):
         return await self._link.exchange(request)
 
 
+class _TaskForEach:
+    """A calendar where time is real: somebody sleeps until then."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+
+    def at(self, due_s: float, deed: Callable[[], None]) -> Callable[[], None]:
+        """See Calendar."""
+        scope = trio.CancelScope()
+        self._nursery.start_soon(self._later, due_s, deed, scope, name="later")
+        return scope.cancel
+
+    async def _later(self, due_s: float, deed: Callable[[], None], scope: trio.CancelScope) -> None:
+        with scope:
+            await trio.sleep_until(due_s)
+            deed()
+
+
 class _Exchange:
-    """A reply on its way; cut means that the client sees the connection end instead."""
+    """A reply on its way; cut means that the client sees the connection end instead; late, that it has gone."""
 
     def __init__(self) -> None:
         self.ended = trio.Event()
         self.is_cut = False
+        self.is_late = False
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = bytearray()
 
     def cut(self) -> None:
         self.is_cut = True
+
+    def end(self) -> None:
+        """The client hears of it."""
+        self.ended.set()
+
+    def end_late(self) -> None:
+        """The client waits no longer."""
+        self.is_late = True
+        self.ended.set()
 
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -26,7 +26,7 @@ from trader.live.summary import proven
 from trader.model import MINUTE_NS, SECOND_NS
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
-from trader.simulation.determinism import StepBudget, run_seeded
+from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
 from trader.simulation.disk import Disk
 from trader.simulation.draw import (
     UNFORESEEABLE,
@@ -82,7 +82,7 @@ def simulated(setting: Setting, *, traced: bool = False, folder: Path | None = N
     world = World(setting, root, budget, traced=traced)
     try:
         with counted_rows(world.reached):
-            run_seeded(world.run, setting.seed, budget)
+            run_seeded(world.run, setting.seed, budget, world.time)
         return world.verdict(time.process_time() - began_s)
     finally:
         shutil.rmtree(root)
@@ -109,11 +109,13 @@ class World:
         self._config = Config(symbols=DEFAULT_SYMBOLS, limits=setting.limits)
         self.disk = Disk(root, Random(f"{setting.seed}/disk"))
         self._broker, self._credentials = _broker(setting, self._config.fees)
+        self._application = build_application(self._broker)
         self._door = Gatekeeper(
             lambda: self._broker.venue, lambda: self._broker.account, self.complain
         )
         self._door.is_foreseeable = not (UNFORESEEABLE & setting.rates.keys())
         self.trouble = Trouble()
+        self.time = VirtualTime()
         self._auditor = Auditor(self.complain)
         self.process: Process | None = None
         self._lives = 0
@@ -238,12 +240,13 @@ class World:
     async def _lived(self, process: Process, world: trio.Nursery, *, take_over: bool) -> str:
         """How a life ended. What is no way to end is a violation."""
         link = Link(
-            build_application(self._broker),
+            self._application,
             self._broker.connections,
             world,
             port=process,
             weather=SeededWeather(self, Random(f"{self.setting.seed}/weather {process.number}")),
             asked=self._door.asked,
+            calendar=self.time,
         )
         try:
             return f"ended: {await process.live(link, take_over=take_over)}"

@@ -1,6 +1,7 @@
 """The ledger of an account as a query sees it: fills and all else, paged by the id of the last one seen."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -81,6 +82,7 @@ def _date(entry: Entry) -> str:
     return entry.date if isinstance(entry, Activity) else new_york_date(entry.at_ns)
 
 
+@lru_cache(maxsize=1024)  # What has been written down never changes.
 def _shape(entry: Entry) -> Shape:
     return activity_shape(entry) if isinstance(entry, Activity) else fill_shape(entry)
 
@@ -88,9 +90,10 @@ def _shape(entry: Entry) -> Shape:
 def _after_token(found: list[Entry], token: str | None) -> list[Entry]:
     if not token:
         return found
-    for index, entry in enumerate(found):
+    # From the end: who polls asks for what has come after the last one.
+    for index in reversed(range(len(found))):
         # Most ids differ in the part that costs nothing to compare.
-        if token.endswith(_identifier(entry)) and token == _id(entry):
+        if token.endswith(_identifier(found[index])) and token == _id(found[index]):
             return found[index + 1 :]
     raise BadRequest(refused(f"invalid page_token: {token[:80]}"))
 

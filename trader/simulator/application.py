@@ -4,15 +4,17 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 from msgspec import Struct
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from trader.simulator.broker import SimulatedBroker
 from trader.simulator.faults import Occasion
@@ -24,6 +26,7 @@ from trader.simulator.requests import MALFORMED, refused
 from trader.simulator.trading_rest import TradingRest
 
 BODY_BYTES_MAX = 1 << 20
+QUERY_KEPT_MAX = 256  # characters
 TOO_MANY = {"message": "too many requests."}
 Endpoint = Callable[[Request, str], Awaitable[Response]]
 
@@ -40,7 +43,10 @@ def build_application(broker: SimulatedBroker) -> Starlette:
     endpoints = [*TradingRest(broker).endpoints(), *MarketRest(broker).endpoints()]
     return Starlette(
         routes=[
-            *(Route(path, guard(endpoint), methods=[verb]) for verb, path, endpoint in endpoints),
+            *(
+                Route(path, _Plain(guard(endpoint)), methods=[verb])
+                for verb, path, endpoint in endpoints
+            ),
             *broker.streams.routes(),
         ],
         exception_handlers={HTTPException: _http_failure},
@@ -67,6 +73,31 @@ def _guarded(
         )
 
     return answer
+
+
+class _Plain:
+    """An endpoint as an application of its own: Starlette goes to it without more ado."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(_Question(scope, receive))
+        await response(scope, receive, send)
+
+
+class _Question(Request):
+    """Who looks whether anything has moved asks the same again and again: it is taken apart once."""
+
+    @property
+    def query_params(self) -> QueryParams:
+        text: bytes = self.scope["query_string"]
+        return _query(text) if len(text) <= QUERY_KEPT_MAX else super().query_params
+
+
+@lru_cache(maxsize=1_024)
+def _query(text: bytes) -> QueryParams:
+    return QueryParams(text)
 
 
 async def _answer_or_fail(
@@ -104,6 +135,8 @@ async def _has_body(request: Request) -> bool:
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
         return False
+    if length == "0" and "transfer-encoding" not in request.headers:
+        return True
     return len(await request.body()) <= BODY_BYTES_MAX
 
 
@@ -111,7 +144,7 @@ async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
     """The symbol and client order id of the body or, where the path or the query names an order, of that."""
     order = broker.venue.state.orders.get(request.path_params.get("order_id", "").lower())
     hint = BodyHint()
-    if body := await request.body():
+    if request.method != "GET" and (body := await request.body()):
         with suppress(*MALFORMED):
             hint = msgspec.json.decode(body, type=BodyHint)
     return Occasion(

@@ -19,7 +19,7 @@ from trader.simulator.reshaped import ReshapedMarket, divided
 from trader.simulator.window import Window
 
 HISTORY_MAX = 200_000  # minutes looked at for one symbol
-HISTORY_CHUNK = 2_000
+HISTORY_CHUNK = 2_000  # at most so many at a time
 TIMEFRAME = re.compile(r"([1-9]\d?)(T|Min|H|Hour|D|Day|W|Week|M|Month)\Z", re.ASCII)
 UNITS = {"Min": "T", "Hour": "H", "Day": "D", "Week": "W", "Month": "M"}
 COUNTS = {  # Alpaca's own
@@ -68,11 +68,12 @@ def bars_between(
     count = 0
     first_ns = timeframe.start_ns(window.start_ns)
     before_ns = min(now_ns, window.end_ns + 2 * timeframe.span_ns)
+    chunk = min(HISTORY_CHUNK, max(before_ns - first_ns, 0) // MINUTE_NS + 1)
     while count < HISTORY_MAX:
-        part = known(symbol, before_ns, HISTORY_CHUNK)
+        part = known(symbol, before_ns, chunk)
         parts.append(part)
         count += len(part)
-        if len(part) < HISTORY_CHUNK or part[0].start_ns <= first_ns:
+        if len(part) < chunk or part[0].start_ns <= first_ns:
             break
         before_ns = part[0].start_ns
     bars = [bar for part in reversed(parts) for bar in part if bar.start_ns >= first_ns]

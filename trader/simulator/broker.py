@@ -249,7 +249,10 @@ class SimulatedBroker(BrokerBooks):
         """Between instants, bring the venue to the clock's time; each request does it first."""
         if self._clock is not None:
             market_ns = self.market_ns()
-            self._pass_to(market_ns)
+            self._do_what_is_due(market_ns)
+            due_ns = self.venue.next_due_ns()
+            if due_ns is not None and due_ns <= market_ns:
+                self._remember_before(market_ns)
             self._publish(self.venue.advance(market_ns))
 
     async def _sleep_until(self, at_ns: int, machine_s: Callable[[int], float]) -> None:
@@ -265,6 +268,10 @@ class SimulatedBroker(BrokerBooks):
 
     def _pass_to(self, at_ns: int) -> None:
         """Let time pass, up to and with what is due at `at_ns`."""
+        self._do_what_is_due(at_ns)
+        self._remember_before(at_ns)
+
+    def _do_what_is_due(self, at_ns: int) -> None:
         self.post.bring_held()
         while (due_ns := self.agenda.next_ns()) is not None and due_ns <= at_ns:
             deed = self.agenda.take()
@@ -272,7 +279,6 @@ class SimulatedBroker(BrokerBooks):
                 self._remember_before(due_ns)
                 self._publish(self.venue.advance(due_ns))
             deed()
-        self._remember_before(at_ns)
 
     def give_quote(self, quote: Quote) -> None:
         """A quote from outside the market, now; it stands until the market's next."""

@@ -118,8 +118,8 @@ class FaultRule(Struct, frozen=True, kw_only=True):
 
     def matches(self, occasion: Occasion) -> bool:
         return (
-            self.verb in occasion.verbs
-            and self.method in ("", occasion.method)
+            self.method in ("", occasion.method)
+            and self.verb in occasion.verbs
             and occasion.path.startswith(self.path_prefix)
             and self.symbol in ("", occasion.symbol)
             and occasion.client_order_id.startswith(self.client_order_id_prefix)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from trader.model import Symbol
 from trader.simulator import shapes
+from trader.simulator.broker import SimulatedBroker
 from trader.simulator.desk import Desk, Endpoints
 from trader.simulator.faulty import fault_of
 from trader.simulator.order_query import orders_page
@@ -17,16 +18,21 @@ from trader.simulator.requests import decode_order, decode_replacement, refused
 from trader.venue import OrderClass, Refusal, VenueOrder
 from trader.venue.acceptance import order_not_found
 
+SHOWN_MAX = 1_000  # shapes of orders that are kept
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
 class OrderRest(Desk):
     """See the module."""
 
+    def __init__(self, broker: SimulatedBroker) -> None:
+        super().__init__(broker)
+        self._shown: dict[str, tuple[VenueOrder, shapes.Shape]] = {}
+
     def endpoints(self) -> Endpoints:
         return [
-            ("POST", "/v2/orders", self._post_order),
             ("GET", "/v2/orders", self._get_orders),
+            ("POST", "/v2/orders", self._post_order),
             ("DELETE", "/v2/orders", self._delete_orders),
             ("GET", "/v2/orders:by_client_order_id", self._get_order_by_client_id),
             ("GET", "/v2/orders/{order_id}", self._get_order),
@@ -53,10 +59,21 @@ class OrderRest(Desk):
         venue = self._seen(request)
         mine = [one for one in venue.state.orders.values() if one.account_id == account_id]
         if not flag_parameter(request, "nested"):
-            return json_reply([shapes.order_shape(one) for one in orders_page(mine, request)])
+            return json_reply([self._shape(one) for one in orders_page(mine, request)])
         entries = [one for one in mine if one.parent_id is None]
         page = orders_page(entries, request)
         return json_reply([shapes.order_shape(one, venue.legs(one.order_id)) for one in page])
+
+    def _shape(self, order: VenueOrder) -> shapes.Shape:
+        """Who polls is shown the same again and again; an order that has changed is another value."""
+        known = self._shown.get(order.order_id)
+        if known is not None and known[0] is order:
+            return known[1]
+        if len(self._shown) == SHOWN_MAX:
+            self._shown.clear()
+        shape = shapes.order_shape(order)
+        self._shown[order.order_id] = (order, shape)
+        return shape
 
     async def _get_order(self, request: Request, account_id: str) -> Response:
         order = self._order(request, account_id)

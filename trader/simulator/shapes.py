@@ -197,10 +197,6 @@ def position_shape(
     """
     position = account.positions[symbol]
     price = margin.mark(venue.books, symbol, position)
-    day_price = lastday_price or price
-    profit = position.quantity * price - position.cost
-    intraday = position.quantity * (price - day_price)
-    is_long = position.quantity > ZERO
     return {
         "asset_id": asset_id(symbol),
         "symbol": symbol,
@@ -209,14 +205,25 @@ def position_shape(
         "asset_marginable": venue.asset(symbol).is_marginable,
         "avg_entry_price": canonical(position.avg_entry_price),
         "qty": canonical(position.quantity),
-        "qty_available": canonical(account.available(symbol) * (1 if is_long else -1)),
-        "side": "long" if is_long else "short",
-        "market_value": canonical(position.quantity * price),
-        "cost_basis": canonical(position.cost),
+        "qty_available": canonical(
+            account.available(symbol) * (1 if position.quantity > ZERO else -1)
+        ),
+        **_worth(position.quantity, position.cost, price, lastday_price or price),
+    }
+
+
+@lru_cache(maxsize=4096)  # Prices move once a minute, and who polls asks every few seconds.
+def _worth(quantity: Decimal, cost: Decimal, price: Decimal, day_price: Decimal) -> Shape:
+    profit = quantity * price - cost
+    intraday = quantity * (price - day_price)
+    return {
+        "side": "long" if quantity > ZERO else "short",
+        "market_value": canonical(quantity * price),
+        "cost_basis": canonical(cost),
         "unrealized_pl": canonical(rounded(profit)),
-        "unrealized_plpc": canonical(_fraction(profit, position.cost)),
+        "unrealized_plpc": canonical(_fraction(profit, cost)),
         "unrealized_intraday_pl": canonical(rounded(intraday)),
-        "unrealized_intraday_plpc": canonical(_fraction(intraday, position.quantity * day_price)),
+        "unrealized_intraday_plpc": canonical(_fraction(intraday, quantity * day_price)),
         "current_price": canonical(price),
         "lastday_price": canonical(day_price),
         "change_today": canonical(ratio(price - day_price, day_price)),

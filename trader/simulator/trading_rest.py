@@ -22,16 +22,16 @@ class TradingRest(Desk):
     def endpoints(self) -> Endpoints:
         return [
             # First what is asked for most: a request tries one path after the other.
+            ("GET", "/v2/account/activities/{kind}", self._get_activities),
+            *PositionRest(self._broker).endpoints(),
             *OrderRest(self._broker).endpoints(),
             ("GET", "/v2/account", self._get_account),
             ("GET", "/v2/account/configurations", self._get_configurations),
             ("PATCH", "/v2/account/configurations", self._patch_configurations),
             ("GET", "/v2/account/portfolio/history", self._get_portfolio_history),
             ("GET", "/v2/account/activities", self._get_activities),
-            ("GET", "/v2/account/activities/{kind}", self._get_activities),
             ("GET", "/v2/assets", self._get_assets),
             ("GET", "/v2/assets/{symbol}", self._get_asset),
-            *PositionRest(self._broker).endpoints(),
             *CalendarRest(self._broker).endpoints(),
         ]
 

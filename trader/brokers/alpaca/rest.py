@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -58,6 +59,7 @@ ACTIVITIES_OVERLAP_NS = 5 * 24 * 3_600 * SECOND_NS  # a weekend and a holiday
 UNDONE = frozenset({"canceled", "pending"})
 STATEMENT_ATTEMPTS = 5
 STATEMENT_PAUSE_SECONDS = 0.2
+AT_ONCE_SECONDS_MAX = 2.0  # a line that hangs is not waited for twice
 
 T = TypeVar("T")
 
@@ -210,7 +212,7 @@ class Queries:
         is_by_id = False
         for _ in range(PAGES_MAX):
             query = {"status": status, "limit": str(ORDERS_PAGE), "direction": "asc", **place}
-            page = await self._get(f"/v2/orders?{urlencode(query)}", decode_orders)
+            page = await self._get(_target("/v2/orders", **query), decode_orders)
             known = len(seen)
             seen |= {order.id: order for order in page}
             if len(page) < ORDERS_PAGE:
@@ -241,7 +243,7 @@ class Queries:
             query = {"after": iso(after_ns), "direction": "asc", "page_size": str(FILLS_PAGE)}
             if page_token is not None:
                 query["page_token"] = page_token
-            page = await self._get(f"/v2/account/activities/FILL?{urlencode(query)}", decode_fills)
+            page = await self._get(_target("/v2/account/activities/FILL", **query), decode_fills)
             fills += page
             if len(page) < FILLS_PAGE:
                 return fills
@@ -263,7 +265,7 @@ class Queries:
             }
             if page_token is not None:
                 query["page_token"] = page_token
-            page = await self._get(f"/v2/account/activities?{urlencode(query)}", decode_activities)
+            page = await self._get(_target("/v2/account/activities", **query), decode_activities)
             activities += [one for one in page if one.activity_type != "FILL"]
             if len(page) < FILLS_PAGE:
                 return [one for one in activities if one.status not in UNDONE]
@@ -283,10 +285,24 @@ class Queries:
         return AccountId(f"{self._name}:{account.account_number}")
 
     async def _get(self, target: str, decode: Callable[[bytes], T]) -> T:
-        found = await get(self._link, target, decode)
+        """One question of several: asked once more where it fails at once, so that not all of them are asked anew."""
+        began_s = trio.current_time()
+        try:
+            found = await get(self._link, target, decode)
+        except BrokerUnavailable:
+            if trio.current_time() - began_s > AT_ONCE_SECONDS_MAX:
+                raise
+            await trio.sleep(STATEMENT_PAUSE_SECONDS)
+            found = await get(self._link, target, decode)
         if found is None:
             raise BrokerUnavailable(f"GET {target.partition('?')[0]}: not found")
         return found
+
+
+@lru_cache(maxsize=64)
+def _target(path: str, **query: str) -> str:
+    """A few are asked again and again."""
+    return f"{path}?{urlencode(query)}"
 
 
 def _a_little_before(at_ns: int) -> int:

@@ -6,7 +6,7 @@ repeats a request. What that raises is translated once: NeverSent is certain, No
 
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from urllib.parse import urlsplit
 
 import httpx2
@@ -22,11 +22,15 @@ from trader.wire.unreadable import shown
 # So ours give up long before any server's do.
 KEEPALIVE_SECONDS_MAX = 2.0
 CONNECTIONS_MAX = 20
+QUESTIONS_KEPT = 64
 REPLY_BYTES_MAX = 16 * 2**20
 CLOSE_SECONDS_MAX = 2.0
 FIRST_BYTE = "http11.send_request_headers.started"
 LAST_BYTE = "http11.send_request_body.complete"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+Trace = Callable[[str, object], Awaitable[None]]  # what a transport calls at each step of a request
 
 
 class NeverSent(Exception):
@@ -96,6 +100,8 @@ class HttpLink:
         self._deadlines = deadlines or HttpDeadlines()
         self._budget = budget or RequestBudget()
         self._is_patient = is_patient
+        # A few questions are asked again and again; nothing changes a request that has no body.
+        self._question = lru_cache(maxsize=QUESTIONS_KEPT)(partial(self._request, "GET"))
 
     async def exchange(
         self,
@@ -109,15 +115,10 @@ class HttpLink:
         `held_back` is asked on the open connection, with no wait between it and the first byte: a reason, and
         nothing is sent.
         """
-        headers = self._headers if body is None else self._headers_with_body
-        request = httpx2.Request(
-            method,
-            _url(self._base_url + target),
-            headers=headers,
-            content=body,
-            extensions={"timeout": self._deadlines.extension()}
-            | ({"trace": _last_look(held_back)} if method == "POST" else {}),
-        )
+        if method == "GET":
+            request = self._question(target)
+        else:
+            request = self._request(method, target, body, _last_look(held_back))
         if self._is_patient:
             await self._budget.wait_for_query()
         seconds = self._deadlines.whole
@@ -128,6 +129,18 @@ class HttpLink:
         finally:
             self._budget.ended()
         raise NoReply(f"no whole reply within {seconds:g} s")
+
+    def _request(
+        self, method: str, target: str, body: bytes | None = None, trace: Trace | None = None
+    ) -> httpx2.Request:
+        return httpx2.Request(
+            method,
+            self._base_url + target,
+            headers=self._headers if body is None else self._headers_with_body,
+            content=body,
+            extensions={"timeout": self._deadlines.extension()}
+            | ({"trace": trace} if method == "POST" else {}),
+        )
 
     async def _exchange(self, request: httpx2.Request) -> HttpReply:
         try:
@@ -153,12 +166,6 @@ class HttpLink:
             await self._transport.aclose()
 
 
-@lru_cache(maxsize=64)
-def _url(text: str) -> httpx2.URL:
-    """A few questions are asked again and again."""
-    return httpx2.URL(text)
-
-
 def open_transport() -> httpx2.AsyncBaseTransport:
     """Real sockets; certificates are checked against the system's authorities."""
     return httpx2.AsyncHTTPTransport(
@@ -177,7 +184,7 @@ def _authorities() -> ssl.SSLContext:
     return httpx2.create_ssl_context(verify=True, trust_env=False)
 
 
-def _last_look(held_back: Callable[[], str]) -> Callable[[str, object], Awaitable[None]]:
+def _last_look(held_back: Callable[[], str]) -> Trace:
     """The transport alone knows when a request's first byte is about to leave, and when the last one has left."""
 
     async def trace(moment: str, _: object) -> None:
