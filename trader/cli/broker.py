@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import trio
 
-from trader.cli.options import file_path
+from trader.cli.options import config_text, file_path
 from trader.exits import Mistake, StartRefused
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
@@ -17,6 +17,7 @@ from trader.model import Symbol
 from trader.simulator.application import build_application
 from trader.simulator.books import Service
 from trader.simulator.broker import Keys, SimulatedBroker, new_keys
+from trader.simulator.fault_script import read_faults, verb_lines
 from trader.simulator.server import serve
 
 SPEED_DEFAULT = 60.0  # a bar a second
@@ -36,6 +37,15 @@ SPEED_MAX = 100_000.0
 @click.option("--data", metavar="PATH", help="Recorded bars and quotes instead: a file or folder.")
 @click.option("--symbols", metavar="LIST", help="Which symbols, as JD,GS.")
 @click.option("--state", metavar="FILE", help="Keep the account here, and go on with it.")
+@click.option("--faults", metavar="FILE", help="What goes wrong, in TOML: [[fault]] tables.")
+@click.option(
+    "--list-faults",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, option, value: _list_faults(context, value),
+    help="The faults that FILE may name; then end.",
+)
 @click.option(
     "--rate-limit",
     type=click.IntRange(1),
@@ -48,6 +58,7 @@ def command(
     data: str | None,
     symbols: str | None,
     state: str | None,
+    faults: str | None,
     rate_limit: int | None,
 ) -> None:
     """Run the simulated broker alone, for any client.
@@ -57,18 +68,32 @@ def command(
     """
     wanted = None if symbols is None else [Symbol(one) for one in symbols.split(",") if one]
     keys = new_keys(secrets.choice)
+    market = _market(data, seed, wanted)
     broker = SimulatedBroker(
-        _market(data, seed, wanted),
+        market,
         keys=keys,
         seed=seed,
         path=None if state is None else file_path(state, "--state"),
         assets=LISTINGS if data is None else (),
+        faults=() if faults is None else read_faults(*_script(faults, "--faults"), market.symbols),
         service=Service(requests_per_minute=rate_limit),
     )
     try:
         trio.run(_serve, broker, keys, port, speed)
     finally:
         broker.close()
+
+
+def _list_faults(context: click.Context, is_wanted: bool) -> None:
+    if is_wanted:
+        click.echo("\n".join(verb_lines()))
+        context.exit()
+
+
+def _script(name: str, option: str) -> tuple[str, str]:
+    """The text of a file, and how it is called."""
+    path = file_path(name, option)
+    return config_text(path, remedy=""), name
 
 
 def _market(data: str | None, seed: int, symbols: list[Symbol] | None) -> Market:
