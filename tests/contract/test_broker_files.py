@@ -1,9 +1,12 @@
 """`trade broker` with files that a person wrote, over real sockets: what they state comes true, or nothing starts."""
 
+import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.broker_process import PATIENCE_SECONDS, ROOT, post_order, running
@@ -57,3 +60,135 @@ def test_the_faults_are_listed() -> None:
     assert "accept-then-504        it is done, the reply says gateway timeout [status, body]" in (
         listed.stdout
     )
+
+
+VENUE = """
+[terms]
+latency = 0.5
+slippage_rate = 0.01
+
+[[account]]
+key = "PKONE"
+secret = "one"
+cash = 10_000
+
+[[account]]
+key = "PKTWO"
+secret = "two"
+multiplier = 4
+shorting = false
+
+[[asset]]
+symbol = "TERN"
+tradable = false
+"""
+EVENTS = """
+[[event]]
+name = "halt"
+at = 09:32:00
+symbol = "T"
+
+[[event]]
+name = "fee"
+at = "09:32"
+amount = 1.25
+account = 1
+"""
+TWO = {"APCA-API-KEY-ID": "PKTWO", "APCA-API-SECRET-KEY": "two"}
+
+
+def step(client: httpx2.Client, until: str) -> None:
+    assert client.post("/admin/step", json={"until": until}).status_code == 200
+
+
+def buy(client: httpx2.Client, symbol: str) -> httpx2.Response:
+    order = {"symbol": symbol, "qty": "5", "side": "buy", "type": "market", "time_in_force": "day"}
+    return client.post("/v2/orders", json=order)
+
+
+def test_a_day_by_files_goes_on_after_the_broker_was_stopped(tmp_path: Path) -> None:
+    for name, text in (("venue.toml", VENUE), ("events.toml", EVENTS)):
+        (tmp_path / name).write_text(text)
+    arguments = ["--pace", "stepped", "--admin-token", "hush", "--journal", str(tmp_path / "j")]
+    arguments += ["--accounts", str(tmp_path / "venue.toml")]
+    arguments += ["--events", str(tmp_path / "events.toml"), "--state", str(tmp_path / "s.db")]
+    with running(*arguments) as (process, client):
+        assert client.headers["Authorization"] == "Bearer hush"
+        assert client.headers["APCA-API-KEY-ID"] == "PKONE"
+        step(client, "09:31")
+        assert client.get("/v2/account").json()["cash"] == "10000"
+        two = client.get("/v2/account", headers=TWO).json()
+        assert (two["cash"], two["multiplier"], two["shorting_enabled"]) == ("250000", "4", False)
+        assert buy(client, "TERN").status_code == 422
+        order_id = buy(client, "JD").json()["id"]
+        assert client.get(f"/v2/orders/{order_id}").json()["status"] == "pending_new"
+        step(client, "09:31:01")
+        order = client.get(f"/v2/orders/{order_id}").json()
+        ask = client.get("/v2/stocks/JD/quotes/latest").json()["quote"]["ap"]
+        assert (order["status"], round(float(order["filled_avg_price"]), 4)) == (
+            "filled",
+            round(ask * 1.01, 4),
+        )
+        step(client, "09:33")
+        books = client.get("/admin/books").json()
+        assert books["halted"] == ["T"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    with running(*arguments) as (process, client):
+        again = client.get("/admin/books").json()
+        assert again == books
+        assert again["accounts"][1]["activities"][0]["net_amount"] == "-1.25"
+        assert client.get(f"/v2/orders/{order_id}").json() == order
+        assert client.get("/v2/positions").json()[0]["qty"] == "5"
+        assert len(client.get("/v2/account/activities").json()) == 1
+    events = [json.loads(line)["event"] for line in (tmp_path / "j").read_text().splitlines()]
+    assert events == ["account", "account", "pending_new", "new", "fill", "activity"]
+
+
+def test_a_state_keeps_its_keys_so_that_clients_need_not_learn_new_ones(tmp_path: Path) -> None:
+    shown = []
+    for _ in range(2):
+        with running("--state", str(tmp_path / "s.db"), "--cash", "77", "--multiplier", "2") as (
+            process,
+            client,
+        ):
+            account = client.get("/v2/account").json()
+            assert (account["cash"], account["multiplier"]) == ("77", "2")
+            shown.append((client.headers["APCA-API-KEY-ID"], account["account_number"]))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_SECONDS) == 0
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "0.0.0.0", "--admin-token", "x"], "--admin-token: the admin endpoint is for"),
+        (["--host", "0.0.0.0", "--pace", "stepped"], "--pace stepped: the admin endpoint is for"),
+        (["--cash", "much"], "--cash: not a number: 'much'"),
+        (["--cash", "-1"], "--cash: must be at least 0"),
+        (["--term", "latency"], "--term latency: NAME=VALUE is wanted"),
+        (["--term", "latancy=1"], "--term latancy=1: latancy: unknown key, did you mean latency?"),
+        (["--multiplier", "3"], "'3' is not one of '1', '2', '4'"),
+        (["--pace", "settled"], "'settled' is not one of 'clock', 'stepped'"),
+        (["--journal", "none/j"], "there is no such folder"),
+        (["--accounts", "none.toml"], "No such file"),
+        (["--events", "none.toml"], "No such file"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list[str], words: str) -> None:
+    assert words in refused(*arguments)
+
+
+def test_a_broker_for_other_machines_has_no_admin_endpoint() -> None:
+    command = [sys.executable, "-m", "trader", "broker", "--host", "0.0.0.0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            told = dict(process.stdout.readline().split() for _ in range(3))
+            assert set(told) == {"address", "key", "secret"}
+            address = told["address"].replace("0.0.0.0", "127.0.0.1")
+            assert httpx2.get(f"{address}/admin", trust_env=False).status_code == 404
+            assert httpx2.get(f"{address}/v2/clock", trust_env=False).status_code == 401
+        finally:
+            process.kill()

@@ -127,7 +127,7 @@ WRONG = {
     ),
     "[[fault]]": "faults.toml:1: object missing required field `verb`",
     "[[faults]]": "faults.toml:1: unknown table faults, did you mean fault? (it is [[fault]])",
-    "[fault]": "faults.toml:1: fault is no list (write [[fault]])",
+    "[fault]": "faults.toml:1: fault is no such table (write [[fault]])",
     "fault = [1]": "faults.toml:1: a table of keys is wanted",
     "x = \n": "faults.toml:1: Invalid value",
     '[[fault]]\nverb = "drop-event"\n\n[[fault]]\nverb = "drop-event"\ncoutn = 2': (
@@ -151,7 +151,7 @@ WRONG = {
     '[[fault]]\nverb = "no-id"\nfrom = "25:00"': "faults.toml:3: from: no such time of day: 25:00",
     '[[fault]]\nverb = "no-id"\nuntil = 7': "faults.toml:3: until: no time like 10:30, 2026-",
     '[[fault]]\nverb = "no-id"\nnth = 0': "faults.toml:3: nth: must be 1 to 1,000,000, not 0",
-    '[[fault]]\nverb = "no-id"\ntimes = "all"': 'faults.toml:3: times: must be 1 to 1,000,000 or "always"',
+    '[[fault]]\nverb = "no-id"\ntimes = "all"': 'faults.toml:3: times: must be a number or "always"',
     '[[fault]]\nverb = "no-id"\nprobability = 2': "faults.toml:3: probability: must be above 0 and",
     '[[fault]]\nverb = "no-id"\nprobability = nan': "faults.toml:3: probability: must be above 0",
     '[[fault]]\nverb = "stale-get"\ndelay = -1': "faults.toml:3: delay: must be 0 to 31,622,400 sec",

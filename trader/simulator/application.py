@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from trader.simulator.admin_rest import Admin, AdminRest
 from trader.simulator.broker import SimulatedBroker
 from trader.simulator.faults import Occasion
 from trader.simulator.faulty import faulty_answer
@@ -35,13 +36,15 @@ class BodyHint(Struct, frozen=True, kw_only=True):
     client_order_id: str = ""
 
 
-def build_application(broker: SimulatedBroker) -> Starlette:
+def build_application(broker: SimulatedBroker, admin: Admin | None = None) -> Starlette:
+    """With an admin endpoint, where it is wanted."""
     guard = partial(_guarded, broker)
     endpoints = [*TradingRest(broker).endpoints(), *MarketRest(broker).endpoints()]
     return Starlette(
         routes=[
             *(Route(path, guard(endpoint), methods=[verb]) for verb, path, endpoint in endpoints),
             *broker.streams.routes(),
+            *(AdminRest(broker, admin).routes() if admin is not None else ()),
         ],
         exception_handlers={HTTPException: _http_failure},
     )

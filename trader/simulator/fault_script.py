@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from trader.calendar import iso
 from trader.config import did_you_mean
 from trader.model import SECOND_NS
-from trader.money import AmountError, bounded, canonical
+from trader.money import canonical
 from trader.simulator.faults import (
     AUTHENTICATE,
     CONNECT,
@@ -22,8 +22,16 @@ from trader.simulator.faults import (
     verbs_on,
 )
 from trader.simulator.market_words import KINDS
-from trader.simulator.moments import clock_of, moment_ns, span_ns
-from trader.simulator.script import BadKey, read_tables, row_of
+from trader.simulator.moments import clock_of, moment_ns
+from trader.simulator.script import (
+    BadKey,
+    positive,
+    read_tables,
+    row_of,
+    span,
+    traded,
+    whole,
+)
 from trader.simulator.shapes import Shape
 from trader.venue import EventKind
 
@@ -149,8 +157,7 @@ def fault_of_table(symbols: Collection[str], table: object) -> FaultRule:
     verb = _verb(row.verb)
     method, path = _place(row, verb)
     _check_parameters(row, verb, method, table.keys())
-    if row.symbol and row.symbol not in symbols:
-        raise BadKey("symbol", f"no {row.symbol[:40]} is traded here", ", ".join(sorted(symbols)))
+    traded(row.symbol, symbols)
     since_ns, since_clock = _limit(row.since, "from")
     until_ns, until_clock = _limit(row.until, "until")
     return FaultRule(
@@ -163,17 +170,17 @@ def fault_of_table(symbols: Collection[str], table: object) -> FaultRule:
         until_ns=until_ns,
         clock_from_ns=since_clock or 0,
         clock_until_ns=until_clock,
-        nth=_counted(row.nth, "nth"),
-        times=None if row.times == ALWAYS else _counted(row.times, "times"),
+        nth=whole(row.nth, "nth", 1, COUNT_MAX),
+        times=_times(row.times),
         probability=_probability(row.probability),
-        delay_s=_span(row.reply_delay, "reply_delay") / SECOND_NS,
-        delay_ns=_span(row.delay, "delay"),
-        duration_ns=None if row.duration is None else _span(row.duration, "duration"),
-        status=_status(row.status),
+        delay_s=span(row.reply_delay, "reply_delay") / SECOND_NS,
+        delay_ns=span(row.delay, "delay"),
+        duration_ns=None if row.duration is None else span(row.duration, "duration"),
+        status=whole(row.status, "status", 200, 599) if row.status else 0,
         body=row.body,
         word=row.word,
-        count=_counted(row.count, "count"),
-        quantity=_quantity(row.quantity),
+        count=whole(row.count, "count", 1, COUNT_MAX),
+        quantity=positive(row.quantity, "quantity"),
     )
 
 
@@ -267,38 +274,15 @@ def _limit(written: object, key: str) -> tuple[int | None, int | None]:
         raise BadKey(key, str(error)) from None
 
 
-def _counted(number: int | str, key: str) -> int:
-    if not isinstance(number, int) or not 1 <= number <= COUNT_MAX:
-        more = f' or "{ALWAYS}"' if key == "times" else ""
-        raise BadKey(key, f"must be 1 to {COUNT_MAX:,}{more}, not {number!r}")
-    return number
+def _times(number: int | str) -> int | None:
+    if number == ALWAYS:
+        return None
+    if not isinstance(number, int):
+        raise BadKey("times", f'must be a number or "{ALWAYS}", not {number!r}')
+    return whole(number, "times", 1, COUNT_MAX)
 
 
 def _probability(chance: Decimal) -> float:
     if not chance.is_finite() or not 0 < chance <= 1:
         raise BadKey("probability", f"must be above 0 and at most 1, not {chance}")
     return float(chance)
-
-
-def _span(seconds: Decimal, key: str) -> int:
-    try:
-        return span_ns(seconds)
-    except ValueError as error:
-        raise BadKey(key, str(error)) from None
-
-
-def _status(status: int) -> int:
-    if status and not 200 <= status <= 599:
-        raise BadKey("status", f"must be 200 to 599, not {status}")
-    return status
-
-
-def _quantity(quantity: Decimal | None) -> Decimal | None:
-    if quantity is None:
-        return None
-    try:
-        if bounded(quantity) > 0:
-            return bounded(quantity)
-    except AmountError as error:
-        raise BadKey("quantity", str(error)) from None
-    raise BadKey("quantity", f"must be above 0, not {quantity}")

@@ -3,6 +3,7 @@
 import hmac
 import string
 from collections.abc import Callable
+from decimal import Decimal
 from random import Random
 
 from msgspec import Struct
@@ -19,6 +20,15 @@ class Keys(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Keys(key={self.key!r}, secret=...)"
+
+
+class Opening(Struct, frozen=True, kw_only=True):
+    """An account to be opened, and what it may do: `multiplier` is 1, 2 or 4."""
+
+    keys: Keys
+    cash: Decimal
+    multiplier: int = 1
+    may_short: bool = True
 
 
 class Owner(Struct, frozen=True, kw_only=True):

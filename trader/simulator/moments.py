@@ -1,13 +1,10 @@
-"""Market times as a person writes them: New York's clock or a zone, on a date or on any; and spans in seconds."""
+"""Market times as a person writes them: New York's clock or a zone, on a date or on any."""
 
 import re
-from decimal import Decimal
 
 from trader.calendar import HOUR_NS, new_york_ns, parse_iso
 from trader.model import MINUTE_NS, SECOND_NS
-from trader.money import AmountError, bounded
 
-SPAN_SECONDS_MAX = 366 * 86_400
 LIKE = "like 10:30, 2026-01-26T10:30:00 or 2026-01-26T15:30:00Z"
 
 _CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII)
@@ -43,14 +40,3 @@ def clock_of(written: object) -> int | None:
         raise ValueError(f"no such time of day: {written}")
     decimals = int((found[4] or "").ljust(9, "0"))
     return hour * HOUR_NS + minute * MINUTE_NS + second * SECOND_NS + decimals
-
-
-def span_ns(seconds: Decimal) -> int:
-    """ValueError: negative, not finite, or longer than anybody means."""
-    try:
-        exact = bounded(seconds)
-    except AmountError as error:
-        raise ValueError(str(error)) from None
-    if not 0 <= exact <= SPAN_SECONDS_MAX:
-        raise ValueError(f"must be 0 to {SPAN_SECONDS_MAX:,} seconds, not {exact}")
-    return int(exact * SECOND_NS)

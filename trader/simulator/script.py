@@ -5,7 +5,8 @@ that withstands it.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +14,10 @@ from msgspec import Struct
 
 from trader.config import did_you_mean, parse_toml
 from trader.exits import Mistake
+from trader.model import SECOND_NS, Symbol
+from trader.money import AmountError, bounded
+
+SPAN_SECONDS_MAX = 366 * 86_400
 
 R = TypeVar("R", bound=Struct)
 V = TypeVar("V")
@@ -33,19 +38,25 @@ class BadKey(Exception):
 
 
 def read_tables(
-    text: str, where: str, kinds: Mapping[str, Callable[[dict[str, object]], V]]
+    text: str, where: str, kinds: Mapping[str, Callable[[object], V]], *, one: str = ""
 ) -> dict[str, list[V]]:
-    """By name what each [[name]] states, in order; raises Mistake. A kind makes a table's value or raises BadKey."""
+    """By name what each [[name]] states, in order; raises Mistake. A kind makes a table's value or raises BadKey.
+
+    `one` is the name of a single table: [name].
+    """
     content = parse_toml(text, where)
     made: dict[str, list[V]] = {name: [] for name in kinds}
     for name, tables in content.items():
         if name not in kinds:
-            known = " and ".join(f"[[{kind}]]" for kind in kinds)
+            known = ", ".join(f"[{kind}]" if kind == one else f"[[{kind}]]" for kind in kinds)
             what = f"unknown table {name}{did_you_mean(name, tuple(kinds))}"
             raise ScriptError(what, where=_place(text, where, name, 0, ""), remedy=f"it is {known}")
-        if not isinstance(tables, list):
+        if name == one and isinstance(tables, dict):
+            tables = [tables]
+        if not isinstance(tables, list) or (name == one and len(tables) > 1):
             place = _place(text, where, name, 0, "")
-            raise ScriptError(f"{name} is no list", where=place, remedy=f"write [[{name}]]")
+            wanted = f"[{name}] once" if name == one else f"[[{name}]]"
+            raise ScriptError(f"{name} is no such table", where=place, remedy=f"write {wanted}")
         for number, table in enumerate(tables):
             try:
                 made[name].append(kinds[name](table))
@@ -73,6 +84,51 @@ def row_of(table: object, kind: type[R]) -> R:
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$")
         raise BadKey(path.strip(".`"), what[:1].lower() + what[1:]) from None
+
+
+# --- values
+
+
+def whole(number: int, key: str, least: int, most: int) -> int:
+    """Raises BadKey, as those below do."""
+    if not least <= number <= most:
+        raise BadKey(key, f"must be {least:,} to {most:,}, not {number:,}")
+    return number
+
+
+def exact(amount: Decimal, key: str) -> Decimal:
+    """Finite, and not beyond what amounts may be."""
+    try:
+        return bounded(amount)
+    except AmountError as error:
+        raise BadKey(key, str(error)) from None
+
+
+def positive(amount: Decimal | None, key: str) -> Decimal | None:
+    """Where one is stated."""
+    if amount is None:
+        return None
+    if (value := exact(amount, key)) <= 0:
+        raise BadKey(key, f"must be above 0, not {value}")
+    return value
+
+
+def span(seconds: Decimal, key: str) -> int:
+    """In nanoseconds."""
+    value = exact(seconds, key)
+    if not 0 <= value <= SPAN_SECONDS_MAX:
+        raise BadKey(key, f"must be 0 to {SPAN_SECONDS_MAX:,} seconds, not {value}")
+    return int(value * SECOND_NS)
+
+
+def traded(symbol: str, symbols: Collection[str]) -> Symbol:
+    """None, or one of them."""
+    if symbol and symbol not in symbols:
+        raise BadKey("symbol", f"no {symbol[:40]} is traded here", ", ".join(sorted(symbols)))
+    return Symbol(symbol)
+
+
+# --- where it is written
 
 
 def _place(text: str, where: str, name: str, number: int, key: str) -> str:

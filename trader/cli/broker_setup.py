@@ -1,0 +1,191 @@
+"""Makes the simulated broker that the command line describes: its market, accounts, terms, and what befalls it."""
+
+import secrets
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trader.cli.options import config_text, file_path
+from trader.exits import Mistake
+from trader.feeds.csv_rows import MarketDataError
+from trader.feeds.market import Market
+from trader.feeds.recorded import RecordedMarket
+from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, LISTINGS, SyntheticMarket
+from trader.model import Symbol
+from trader.money import AmountError, amount
+from trader.simulator.admin_rest import is_loopback
+from trader.simulator.books import Service
+from trader.simulator.broker import Keys, SimulatedBroker, new_keys
+from trader.simulator.event_script import Scene, read_events
+from trader.simulator.fault_script import read_faults
+from trader.simulator.keys import Opening
+from trader.simulator.plan import PLANS
+from trader.simulator.script import BadKey, described
+from trader.simulator.store import kept_keys
+from trader.simulator.venue_script import Described, read_venue, terms_of_table
+from trader.venue import VenueTerms
+
+
+class Wishes(Struct, frozen=True, kw_only=True):
+    """The options, as they were given."""
+
+    data: str | None
+    symbols: str | None
+    seed: int
+    pace: str
+    speed: float
+    events: str | None
+    venue: str | None
+    cash: str
+    multiplier: int
+    terms: tuple[str, ...]
+    state: str | None
+    journal: str | None
+    host: str
+    port: int
+    admin_token: str | None
+    faults: str | None
+    plan: str
+    text_frames: bool
+    rate_limit: int | None
+
+    @property
+    def is_stepped(self) -> bool:
+        return self.pace == "stepped"
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """The broker, the keys of its first account, and the admin endpoint's token."""
+
+    broker: SimulatedBroker
+    keys: Keys
+    token: str
+
+
+def broker_of(wishes: Wishes) -> Served:
+    """Raises Mistake or StartRefused."""
+    _check_host(wishes)
+    market = _market(wishes)
+    described_venue = _venue(wishes)
+    path = None if wishes.state is None else file_path(wishes.state, "--state")
+    first, *further = described_venue.accounts or [_only_account(wishes, path)]
+    broker = SimulatedBroker(
+        market,
+        keys=first.keys,
+        seed=wishes.seed,
+        path=path,
+        cash=first.cash,
+        assets={*(LISTINGS if wishes.data is None else ()), *described_venue.assets},
+        terms=_terms(wishes, described_venue.terms),
+        service=Service(
+            further=further,
+            keeps_keys=True,
+            multiplier=first.multiplier,
+            may_short=first.may_short,
+            restrictions=described_venue.assets,
+            journal=None if wishes.journal is None else file_path(wishes.journal, "--journal"),
+            plan=PLANS[wishes.plan],
+            text_frames=wishes.text_frames,
+            requests_per_minute=wishes.rate_limit,
+        ),
+    )
+    try:
+        _add_scripts(broker, wishes)
+    except BaseException:
+        broker.close()
+        raise
+    token = wishes.admin_token or secrets.token_urlsafe(24)
+    return Served(broker=broker, keys=first.keys, token=token)
+
+
+def is_for_this_machine(wishes: Wishes) -> bool:
+    """Only then there is an admin endpoint."""
+    return is_loopback(wishes.host)
+
+
+def _check_host(wishes: Wishes) -> None:
+    if wishes.admin_token is not None and not wishes.admin_token.isprintable():
+        raise Mistake("not a token", where="--admin-token")
+    if is_for_this_machine(wishes):
+        return
+    for option, is_given in (
+        ("--admin-token", wishes.admin_token is not None),
+        ("--pace stepped", wishes.is_stepped),
+    ):
+        if is_given:
+            raise Mistake(
+                f"the admin endpoint is for this machine alone, not for --host {wishes.host}",
+                where=option,
+                remedy="leave out --host",
+            )
+
+
+def _market(wishes: Wishes) -> Market:
+    symbols = None
+    if wishes.symbols is not None:
+        symbols = [Symbol(one) for one in wishes.symbols.split(",") if one]
+    try:
+        if wishes.data is not None:
+            return RecordedMarket([Path(wishes.data)], symbols)
+        return SyntheticMarket(wishes.seed, DEFAULT_SYMBOLS if symbols is None else symbols)
+    except MarketDataError as error:
+        raise Mistake(str(error)) from None
+    except ValueError as error:
+        raise Mistake(str(error), where="--symbols") from None
+
+
+def _venue(wishes: Wishes) -> Described:
+    if wishes.venue is None:
+        return Described()
+    return read_venue(*_script(wishes.venue, "--accounts"), _cash(wishes))
+
+
+def _cash(wishes: Wishes) -> Decimal:
+    try:
+        cash = amount(wishes.cash)
+    except AmountError as error:
+        raise Mistake(str(error), where="--cash") from None
+    if cash < 0:
+        raise Mistake(f"must be at least 0, not {cash}", where="--cash")
+    return cash
+
+
+def _only_account(wishes: Wishes, path: Path | None) -> Opening:
+    """With the keys that the file has, so that a client need not learn new ones."""
+    known = kept_keys(path) if path is not None else []
+    keys = known[0] if known else new_keys(secrets.choice)
+    return Opening(keys=keys, cash=_cash(wishes), multiplier=wishes.multiplier)
+
+
+def _terms(wishes: Wishes, terms: VenueTerms) -> VenueTerms:
+    """Those of the file, and what the command line says of them."""
+    for word in wishes.terms:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise Mistake("NAME=VALUE is wanted", where=f"--term {word}")
+        try:
+            terms = terms_of_table({name: value}, terms)
+        except BadKey as bad:
+            raise Mistake(described(bad), where=f"--term {word}", remedy=bad.remedy) from None
+    return replace(terms, seed=wishes.seed)
+
+
+def _add_scripts(broker: SimulatedBroker, wishes: Wishes) -> None:
+    """A time without a date is of the session that this life begins with."""
+    if wishes.faults is not None:
+        for rule in read_faults(*_script(wishes.faults, "--faults"), broker.symbols):
+            broker.faults.add(rule)
+    if wishes.events is not None:
+        scene = Scene(
+            symbols=broker.market.symbols,
+            accounts=len(broker.key_ring.owners),
+            day=broker.next_session_date(FIRST_SESSION) or FIRST_SESSION,
+        )
+        broker.expect(read_events(*_script(wishes.events, "--events"), scene))
+
+
+def _script(name: str, option: str) -> tuple[str, str]:
+    """The text of a file, and how it is called."""
+    return config_text(file_path(name, option), remedy=""), name
