@@ -6,7 +6,7 @@ what takes its place like any execution. A person's word counts only for an orde
 
 from decimal import Decimal
 
-from trader import orders, reports
+from trader import orders, recognition, reports
 from trader.evolve import evolve
 from trader.messages import (
     Alarmed,
@@ -49,7 +49,7 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     ]
     after = evolve(state, bust)
     now = after.orders[order.client_order_id]
-    if told.replacement is None or orders.knows(now, told.replacement):
+    if told.replacement is None or recognition.knows(now, told.replacement):
         if orders.is_live(now) and now.quantity_filled >= now.quantity:
             # What was taken back was more than the order: nothing is left of it that could live.
             whole, _ = orders.after(now, Trigger.FILL_ALL)

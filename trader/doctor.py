@@ -19,6 +19,8 @@ from trader.evolve import fold
 from trader.exits import Mistake, PersonError
 from trader.journal.lock import writer_of
 from trader.journal.place import SCHEMA_VERSION, check_file, check_place
+from trader.journal.rebuild import tables_that_differ
+from trader.journal.schema import changes_of_schema
 from trader.journal.sqlite import entries_of, reading_connection
 from trader.messages import Gate
 from trader.model import SECOND_NS, OrderState
@@ -140,6 +142,7 @@ def of_books(database: Path, identity: str) -> Iterator[Finding]:
         yield fail("journal", f"can't be read: {error}", "restore a backup")
         return
     yield ok("journal", f"{state.sequence:,} entries, chain of hashes intact")
+    yield tables(database)
     yield _lock(writer, has_ended)
     yield _code(state, identity, is_running=writer is not None)
     yield from _standing(state)
@@ -159,6 +162,23 @@ def integrity(database: Path, pragma: str) -> Finding:
     if found != "ok":
         return fail("database", f"{database}: {found}", "keep the file, and restore a backup")
     return ok("database", f"{database}: whole, schema {version} of {SCHEMA_VERSION}")
+
+
+def tables(database: Path) -> Finding:
+    """The schema is as it was made, and each table says what the journal says; a table nobody may read tells lies."""
+    reader = reading_connection(database)
+    try:
+        reader.execute("BEGIN")
+        changes = list(changes_of_schema(reader)) or [
+            f"{table} doesn't say what the journal says" for table in tables_that_differ(reader)
+        ]
+    finally:
+        reader.close()
+    if changes:
+        return fail(
+            "tables", "; ".join(changes[:NAMES_TOLD_MAX]), "keep the file, and restore a backup"
+        )
+    return ok("tables", "all triggers in place, every row follows from the journal")
 
 
 def _folded(database: Path) -> tuple[ExecutionState, bool]:

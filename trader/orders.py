@@ -27,9 +27,7 @@ from trader.model import (
     OrderState,
     Side,
 )
-from trader.money import ZERO, plain, price_of
-
-EXECUTION_PRICE_FACTOR_MAX = 2  # between the price of an execution and one that we know
+from trader.money import ZERO, plain
 
 
 class Trigger(StrEnum):
@@ -56,8 +54,6 @@ class Notice(Enum):
     ALARM = 1
     HALT = 2
 
-
-MILLISECOND_NS = 1_000_000  # the least that two accounts of one moment agree on
 
 Row = tuple[OrderState, Notice]
 
@@ -180,57 +176,6 @@ def settled(order: Order) -> tuple[Order, Notice]:
 def is_unexplained(order: Order) -> bool:
     """The broker claims executions that nobody has brought yet."""
     return order.quantity_filled < order.quantity_reported
-
-
-def knows(order: Order, execution: Execution) -> bool:
-    """This execution is booked: by its id, or by the cumulative quantity that only one execution can end at."""
-    return any(
-        known.execution.execution_id == execution.execution_id
-        or (
-            not known.is_busted
-            and known.execution.quantity_cumulative == execution.quantity_cumulative
-        )
-        for known in order.executions
-    )
-
-
-def is_plausible(order: Order, execution: Execution, mark: int) -> bool:
-    """Its price is near one that we know: the order's own, held against the quote of its decision; or the mark.
-
-    Near is wide, a factor of two: a market that runs away is booked, a slipped decimal point or another share's price
-    is not. With neither of the two known (0) there is nothing to hold it against, and what is told is believed.
-    """
-    known = [price for price in (order.reserve_price, price_of(mark)) if price]
-    factor = EXECUTION_PRICE_FACTOR_MAX
-    return not known or any(
-        price <= execution.price * factor and execution.price <= price * factor for price in known
-    )
-
-
-def was_busted(order: Order, execution: Execution) -> bool:
-    """The broker has taken this execution back; its list of executions may have another id for it."""
-    return any(
-        known.is_busted and _is_same(known.execution, execution) for known in order.executions
-    )
-
-
-def _is_same(known: Execution, told: Execution) -> bool:
-    """By the id, or by what was executed when, to the millisecond: what comes in its place comes later."""
-    return known.execution_id == told.execution_id or (
-        (known.quantity, known.price, known.quantity_cumulative)
-        == (told.quantity, told.price, told.quantity_cumulative)
-        and known.at_ns // MILLISECOND_NS == told.at_ns // MILLISECOND_NS
-    )
-
-
-def contradicts(order: Order, execution: Execution) -> bool:
-    """The same execution was booked with other numbers."""
-    told = (execution.quantity, execution.price, execution.quantity_cumulative)
-    return any(
-        (known.quantity, known.price, known.quantity_cumulative) != told
-        for known in (one.execution for one in order.executions)
-        if known.execution_id == execution.execution_id
-    )
 
 
 def booked(order: Order, done: BookedExecution, released: Decimal) -> Order:

@@ -6,7 +6,7 @@ quarantined with what was heard. Evidence moves an order, silence never does.
 
 from msgspec.structs import replace
 
-from trader import accounting, brakes, movements, orders, positions
+from trader import accounting, brakes, movements, orders, positions, recognition
 from trader.evolve import evolve
 from trader.messages import (
     Alarmed,
@@ -53,12 +53,12 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     misfit = _misfit(state, order, report)
     if misfit:
         return _quarantine(state, order.symbol, misfit, report)
-    if report.execution is not None and orders.was_busted(order, report.execution):
+    if report.execution is not None and recognition.was_busted(order, report.execution):
         return ()  # Lists of fills go on showing it; what it claims of the order is taken back, too.
     events: list[Event] = []
     notice = Notice.QUIET
     now = order
-    if report.execution is not None and not orders.knows(order, report.execution):
+    if report.execution is not None and not recognition.knows(order, report.execution):
         event = execution_booked(state, order, report.execution)
         events.append(event)
         now = evolve(state, event).orders[order.client_order_id]
@@ -109,10 +109,10 @@ def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
         return f"execution of {execution.quantity} at {execution.price}"
     if state.executed.get(execution.execution_id, order.client_order_id) != order.client_order_id:
         return f"execution {execution.execution_id} belongs to another order"
-    if orders.contradicts(order, execution):
+    if recognition.contradicts(order, execution):
         return f"execution {execution.execution_id} told twice, differently"
     # What is in the books stays there, wherever the market goes.
-    return "" if orders.knows(order, execution) else implausible(state, order, execution)
+    return "" if recognition.knows(order, execution) else implausible(state, order, execution)
 
 
 def implausible(state: ExecutionState, order: Order, execution: Execution) -> str:
@@ -120,7 +120,7 @@ def implausible(state: ExecutionState, order: Order, execution: Execution) -> st
     held = state.position(order.symbol)
     # Of what is not held nobody brings the mark up to date.
     mark = held.mark if held.quantity else 0
-    if orders.is_plausible(order, execution, mark):
+    if recognition.is_plausible(order, execution, mark):
         return ""
     near = f"an order at {order.reserve_price}" + (f", mark {price_of(mark)}" if mark else "")
     return f"execution {execution.execution_id} at {execution.price}, far from {near}"

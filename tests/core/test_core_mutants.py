@@ -85,13 +85,13 @@ PLANTED = (
     Planted(
         "an execution is booked each time that it is told",
         "reports.py",
-        "    if report.execution is not None and not orders.knows(order, report.execution):\n",
+        "    if report.execution is not None and not recognition.knows(order, report.execution):\n",
         "    if report.execution is not None:\n",
         ("C1", "D9"),
     ),
     Planted(
         "a busted execution comes back under another id",
-        "orders.py",
+        "recognition.py",
         "        and known.at_ns // MILLISECOND_NS == told.at_ns // MILLISECOND_NS\n",
         "        and False\n",
         ("D2", "D9"),

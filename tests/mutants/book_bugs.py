@@ -41,9 +41,9 @@ ORDERS = (
         ),
         Edit(
             "reports.py",
-            "    if report.execution is not None and not orders.knows(order, report.execution):\n",
+            "    if report.execution is not None and not recognition.knows(order, report.execution):\n",
             "    if report.execution is not None and orders.is_live(order)"
-            " and not orders.knows(order, report.execution):\n",
+            " and not recognition.knows(order, report.execution):\n",
         ),
         properties("reports", "reports_of_a_buy_in_any_order_and_any_number_end_in_the_same_books"),
         masked="what comes after the end is booked all the same",
@@ -51,7 +51,7 @@ ORDERS = (
     planted(
         "no execution-id dedupe",
         Edit(
-            "orders.py",
+            "recognition.py",
             "        known.execution.execution_id == execution.execution_id\n",
             "        False\n",
         ),
@@ -61,7 +61,7 @@ ORDERS = (
         "an execution is booked each time that it is told",
         Edit(
             "reports.py",
-            "    if report.execution is not None and not orders.knows(order, report.execution):\n",
+            "    if report.execution is not None and not recognition.knows(order, report.execution):\n",
             "    if report.execution is not None:\n",
         ),
         plays("reports", "what_an_activity_and_the_stream_both_tell_is_booked_once"),
@@ -73,9 +73,9 @@ ORDERS = (
         "what comes after the end is not booked",
         Edit(
             "reports.py",
-            "    if report.execution is not None and not orders.knows(order, report.execution):\n",
+            "    if report.execution is not None and not recognition.knows(order, report.execution):\n",
             "    if report.execution is not None and orders.is_live(order)"
-            " and not orders.knows(order, report.execution):\n",
+            " and not recognition.knows(order, report.execution):\n",
         ),
         plays("reports", "a_late_fill_is_booked_and_somebody_hears_of_it"),
         scenario("s06-fills-in-any-order"),
@@ -127,8 +127,13 @@ ORDERS = (
         plays("risk", "an_entry_in_doubt_is_alive"),
     ),
     planted(
+        "what fills the gap of a bust is taken for an execution of before",
+        Edit("recognition.py", "(not has_gap or _is_same(known.execution, execution))", "True"),
+        plays("corrections", "what_fills_the_gap_of_a_bust_may_end_where_a_later_execution_ended"),
+    ),
+    planted(
         "a busted execution is booked again when a list shows it",
-        Edit("reports.py", "and orders.was_busted(order, report.execution):", "and False:"),
+        Edit("reports.py", "and recognition.was_busted(order, report.execution):", "and False:"),
         plays(
             "corrections",
             "an_order_whose_only_execution_was_busted_ends_though_lists_of_fills_go_on_showing_it",

@@ -95,8 +95,8 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
-from trader.orders import MILLISECOND_NS
 from trader.ports import Batch
+from trader.recognition import MILLISECOND_NS
 from trader.state import ExecutionState
 
 LIMITS = replace(

@@ -259,6 +259,20 @@ def test_what_is_busted_can_be_executed_anew() -> None:
     )
 
 
+def test_what_fills_the_gap_of_a_bust_may_end_where_a_later_execution_ended() -> None:
+    play = working() >> report(Claim.PARTIALLY_FILLED, 20, told(20, "31.9", 20, "x1"))
+    play >> report(Claim.PARTIALLY_FILLED, 30, told(10, "31.9", 30, "x2")) >> corrected("x1")
+    play >> report(
+        Claim.PARTIALLY_FILLED, 30, told(10, "31.9", 30, "activity 2"), source="activity"
+    )
+    assert play.order().quantity_filled == 10, "the list of fills tells of x2"
+    refill = executed(20, "31.9", 30, "x3", at_ns=TEN_NS + MINUTE_NS)
+    play >> report(Claim.PARTIALLY_FILLED, 30, refill) << booked(20)
+    assert play.order().quantity_filled == 30
+    play >> report(Claim.PARTIALLY_FILLED, 30, refill) << None
+    balanced(play)
+
+
 def test_a_correction_of_what_is_not_in_the_books_stops_the_symbol() -> None:
     play = holding() >> corrected("x9") << (quarantined("JD"), alarmed("quarantined"))
     assert play.state.books == holding().state.books

@@ -5,16 +5,19 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.journal_plays import opened
+from tests.journal_plays import OPEN_NS, fill, opened, request
+from trader.doctor import Verdict, of_books
 from trader.exits import Exit
 from trader.journal import place
 from trader.journal.failures import JournalDamaged, JournalHeld, JournalUnusable
 from trader.journal.lock import ProcessLock, writer_of
 from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
+from trader.live import opening
 
 
 def opened_at(path: Path, *, create: bool = False) -> SqliteJournal:
@@ -31,9 +34,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def change(path: Path, statement: str) -> None:
+def change(path: Path, *statements: str) -> None:
     hand = sqlite3.connect(path, isolation_level=None)
-    hand.execute(statement)
+    for statement in statements:
+        hand.execute(statement)
     hand.close()
 
 
@@ -56,6 +60,26 @@ SPOILERS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.with_name(path.name + "-journal").write_bytes(b"x" * 600),
         "rollback journal",
     ),
+    "a trigger gone": (
+        lambda path: change(path, "DROP TRIGGER execution_rows_no_delete"),
+        "trigger execution_rows_no_delete is missing",
+    ),
+    "a trigger rewritten": (
+        lambda path: change(
+            path,
+            "DROP TRIGGER journal_no_update",
+            "CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal BEGIN SELECT 1; END",
+        ),
+        "trigger journal_no_update is not as it was made",
+    ),
+    "a trigger of somebody else": (
+        lambda path: change(
+            path,
+            "CREATE TRIGGER theirs AFTER INSERT ON execution_rows BEGIN DELETE FROM life_rows; END",
+        ),
+        "trigger theirs isn't ours",
+    ),
+    "a view gone": (lambda path: change(path, "DROP VIEW proof"), "view proof is missing"),
     "no schema": (lambda path: change(path, "DROP TABLE journal"), "SQLite says"),
     "garbage inside": (
         lambda path: spoil(path, lambda data: data[:4096] + b"\xff" * (len(data) - 4096)),
@@ -148,6 +172,91 @@ def test_a_journal_whose_last_rows_were_cut_away_does_not_open(path: Path) -> No
     change(path, "DELETE FROM journal WHERE sequence = (SELECT max(sequence) FROM journal)")
     with pytest.raises(JournalDamaged, match="the journal ends here"):
         opened_at(path)
+
+
+TAMPERED = {
+    "account_row": "UPDATE account_row SET cash = '9'",
+    "position_rows": "UPDATE position_rows SET quantity = '5' WHERE symbol = 'GS'",
+    "order_rows": "UPDATE order_rows SET state = 'CANCELED'",
+}
+
+
+@pytest.fixture
+def traded(tmp_path: Path) -> Path:
+    """A journal whose last life holds a position and has an order working."""
+    path = tmp_path / "trading_data.db"
+    play = opened().hear(request("GS", key="held"), request("T", key="works"))
+    play.hear(fill(play.live()[0], Decimal(1), OPEN_NS))
+    journal = opened_at(path, create=True)
+    for batch in play.batches():
+        journal.write(batch)
+    journal.close()
+    return path
+
+
+@pytest.mark.parametrize("table", TAMPERED)
+def test_a_table_that_was_changed_by_hand_refuses_the_start_and_the_doctor_names_it(
+    traded: Path, table: str
+) -> None:
+    books = opening.opened(traded, create=False)
+    books.journal.close()
+    assert not [one for one in of_books(traded, "") if one.verdict is Verdict.FAIL]
+    change(traded, TAMPERED[table])
+    with pytest.raises(JournalDamaged, match=f"what the journal says: {table}"):
+        opening.opened(traded, create=False)
+    (found,) = [one for one in of_books(traded, "") if one.verdict is Verdict.FAIL]
+    assert (found.check, found.what) == ("tables", f"{table} doesn't say what the journal says")
+
+
+def test_an_order_put_into_the_tables_by_hand_refuses_the_start(traded: Path) -> None:
+    change(
+        traded,
+        "CREATE TEMP TABLE copied AS SELECT * FROM order_rows LIMIT 1",
+        "UPDATE copied SET client_order_id = 'more', decision_id = 999",
+        "INSERT INTO order_rows SELECT * FROM copied",
+    )
+    with pytest.raises(JournalDamaged, match="order_rows"):
+        opening.opened(traded, create=False)
+
+
+def test_rows_of_history_that_were_changed_are_found_by_the_doctor(traded: Path) -> None:
+    trigger = "execution_rows_no_update"
+    reader = reading_connection(traded)
+    [made] = reader.execute("SELECT sql FROM sqlite_master WHERE name = ?", (trigger,)).fetchone()
+    reader.close()
+    change(traded, f"DROP TRIGGER {trigger}", "UPDATE execution_rows SET price = '1'", made)
+    (found,) = [one for one in of_books(traded, "") if one.verdict is Verdict.FAIL]
+    assert found.what == "execution_rows doesn't say what the journal says"
+
+
+def test_amounts_that_are_no_amounts_are_damage_not_a_traceback(traded: Path) -> None:
+    change(traded, "UPDATE account_row SET cash = '1x'")
+    with pytest.raises(JournalDamaged, match="never written"):
+        opened_at(traded)
+
+
+def test_an_entry_that_is_not_utf_8_is_damage_not_a_traceback(traded: Path) -> None:
+    reader = reading_connection(traded)
+    [made] = reader.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'journal_no_update'"
+    ).fetchone()
+    reader.close()
+    change(
+        traded,
+        "DROP TRIGGER journal_no_update",
+        "UPDATE journal SET entry = CAST(x'ff' AS TEXT) WHERE sequence = 2",
+        made,
+    )
+    with pytest.raises(JournalDamaged, match="at journal row 2"):
+        opening.opened(traded, create=False)
+    (found,) = [one for one in of_books(traded, "") if one.verdict is Verdict.FAIL]
+    assert found.check == "journal"
+    assert "row 2" in found.what
+
+
+def test_views_and_indexes_of_other_people_are_their_own_business(traded: Path) -> None:
+    change(traded, "CREATE VIEW mine AS SELECT 1", "CREATE INDEX fast ON execution_rows (symbol)")
+    opened_at(traded).close()
 
 
 def test_a_second_opening_in_the_same_process_is_refused(path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.journal_plays import OPEN_NS, Play, clock, day, fill, opened, report, request
-from trader.journal.rebuild import rebuilt, tables_that_differ
+from trader.journal.rebuild import rebuilt, standing_that_differ, tables_that_differ
 from trader.journal.schema import TABLES
 from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
 from trader.messages import Claim, ExecutionCorrected, OrderRequest, SendOutcome
@@ -113,6 +113,7 @@ def test_a_rebuild_from_the_journal_alone_gives_identical_tables(
     written(path, play.batches(cuts=cuts))
     reader = reading_connection(path)
     assert tables_that_differ(reader) == []
+    assert standing_that_differ(reader, play.state) == []
     reader.close()
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.plays import executed, some_order
-from trader import orders
+from trader import orders, recognition
 from trader.messages import Claim
 from trader.model import (
     FINAL_STATES,
@@ -225,17 +225,19 @@ def test_a_second_final_claim_can_still_end_an_order_that_ignored_the_first() ->
 
 def test_an_execution_is_known_by_its_id_or_by_where_it_ends() -> None:
     once = with_execution(some_order(), executed(20, "31.9", 20, "s1"))
-    assert orders.knows(once, executed(20, "31.9", 20, "s1"))
-    assert orders.knows(once, executed(20, "31.9", 20, "activity-7")), "the activity of the same"
-    assert orders.knows(once, executed(20, "31.9", 40, "s1"))
-    assert not orders.knows(once, executed(20, "31.9", 40, "s2"))
+    assert recognition.knows(once, executed(20, "31.9", 20, "s1"))
+    assert recognition.knows(once, executed(20, "31.9", 20, "activity-7")), (
+        "the activity of the same"
+    )
+    assert recognition.knows(once, executed(20, "31.9", 40, "s1"))
+    assert not recognition.knows(once, executed(20, "31.9", 40, "s2"))
 
 
 def test_the_same_execution_ending_elsewhere_is_a_contradiction() -> None:
     once = with_execution(some_order(), executed(20, "31.9", 20, "s1"))
-    assert orders.contradicts(once, executed(20, "31.9", 30, "s1"))
-    assert not orders.contradicts(once, executed(20, "31.9", 20, "s1"))
-    assert not orders.contradicts(once, executed(10, "31.9", 30, "s2"))
+    assert recognition.contradicts(once, executed(20, "31.9", 30, "s1"))
+    assert not recognition.contradicts(once, executed(20, "31.9", 20, "s1"))
+    assert not recognition.contradicts(once, executed(10, "31.9", 30, "s2"))
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,20 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from trader.evolve import evolve_entry
+from trader.journal import tables
 from trader.journal.chain import GENESIS
 from trader.journal.ledger import Ledger
 from trader.journal.projection import Projection
 from trader.journal.schema import TABLES, migrate
 from trader.journal.sqlite import entries_of
+from trader.journal.tables import Row
 from trader.messages import Boot, Entry
+from trader.model import FINAL_STATES, Order, Symbol
 from trader.ports import Batch
 from trader.state import ExecutionState
 
 BATCH_ENTRIES = 500
+ORDER_COLUMNS = tables.columns_of("order_rows")
 
 
 def rebuilt(entries: Iterable[Entry], connection: sqlite3.Connection) -> ExecutionState:
@@ -47,6 +51,54 @@ def tables_that_differ(reader: sqlite3.Connection) -> list[str]:
         return [table for table in TABLES if _rows(reader, table) != _rows(anew, table)]
     finally:
         anew.close()
+
+
+def standing_that_differ(reader: sqlite3.Connection, state: ExecutionState) -> list[str]:
+    """The tables of what stands (account, positions, orders) that don't say what the folded journal says.
+
+    For a start, which has folded the journal anyway: a look at all tables costs as much as writing them once more.
+    """
+    [head_hash] = reader.execute("SELECT hash FROM account_row").fetchone()
+    account = tables.account_row(state.sequence, head_hash, state)
+    positions = _rows(reader, "position_rows")
+    held = {symbol for symbol, one in state.positions.items() if one.quantity or one.cost}
+    agrees = {
+        "account_row": _rows(reader, "account_row") == [account],
+        "position_rows": held <= {row[0] for row in positions}
+        and all(
+            row == tables.position_row(state, state.position(Symbol(str(row[0]))))
+            for row in positions
+        ),
+        "order_rows": _orders_agree(reader, state),
+    }
+    return [table for table, is_so in agrees.items() if not is_so]
+
+
+def _orders_agree(reader: sqlite3.Connection, state: ExecutionState) -> bool:
+    """Orders that the state knows are as it knows them; the others, which it has forgotten, are over."""
+    over = ", ".join(repr(one.value) for one in FINAL_STATES)
+    question = f"SELECT * FROM order_rows WHERE decision_id >= ? OR reserved <> '0' OR state NOT IN ({over})"
+    first = min((one.decision_id for one in state.orders.values()), default=state.sequence + 1)
+    found = {row[1]: row for row in reader.execute(question, (first,))}
+    return all(name in found for name in state.orders) and all(
+        _is_row_of(state.orders[name], row) if name in state.orders else _is_over(row)
+        for name, row in found.items()
+    )
+
+
+def _is_over(row: Row) -> bool:
+    cells = dict(zip(ORDER_COLUMNS, row, strict=True))
+    return cells["reserved"] == "0" and cells["state"] in {one.value for one in FINAL_STATES}
+
+
+def _is_row_of(order: Order, row: Row) -> bool:
+    """Session, end, and the entry before are not the state's to know."""
+    ours = tables.order_row(order, "", None, None)
+    return all(
+        mine == theirs
+        for column, mine, theirs in zip(ORDER_COLUMNS, ours, row, strict=True)
+        if column not in ("session", "ended_sequence", "entry_before")
+    )
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:

@@ -6,6 +6,7 @@ turn it into numbers for people. No STRICT tables: one of them makes the whole f
 """
 
 import sqlite3
+from collections.abc import Iterator
 
 from sqlite_utils import Database, Migrations
 
@@ -247,6 +248,37 @@ def first_schema(database: Database) -> None:
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file's schema up to SCHEMA_VERSION, each step in one transaction."""
     migrations.apply(Database(connection))
+
+
+def changes_of_schema(connection: sqlite3.Connection) -> Iterator[str]:
+    """What of ours is missing or rewritten in this file, and each trigger that isn't ours.
+
+    Tables, views and indexes of other people beside ours change nothing here, and pass.
+    """
+    anew = sqlite3.connect(":memory:")
+    try:
+        migrate(anew)
+        ours, theirs = _objects(anew), _objects(connection)
+    finally:
+        anew.close()
+    for (kind, name), statement in ours.items():
+        if (kind, name) not in theirs:
+            yield f"{kind} {name} is missing"
+        elif theirs[kind, name] != statement:
+            yield f"{kind} {name} is not as it was made"
+    yield from (
+        f"trigger {name} isn't ours"
+        for kind, name in theirs
+        if kind == "trigger" and (kind, name) not in ours
+    )
+
+
+def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """By kind and name; SQLite's own are left out, and those of sqlite-utils, whose wording is its own business."""
+    rows = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE substr(ltrim(name, '_'), 1, 7) <> 'sqlite_'"
+    )
+    return {(kind, name): statement for kind, name, statement in rows}
 
 
 def _statements() -> list[str]:

@@ -18,11 +18,11 @@ from trader import steps
 from trader.evolve import fold
 from trader.journal.chain import GENESIS, checked, decoded
 from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
-from trader.journal.ledger import restored
+from trader.journal.ledger import Ledger, restored
 from trader.journal.lock import Holder, ProcessLock
 from trader.journal.place import check_file, check_place
 from trader.journal.projection import Draft, Projection
-from trader.journal.schema import ENTRY_VERSION, FENCED, migrate
+from trader.journal.schema import ENTRY_VERSION, FENCED, changes_of_schema, migrate
 from trader.messages import Entry
 from trader.ports import Batch, JournalBroken, JournalFailed
 from trader.state import ExecutionState
@@ -52,10 +52,11 @@ class SqliteJournal:
             self._reader = reading_connection(path)
             self._fence = reading_connection(path)
             head, head_hash = self._head_on_disk()
+            self._check_schema()
             self._projection = Projection(
                 head=head,
                 head_hash=head_hash,
-                ledger=restored(self._writer),
+                ledger=self._restored(),
                 past=lambda: fold(ExecutionState(), self.entries()),
             )
         except BaseException:
@@ -153,6 +154,20 @@ class SqliteJournal:
                 f"the journal ends here, the tables at {account[0]}", head[0], str(self.path)
             )
         return head
+
+    def _check_schema(self) -> None:
+        """A trigger that is gone guards nothing; one that isn't ours can do anything."""
+        for change in changes_of_schema(self._writer):
+            raise JournalUnusable(
+                self.path, f"the schema was changed: {change}", "restore a backup"
+            )
+
+    def _restored(self) -> Ledger:
+        try:
+            return restored(self._writer)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            what = f"the tables hold what was never written ({error})"
+            raise JournalDamaged(what, self._head_on_disk()[0], str(self.path)) from error
 
     # ------------------------------------------------------------------------------------------ writing
 
@@ -335,12 +350,18 @@ def entries_of(reader: sqlite3.Connection, after: int = 0, where: str = "") -> I
 
 
 def _of_known_version(
-    rows: Iterator[tuple[int, int, str, str]], where: str
+    rows: Iterator[tuple[int, int, object, str]], where: str
 ) -> Iterator[tuple[int, bytes, str]]:
-    for sequence, version, data, entry_hash in rows:
-        if version != ENTRY_VERSION:
-            raise JournalDamaged(f"an entry of the unknown version {version}", sequence, where)
-        yield sequence, data.encode(), entry_hash
+    sequence = 0
+    try:
+        for sequence, version, data, entry_hash in rows:
+            if version != ENTRY_VERSION:
+                raise JournalDamaged(f"an entry of the unknown version {version}", sequence, where)
+            if not isinstance(data, str):
+                raise JournalDamaged("an entry that isn't text", sequence, where)
+            yield sequence, data.encode(), entry_hash
+    except sqlite3.Error as error:  # a page that is gone, or a row that isn't UTF-8
+        raise JournalDamaged(f"can't be read ({error})", sequence + 1, where) from error
 
 
 def _identity(path: Path) -> tuple[int, int]:

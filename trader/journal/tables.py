@@ -53,18 +53,19 @@ iso = lru_cache(maxsize=4096)(calendar.iso)
 # --------------------------------------------------------------------------------------------- statements
 
 
-def _columns(table: str) -> list[str]:
+def columns_of(table: str) -> list[str]:
+    """Their names, in the order of the table."""
     return [
         name for line in TABLES[table] if (name := line.split(" ")[0]) not in {"PRIMARY", "UNIQUE"}
     ]
 
 
 def _insert(table: str) -> str:
-    return f"INSERT INTO {table} VALUES ({', '.join('?' * len(_columns(table)))})"
+    return f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns_of(table)))})"
 
 
 def _upsert(table: str, key: str) -> str:
-    others = ", ".join(f"{name} = excluded.{name}" for name in _columns(table) if name != key)
+    others = ", ".join(f"{name} = excluded.{name}" for name in columns_of(table) if name != key)
     return f"{_insert(table)} ON CONFLICT ({key}) DO UPDATE SET {others}"
 
 

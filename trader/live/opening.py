@@ -12,6 +12,8 @@ from trader.calendar import iso
 from trader.config import Config, limits_lines
 from trader.evolve import fold
 from trader.exits import StartRefused
+from trader.journal.failures import JournalDamaged
+from trader.journal.rebuild import standing_that_differ
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
 from trader.live.assembly import Identity
 from trader.live.summary import Summary, orders_of_life, proven, summed_up
@@ -77,10 +79,24 @@ def opened(
         database, create=create, since=since, take_over=take_over, pid=pid, inline=inline
     )
     try:
-        return Books(journal=journal, state=fold(ExecutionState(), journal.entries()))
+        state = fold(ExecutionState(), journal.entries())
+        _check_tables(journal, state)
+        return Books(journal=journal, state=state)
     except BaseException:
         journal.close()
         raise
+
+
+def _check_tables(journal: SqliteJournal, state: ExecutionState) -> None:
+    """Everybody who asks the database reads the tables: they are as the journal says, or nothing starts."""
+    reader = reading_connection(journal.path)
+    try:
+        differing = standing_that_differ(reader, state) if state.sequence else []
+    finally:
+        reader.close()
+    if differing:
+        what = f"tables that don't say what the journal says: {', '.join(differing)}"
+        raise JournalDamaged(what, state.sequence, str(journal.path))
 
 
 def ready_lines(config: Config, state: ExecutionState, tail: str) -> Sequence[str]:
