@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
+import trio
 from msgspec import Struct
 
 from trader.model import Symbol
@@ -76,6 +77,7 @@ class BrokerBooks:
         self._setting, self._service = setting, setting.service
         self.faults = Faults(setting.faults, Random(f"{setting.seed}/faults"))
         self.agenda = Agenda()
+        self.recorded = trio.lowlevel.ParkingLot()  # who waits here hears of whatever is recorded
         self.connections = Connections()
         self.key_ring = KeyRing()
         self.streams = Streams(
@@ -290,6 +292,7 @@ class BrokerBooks:
             self._journal.write(events, touched, activities[self._activities_written :])
             self._activities_written = len(activities)
         self.post.tell(events)
+        self.recorded.unpark_all()
 
     # --- what goes wrong
 
