@@ -21,7 +21,7 @@ class Operated(Served):
     """A broker and its operator."""
 
     async def told(self, method: str, path: str, **body: object) -> httpx2.Response:
-        content = msgspec.json.encode(body) if method == "POST" else b""
+        content = msgspec.json.encode(body) if method in ("POST", "PATCH") else b""
         return await self.client.request(method, f"/admin{path}", headers=RIGHT, content=content)
 
     async def done(self, path: str, **body: object) -> JsonObject:
@@ -62,6 +62,7 @@ ROUTES = [
     ("POST", "/events"),
     ("POST", "/halt"),
     ("POST", "/resume"),
+    ("PATCH", "/accounts/0"),
     ("POST", "/quotes"),
     ("POST", "/step"),
     ("GET", "/journal"),
@@ -166,6 +167,28 @@ async def test_a_quote_is_what_the_operator_says_until_the_market_says_another()
         await broker.done("/step")
         quote = (await broker.read("/v2/stocks/JD/quotes/latest"))["quote"]
         assert msgspec.convert(quote, JsonObject)["ap"] == 20.02
+
+
+@pytest.mark.parametrize(
+    ("restriction", "words"),
+    [
+        ("trading_blocked", "account is not authorized to trade"),
+        ("account_blocked", "account is not authorized to trade"),
+        ("only_liquidation", "account is restricted to liquidation only"),
+    ],
+)
+async def test_an_account_is_restricted_until_it_is_not(restriction: str, words: str) -> None:
+    async with operated() as broker:
+        await broker.order()
+        assert (await broker.told("PATCH", "/accounts/0", **{restriction: True})).status_code == 200
+        refused = await broker.post_order()
+        assert (refused.status_code, refused.json()["code"]) == (403, 40310000)
+        assert refused.json()["message"] == words
+        await broker.told("PATCH", "/accounts/0", shorting=False)
+        assert (await broker.post_order()).status_code == 403, "the other stays as it was"
+        await broker.told("PATCH", "/accounts/0", **{restriction: False})
+        assert (await broker.post_order()).status_code == 200
+        assert (await broker.told("PATCH", "/accounts/1", shorting=True)).status_code == 422
 
 
 async def test_halts_and_gaps_are_kept_over_a_restart(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ class StepRow(Struct, frozen=True, kw_only=True):
     instants: int = 1
 
 
+class AccountRow(Struct, frozen=True, kw_only=True):
+    """What an account may do; what is not stated stays."""
+
+    trading_blocked: bool | None = None
+    account_blocked: bool | None = None
+    only_liquidation: bool | None = None
+    shorting: bool | None = None
+
+
 class QuoteRow(Struct, frozen=True, kw_only=True):
     """Prices in dollars; a side without a price is not there."""
 
@@ -82,6 +91,7 @@ class AdminRest:
             ("POST", "/admin/events", self._post_event),
             ("POST", "/admin/halt", partial(self._post_named, EventName.HALT)),
             ("POST", "/admin/resume", partial(self._post_named, EventName.RESUME)),
+            ("PATCH", "/admin/accounts/{number}", self._patch_account),
             ("POST", "/admin/quotes", self._post_quote),
             ("POST", "/admin/step", self._post_step),
             ("GET", "/admin/journal", self._get_journal),
@@ -185,6 +195,25 @@ class AdminRest:
         if happened is None:
             return json_reply({"at": iso(event.at_ns), "name": event.name}, status=202)
         return json_reply(happened_shape(happened), status=409 if happened.undone else 200)
+
+    async def _patch_account(self, request: Request) -> Response:
+        """By its number, from 0 on in the order of opening."""
+        owners = self._broker.key_ring.owners
+        number = _number(request.path_params["number"], "account")
+        account = self._broker.account_at(whole(number, "account", 0, len(owners) - 1))
+        row = row_of(await _table(request), AccountRow)
+        stands = AccountRow(
+            trading_blocked=account.trading_blocked,
+            account_blocked=account.account_blocked,
+            only_liquidation=account.is_restricted_to_liquidation,
+            shorting=account.is_shorting_allowed,
+        )
+        wish = {
+            name: stated if (stated := getattr(row, name)) is not None else getattr(stands, name)
+            for name in AccountRow.__struct_fields__
+        }
+        self._broker.restrict(account, may_short=wish.pop("shorting"), **wish)
+        return await self._get_books(request)
 
     # --- time
 

@@ -34,7 +34,7 @@ from trader.simulator.scheduled import (
 from trader.simulator.store import SessionMark
 from trader.simulator.streams import Observer, StreamKind
 from trader.simulator.told_events import Telling, told_of
-from trader.venue import VenueTerms
+from trader.venue import VenueAccount, VenueTerms
 
 __all__ = ["Keys", "SimulatedBroker", "new_keys"]
 
@@ -107,6 +107,11 @@ class SimulatedBroker(BrokerBooks):
         count = len(self.happened)
         self._pass_to(self.now_ns)
         return next((one for one in self.happened[count:] if one.event == event), None)
+
+    def restrict(self, account: VenueAccount, **may: bool) -> None:
+        """What the account may do from now on, as the back office has it."""
+        self.catch_up()
+        self.do(lambda: self.venue.back_office.restrict(account, **may))
 
     def _expect(self, event: ScheduledEvent, *, is_past: bool = False) -> None:
         ends_ns = resumes_ns(event)
