@@ -4,26 +4,29 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.broker_process import PATIENCE_SECONDS, ROOT, post_order, running
+from trader.__main__ import main
+from trader.exits import Exit
 
 
-def refused(*arguments: str) -> str:
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """The one line of a start that is refused as a mistake."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "trader", "broker", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        cwd=ROOT,
-    )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.count("\n") == 1
-    return ended.stderr
+
+    def started(*arguments: str) -> str:
+        assert main(["broker", *arguments]) == Exit.MISTAKE
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert told.err.count("\n") == 1
+        return told.err
+
+    return started
 
 
 def test_a_fault_file_makes_the_named_order_lose_its_reply(tmp_path: Path) -> None:
@@ -46,7 +49,7 @@ def test_a_fault_file_makes_the_named_order_lose_its_reply(tmp_path: Path) -> No
     ],
 )
 def test_a_wrong_fault_file_is_a_mistake_of_one_line(
-    tmp_path: Path, text: str | None, line: str
+    tmp_path: Path, text: str | None, line: str, refused: Callable[..., str]
 ) -> None:
     script = tmp_path / "faults.toml"
     if text is not None:
@@ -171,13 +174,33 @@ def test_a_state_keeps_its_keys_so_that_clients_need_not_learn_new_ones(tmp_path
         (["--term", "latancy=1"], "--term latancy=1: latancy: unknown key, did you mean latency?"),
         (["--multiplier", "3"], "'3' is not one of '1', '2', '4'"),
         (["--pace", "settled"], "'settled' is not one of 'clock', 'stepped'"),
+        (["--start", "noon"], "--start noon: no time like 10:30, 2026-01-26T10:30:00"),
+        (["--start", "2025-12-01T10:00"], "no session of 2025-12-01 in this market: it has 2026-"),
         (["--journal", "none/j"], "there is no such folder"),
         (["--accounts", "none.toml"], "No such file"),
         (["--events", "none.toml"], "No such file"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], words: str) -> None:
+def test_a_mistake_is_one_line(
+    arguments: list[str], words: str, refused: Callable[..., str]
+) -> None:
     assert words in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("start", "stands", "is_open"),
+    [
+        ("2026-03-13T15:58", "2026-03-13T15:58:00-04:00", True),
+        ("2026-03-14T12:00", "2026-03-16T09:30:00-04:00", True),
+        ("2026-03-13T16:05", "2026-03-16T09:30:00-04:00", True),
+    ],
+)
+def test_the_market_stands_where_it_is_told_to(start: str, stands: str, is_open: bool) -> None:
+    with running("--pace", "stepped", "--start", start) as (_, client):
+        clock = client.get("/v2/clock").json()
+        assert (clock["timestamp"], clock["is_open"]) == (stands, is_open)
+        assert client.post("/admin/step", json={}).status_code == 200
+        assert client.get("/v2/stocks/JD/quotes/latest").json()["quote"]["ap"] > 0
 
 
 def test_a_broker_for_other_machines_has_no_admin_endpoint() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from starlette.requests import Request
 
-from tests.simulator_served import JD, MONDAY, TUESDAY, JsonObject, Served, served
+from tests.simulator_served import JD, MONDAY, TUESDAY, JsonObject, Served, hear_kinds, served
 from trader.feeds.synthetic import FIRST_SESSION
 from trader.simulator.admin_rest import Admin, AdminRest, is_near
 
@@ -20,11 +20,11 @@ RIGHT = {"Authorization": "Bearer hush"}
 class Operated(Served):
     """A broker and its operator."""
 
-    async def told(self, method: str, path: str, **body: object) -> httpx2.Response:
+    async def told(self, method: str, path: str, /, **body: object) -> httpx2.Response:
         content = msgspec.json.encode(body) if method in ("POST", "PATCH") else b""
         return await self.client.request(method, f"/admin{path}", headers=RIGHT, content=content)
 
-    async def done(self, path: str, **body: object) -> JsonObject:
+    async def done(self, path: str, /, **body: object) -> JsonObject:
         response = await self.told("POST", path, **body)
         assert response.status_code < 300, response.text
         return msgspec.json.decode(response.content, type=JsonObject)
@@ -62,6 +62,7 @@ ROUTES = [
     ("POST", "/events"),
     ("POST", "/halt"),
     ("POST", "/resume"),
+    ("POST", "/accounts"),
     ("PATCH", "/accounts/0"),
     ("POST", "/quotes"),
     ("POST", "/step"),
@@ -127,6 +128,25 @@ async def test_faults_come_strike_and_go() -> None:
         assert (await broker.post_order()).status_code == 200
         assert (await broker.told("DELETE", "/faults")).status_code == 204
         assert await broker.seen("/faults") == []
+
+
+async def test_a_fault_of_one_account_leaves_the_others_alone() -> None:
+    async with operated() as broker:
+        await broker.done("/accounts", key="PKTWO", secret="two", cash=1_000, multiplier=2)
+        two = {"APCA-API-KEY-ID": "PKTWO", "APCA-API-SECRET-KEY": "two"}
+        account = (await broker.client.get("/v2/account", headers=two)).json()
+        assert (account["cash"], account["multiplier"]) == ("1000", "2")
+        await broker.done("/faults", verb="429-burst", method="GET", key="PKTWO", times="always")
+        assert (await broker.client.get("/v2/clock", headers=two)).status_code == 429
+        assert (await broker.get("/v2/clock")).status_code == 200
+        await broker.done("/faults", verb="disconnect-stream", event="new", key="PKTWO")
+        async with broker.trading_stream() as stream:
+            order = b'{"symbol":"JD","qty":1,"side":"buy","type":"market","time_in_force":"day"}'
+            taken = await broker.client.post("/v2/orders", headers=two, content=order)
+            assert taken.status_code == 200
+            await broker.order()
+            assert await hear_kinds(stream, 3) == ["pending_new", "new", "fill"]
+        assert (await broker.told("POST", "/accounts", key="PKTWO", secret="x")).status_code == 422
 
 
 # --- halts and events

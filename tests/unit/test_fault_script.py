@@ -7,15 +7,15 @@ import pytest
 from trader.calendar import parse_iso
 from trader.exits import Mistake
 from trader.model import MINUTE_NS, SECOND_NS
-from trader.simulator.fault_script import VERBS, read_faults, verb_lines
+from trader.simulator.fault_script import VERBS, FaultScene, read_faults, verb_lines
 from trader.simulator.faults import EVENT, MARKET, FaultRule, Faults, FaultVerb, Occasion
 
 MONDAY_0930_NS = parse_iso("2026-01-26T14:30:00Z")
-SYMBOLS = ("GS", "JD")
+SCENE = FaultScene(symbols=("GS", "JD"), accounts={"PKONE": "account-1", "PKTWO": "account-2"})
 
 
 def read(text: str) -> list[FaultRule]:
-    return read_faults(text, "faults.toml", SYMBOLS)
+    return read_faults(text, "faults.toml", SCENE)
 
 
 def rule(*lines: str) -> FaultRule:
@@ -40,6 +40,7 @@ def test_all_that_a_table_can_say_is_in_the_rule() -> None:
         'path = "/v2/ord"',
         'symbol = "JD"',
         'client_order_id = "momo-*"',
+        'key = "PKTWO"',
         'from = "2026-01-26T09:31:00"',
         "until = 2026-01-26T14:40:00Z",
         "nth = 2",
@@ -55,6 +56,7 @@ def test_all_that_a_table_can_say_is_in_the_rule() -> None:
         path_prefix="/v2/ord",
         symbol="JD",
         client_order_id="momo-*",
+        account_id="account-2",
         from_ns=MONDAY_0930_NS + MINUTE_NS,
         until_ns=MONDAY_0930_NS + 10 * MINUTE_NS,
         nth=2,
@@ -147,6 +149,12 @@ WRONG = {
     ),
     '[[fault]]\nverb = "odd-word"': "faults.toml:2: verb: odd-word needs word (write word = …)",
     '[[fault]]\nverb = "no-id"\nsymbol = "T"': "faults.toml:3: symbol: no T is traded here (GS, JD)",
+    '[[fault]]\nverb = "no-id"\nkey = "PK"': (
+        "faults.toml:3: key: no account has the key 'PK' (PKONE, PKTWO)"
+    ),
+    '[[fault]]\nverb = "drop-event"\nchannel = "bars"\nkey = "PKONE"': (
+        "faults.toml:4: key: nobody's account is known on MARKET"
+    ),
     '[[fault]]\nverb = "no-id"\nsymbol = 3': "faults.toml:3: symbol: expected `str`, got `int`",
     '[[fault]]\nverb = "no-id"\nfrom = "25:00"': "faults.toml:3: from: no such time of day: 25:00",
     '[[fault]]\nverb = "no-id"\nuntil = 7': "faults.toml:3: until: no time like 10:30, 2026-",

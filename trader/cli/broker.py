@@ -37,6 +37,9 @@ MARKET = (
         "--seed", type=int, default=7, show_default=True, help="Of market, chances and delays."
     ),
     click.option(
+        "--start", metavar="TIME", help="Where the market is to stand, as 2026-01-26T15:50."
+    ),
+    click.option(
         "--pace",
         type=click.Choice(["clock", "stepped"]),
         default="clock",
@@ -133,7 +136,9 @@ async def _serve(served: Served, wishes: Wishes) -> None:
     broker, keys = served.broker, served.keys
     admin = None
     if is_for_this_machine(wishes):
-        admin = Admin(token=served.token, first_session=FIRST_SESSION, steps=wishes.is_stepped)
+        admin = Admin(
+            token=served.token, first_session=served.first_session, steps=wishes.is_stepped
+        )
 
     def announce(address: str) -> None:
         print(f"address {address}\nkey {keys.key}\nsecret {keys.secret}", flush=True)
@@ -143,7 +148,7 @@ async def _serve(served: Served, wishes: Wishes) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             application = build_application(broker, admin)
-            _begin_next(broker)
+            await _begin(served)
             try:
                 await nursery.start(
                     serve, application, broker.connections, wishes.port, announce, wishes.host
@@ -155,6 +160,16 @@ async def _serve(served: Served, wishes: Wishes) -> None:
                 nursery.start_soon(_pass_sessions, broker, wishes.speed)
             await anext(signals)
             nursery.cancel_scope.cancel()
+
+
+async def _begin(served: Served) -> None:
+    """Let all of it pass until the market stands where it is to begin."""
+    broker, start_ns = served.broker, served.start_ns
+    if start_ns is None:
+        _begin_next(broker)
+        return
+    broker.begin_session(served.first_session)
+    await broker.advance_to(start_ns, served.first_session)
 
 
 async def _pass_sessions(broker: SimulatedBroker, speed: float) -> None:

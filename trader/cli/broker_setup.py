@@ -7,20 +7,28 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from trader.calendar import new_york_date, next_session, session_on
 from trader.cli.options import config_text, file_path
 from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
-from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, LISTINGS, SyntheticMarket
+from trader.feeds.synthetic import (
+    BASE_DATE,
+    DEFAULT_SYMBOLS,
+    FIRST_SESSION,
+    LISTINGS,
+    SyntheticMarket,
+)
 from trader.model import Symbol
 from trader.money import AmountError, amount
 from trader.simulator.admin_rest import is_loopback
 from trader.simulator.books import Service
 from trader.simulator.broker import Keys, SimulatedBroker, new_keys
 from trader.simulator.event_script import Scene, read_events
-from trader.simulator.fault_script import read_faults
+from trader.simulator.fault_script import FaultScene, read_faults
 from trader.simulator.keys import Opening
+from trader.simulator.moments import moment_ns
 from trader.simulator.plan import PLANS
 from trader.simulator.script import BadKey, described
 from trader.simulator.store import kept_keys
@@ -34,6 +42,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
     data: str | None
     symbols: str | None
     seed: int
+    start: str | None
     pace: str
     speed: float
     events: str | None
@@ -57,11 +66,17 @@ class Wishes(Struct, frozen=True, kw_only=True):
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """The broker, the keys of its first account, and the admin endpoint's token."""
+    """The broker, the keys of its first account, the admin endpoint's token, and where the market is to stand."""
 
     broker: SimulatedBroker
     keys: Keys
     token: str
+    start_ns: int | None = None
+
+    @property
+    def first_session(self) -> str:
+        """The first that a market has which does not list its sessions."""
+        return first_session(self.start_ns)
 
 
 def broker_of(wishes: Wishes) -> Served:
@@ -92,12 +107,22 @@ def broker_of(wishes: Wishes) -> Served:
         ),
     )
     try:
-        _add_scripts(broker, wishes)
+        start_ns = _start_ns(wishes, broker)
+        _add_scripts(broker, wishes, start_ns)
     except BaseException:
         broker.close()
         raise
     token = wishes.admin_token or secrets.token_urlsafe(24)
-    return Served(broker=broker, keys=first.keys, token=token)
+    return Served(broker=broker, keys=first.keys, token=token, start_ns=start_ns)
+
+
+def first_session(start_ns: int | None) -> str:
+    """The one that is going on then, or else the next."""
+    if start_ns is None:
+        return FIRST_SESSION
+    day = new_york_date(start_ns)
+    session = session_on(day)
+    return day if session is not None and start_ns < session.close_ns else next_session(day).date
 
 
 def is_for_this_machine(wishes: Wishes) -> bool:
@@ -172,16 +197,36 @@ def _terms(wishes: Wishes, terms: VenueTerms) -> VenueTerms:
     return replace(terms, seed=wishes.seed)
 
 
-def _add_scripts(broker: SimulatedBroker, wishes: Wishes) -> None:
+def _start_ns(wishes: Wishes, broker: SimulatedBroker) -> int | None:
+    """None: where the market begins, or where a life that goes on stands."""
+    if wishes.start is None:
+        return None
+    where = f"--start {wishes.start}"
+    try:
+        start_ns = moment_ns(wishes.start, FIRST_SESSION)
+        date = first_session(start_ns)
+    except ValueError as error:
+        raise Mistake(str(error), where=where) from None
+    dates = broker.market.session_dates()
+    if date < BASE_DATE if dates is None else date not in dates:
+        known = f"{BASE_DATE} on" if dates is None else f"{dates[0]} to {dates[-1]}"
+        raise Mistake(f"no session of {date} in this market: it has {known}", where=where)
+    return start_ns if start_ns > broker.now_ns else None
+
+
+def _add_scripts(broker: SimulatedBroker, wishes: Wishes, start_ns: int | None) -> None:
     """A time without a date is of the session that this life begins with."""
     if wishes.faults is not None:
-        for rule in read_faults(*_script(wishes.faults, "--faults"), broker.symbols):
+        names = FaultScene(symbols=broker.symbols, accounts=broker.key_ring.accounts_by_key())
+        for rule in read_faults(*_script(wishes.faults, "--faults"), names):
             broker.faults.add(rule)
     if wishes.events is not None:
         scene = Scene(
             symbols=broker.market.symbols,
             accounts=len(broker.key_ring.owners),
-            day=broker.next_session_date(FIRST_SESSION) or FIRST_SESSION,
+            day=first_session(start_ns)
+            if start_ns is not None
+            else broker.next_session_date(FIRST_SESSION) or FIRST_SESSION,
         )
         broker.expect(read_events(*_script(wishes.events, "--events"), scene))
 

@@ -19,16 +19,18 @@ from starlette.routing import Route
 from trader.calendar import iso
 from trader.model import SECOND_NS, Quote
 from trader.money import ZERO, ticks_of
+from trader.simulator.books import OPENING_CASH
 from trader.simulator.books_shape import books_shape
 from trader.simulator.broker import SimulatedBroker
 from trader.simulator.event_script import Scene, event_of_table, happened_shape
-from trader.simulator.fault_script import fault_of_table, standing_shape
+from trader.simulator.fault_script import FaultScene, fault_of_table, standing_shape
 from trader.simulator.journal import accepted_orders
 from trader.simulator.moments import moment_ns
 from trader.simulator.replies import json_reply
 from trader.simulator.requests import MALFORMED
 from trader.simulator.scheduled import EventName
 from trader.simulator.script import BadKey, described, positive, row_of, span, traded, whole
+from trader.simulator.venue_script import account_of_table
 
 INSTANTS_MAX = 1_000_000
 SIZE_DEFAULT = 100
@@ -91,6 +93,7 @@ class AdminRest:
             ("POST", "/admin/events", self._post_event),
             ("POST", "/admin/halt", partial(self._post_named, EventName.HALT)),
             ("POST", "/admin/resume", partial(self._post_named, EventName.RESUME)),
+            ("POST", "/admin/accounts", self._post_account),
             ("PATCH", "/admin/accounts/{number}", self._patch_account),
             ("POST", "/admin/quotes", self._post_quote),
             ("POST", "/admin/step", self._post_step),
@@ -152,7 +155,9 @@ class AdminRest:
 
     async def _post_fault(self, request: Request) -> Response:
         """The body is what a [[fault]] states."""
-        rule = fault_of_table(self._broker.symbols, await _table(request))
+        ring = self._broker.key_ring
+        scene = FaultScene(symbols=self._broker.symbols, accounts=ring.accounts_by_key())
+        rule = fault_of_table(scene, await _table(request))
         number = self._broker.faults.add(rule)
         shapes = (standing_shape(one) for one in self._broker.faults.standing())
         return json_reply(next(one for one in shapes if one["id"] == number), status=201)
@@ -195,6 +200,18 @@ class AdminRest:
         if happened is None:
             return json_reply({"at": iso(event.at_ns), "name": event.name}, status=202)
         return json_reply(happened_shape(happened), status=409 if happened.undone else 200)
+
+    # --- accounts
+
+    async def _post_account(self, request: Request) -> Response:
+        """The body is what an [[account]] states."""
+        broker = self._broker
+        taken = broker.key_ring.accounts_by_key()
+        opening = account_of_table(await _table(request), OPENING_CASH, taken)
+        broker.catch_up()
+        account = broker.open_account(opening)
+        told = {"number": len(broker.key_ring.owners) - 1, "account_id": account.account_id}
+        return json_reply(told, status=201)
 
     async def _patch_account(self, request: Request) -> Response:
         """By its number, from 0 on in the order of opening."""

@@ -81,7 +81,7 @@ async def _answer_or_fail(
         except BadRequest as bad:
             return refusal_reply(bad.refusal)
 
-    rule = broker.faults.rule_for(await _occasion(broker, request))
+    rule = broker.faults.rule_for(await _occasion(broker, request, account_id))
     if rule is None:
         return await answer()
     return await faulty_answer(broker, rule, request, account_id, answer)
@@ -110,7 +110,7 @@ async def _has_body(request: Request) -> bool:
     return len(await request.body()) <= BODY_BYTES_MAX
 
 
-async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
+async def _occasion(broker: SimulatedBroker, request: Request, account_id: str) -> Occasion:
     """The symbol and client order id of the body or, where the path or the query names an order, of that."""
     order = broker.venue.state.orders.get(request.path_params.get("order_id", "").lower())
     hint = BodyHint()
@@ -121,6 +121,7 @@ async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
         method=request.method,
         path=request.scope["path"],
         at_ns=broker.now_ns,
+        account_id=account_id,
         symbol=order.symbol if order else hint.symbol or request.path_params.get("symbol", ""),
         client_order_id=order.client_order_id
         if order

@@ -147,8 +147,8 @@ class BrokerBooks:
             return owners
         return [Owner(account_id=owner.account_id) for owner in owners]
 
-    def add_account(self, keys: Keys, cash: Decimal) -> VenueAccount:
-        opening = Opening(keys=keys, cash=cash, multiplier=self._service.multiplier)
+    def open_account(self, opening: Opening) -> VenueAccount:
+        """While the broker runs."""
         account = self._open_account(opening)
         self._record([])
         return account

@@ -1,6 +1,6 @@
 """Faults as a person writes them, [[fault]] after [[fault]]: what each verb does, what it takes, and what it needs."""
 
-from collections.abc import Collection, Iterator, KeysView, Sequence
+from collections.abc import Collection, Iterator, KeysView, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -120,6 +120,13 @@ VERBS = {
 PARAMETERS = frozenset(name for verb in VERBS.values() for name in verb.takes)
 
 
+class FaultScene(Struct, frozen=True, kw_only=True):
+    """What rules may name: symbols, and accounts by the key of their owners."""
+
+    symbols: Collection[str]
+    accounts: Mapping[str, str] = {}
+
+
 class FaultRow(Struct, frozen=True, kw_only=True):
     """One [[fault]]. Times are market time; spans are seconds, of market time but for `reply_delay`."""
 
@@ -129,6 +136,7 @@ class FaultRow(Struct, frozen=True, kw_only=True):
     event: str = ""  # the same as method = "EVENT", path = …
     channel: str = ""  # the same as method = "MARKET", path = …
     symbol: str = ""
+    key: str = ""  # of an account
     client_order_id: str = ""  # with wildcards
     since: object = field(name="from", default=None)
     until: object = None
@@ -145,19 +153,19 @@ class FaultRow(Struct, frozen=True, kw_only=True):
     quantity: Decimal | None = None
 
 
-def read_faults(text: str, where: str, symbols: Collection[str]) -> list[FaultRule]:
-    """The rules of a TOML text, for a market of these symbols; raises Mistake."""
-    return read_tables(text, where, {"fault": partial(fault_of_table, symbols)})["fault"]
+def read_faults(text: str, where: str, scene: FaultScene) -> list[FaultRule]:
+    """The rules of a TOML text; raises Mistake."""
+    return read_tables(text, where, {"fault": partial(fault_of_table, scene)})["fault"]
 
 
-def fault_of_table(symbols: Collection[str], table: object) -> FaultRule:
+def fault_of_table(scene: FaultScene, table: object) -> FaultRule:
     """Raises BadKey."""
     row = row_of(table, FaultRow)
     assert isinstance(table, dict), "it was read as one"
     verb = _verb(row.verb)
     method, path = _place(row, verb)
     _check_parameters(row, verb, method, table.keys())
-    traded(row.symbol, symbols)
+    traded(row.symbol, scene.symbols)
     since_ns, since_clock = _limit(row.since, "from")
     until_ns, until_clock = _limit(row.until, "until")
     return FaultRule(
@@ -166,6 +174,7 @@ def fault_of_table(symbols: Collection[str], table: object) -> FaultRule:
         path_prefix=path,
         symbol=row.symbol,
         client_order_id=row.client_order_id,
+        account_id=_account(row.key, method, scene),
         from_ns=since_ns or 0,
         until_ns=until_ns,
         clock_from_ns=since_clock or 0,
@@ -238,6 +247,16 @@ def _place(row: FaultRow, verb: FaultVerb) -> tuple[str, str]:
         hint = did_you_mean(method, METHODS)
         raise BadKey("method", f"no such method: {row.method[:40]!r}{hint}", ", ".join(METHODS))
     return method.replace(ANY_METHOD, ""), row.path
+
+
+def _account(key: str, method: str, scene: FaultScene) -> str:
+    if not key:
+        return ""
+    if key not in scene.accounts:
+        raise BadKey("key", f"no account has the key {key[:40]!r}", ", ".join(scene.accounts))
+    if method and method not in (*REQUESTS, EVENT):
+        raise BadKey("key", f"nobody's account is known on {method}")
+    return scene.accounts[key]
 
 
 def _known(word: str, key: str, known: Sequence[str]) -> str:

@@ -90,6 +90,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     at_ns: int
     symbol: str = ""
     client_order_id: str = ""
+    account_id: str = ""
 
     @property
     def verbs(self) -> frozenset[FaultVerb]:
@@ -111,6 +112,7 @@ class FaultRule(Struct, frozen=True, kw_only=True):
     symbol: str = ""
     client_order_id_prefix: str = ""
     client_order_id: str = ""
+    account_id: str = ""
     from_ns: int = 0
     until_ns: int | None = None
     clock_from_ns: int = 0
@@ -133,6 +135,7 @@ class FaultRule(Struct, frozen=True, kw_only=True):
             and self.method in ("", occasion.method)
             and occasion.path.startswith(self.path_prefix)
             and self.symbol in ("", occasion.symbol)
+            and self.account_id in ("", occasion.account_id)
             and occasion.client_order_id.startswith(self.client_order_id_prefix)
             and fnmatchcase(occasion.client_order_id, self.client_order_id or "*")
             and occasion.at_ns >= self.from_ns

@@ -47,6 +47,9 @@ class KeyRing:
     def add(self, owner: Owner) -> None:
         self.owners.append(owner)
 
+    def accounts_by_key(self) -> dict[str, str]:
+        return {one.keys.key: one.account_id for one in self.owners if one.keys is not None}
+
     def account_of(self, key: str, secret: str) -> str | None:
         """The account behind the keys, None when they are nobody's."""
         for owner in self.owners:

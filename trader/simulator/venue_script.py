@@ -1,6 +1,6 @@
 """The venue as a person describes it: [[account]] with its keys, [[asset]] with its restrictions, and its [terms]."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -73,8 +73,13 @@ def read_venue(text: str, where: str, cash: Decimal) -> Described:
     accounts: dict[str, Opening] = {}
     assets: dict[Symbol, VenueAsset] = {}
     terms = [VenueTerms()]
+
+    def add_account(table: object) -> None:
+        opening = account_of_table(table, cash, accounts)
+        accounts[opening.keys.key] = opening
+
     kinds: dict[str, Callable[[object], None]] = {
-        "account": lambda table: _add_account(accounts, table, cash),
+        "account": add_account,
         "asset": lambda table: _add_asset(assets, table),
         "terms": lambda table: terms.append(terms_of_table(table)),
     }
@@ -104,25 +109,22 @@ def _term(name: str, stated: Decimal) -> tuple[str, object]:
     return name, float(value) if name == "partial_probability" else value
 
 
-def _add_account(accounts: dict[str, Opening], table: object, cash: Decimal) -> None:
+def account_of_table(table: object, cash: Decimal, taken: Collection[str]) -> Opening:
+    """Raises BadKey, also for keys that are `taken`."""
     row = row_of(table, AccountRow)
     for name in ("key", "secret"):
         text = getattr(row, name)
         if not text.isascii() or not text.isprintable() or not 1 <= len(text) <= KEY_LENGTH_MAX:
             raise BadKey(name, f"1 to {KEY_LENGTH_MAX} plain letters and digits are wanted")
-    if row.key in accounts:
+    if row.key in taken:
         raise BadKey("key", "another account has the same key")
     if row.multiplier not in MULTIPLIERS:
         raise BadKey("multiplier", f"must be 1, 2 or 4, not {row.multiplier}")
     stated = cash if row.cash is None else exact(row.cash, "cash")
     if stated < ZERO:
         raise BadKey("cash", f"must be at least 0, not {stated}")
-    accounts[row.key] = Opening(
-        keys=Keys(key=row.key, secret=row.secret),
-        cash=stated,
-        multiplier=row.multiplier,
-        may_short=row.shorting,
-    )
+    keys = Keys(key=row.key, secret=row.secret)
+    return Opening(keys=keys, cash=stated, multiplier=row.multiplier, may_short=row.shorting)
 
 
 def _add_asset(assets: dict[Symbol, VenueAsset], table: object) -> None:
