@@ -203,6 +203,33 @@ def test_the_market_stands_where_it_is_told_to(start: str, stands: str, is_open:
         assert client.get("/v2/stocks/JD/quotes/latest").json()["quote"]["ap"] > 0
 
 
+BARS = """timestamp,symbol,open,high,low,close,volume
+2026-01-26T14:30:00Z,JD,20,20.1,19.9,20,10000
+2026-01-26T14:31:00Z,JD,20,20.1,19.9,20.05,10000
+"""
+TICKS = """timestamp,symbol,price,size,exchange,suspicious
+2026-01-26T14:30:07.5Z,JD,20.03,300,P,0
+2026-01-26T14:30:09.5Z,GS,99.5,40,V,0
+"""
+
+
+def test_recorded_bars_quotes_and_trades_are_served_together(tmp_path: Path) -> None:
+    ticks = TICKS.splitlines()
+    files = {"bars.csv": BARS, "jd.csv": "\n".join(ticks[:2]), "gs.csv": f"{ticks[0]}\n{ticks[2]}"}
+    arguments = ["--pace", "stepped"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        arguments += ["--data", str(tmp_path / name)]
+    with running(*arguments) as (_, client):
+        assert client.get("/admin").json()["symbols"] == ["GS", "JD"]
+        step(client, "09:30:08")
+        trade = client.get("/v2/stocks/JD/trades/latest").json()["trade"]
+        assert (trade["p"], trade["s"], trade["x"]) == (20.03, 300, "P")
+        step(client, "09:31")
+        bars = client.get("/v2/stocks/bars/latest?symbols=JD,GS").json()["bars"]
+        assert (bars["JD"]["c"], bars["GS"]["c"]) == (20, 99.5)
+
+
 def test_a_broker_for_other_machines_has_no_admin_endpoint() -> None:
     command = [sys.executable, "-m", "trader", "broker", "--host", "0.0.0.0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:

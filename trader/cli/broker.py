@@ -31,7 +31,12 @@ def _list_faults(context: click.Context, option: click.Parameter, is_wanted: boo
 
 
 MARKET = (
-    click.option("--data", metavar="PATH", help="Recorded bars and quotes: a file or folder."),
+    click.option(
+        "--data",
+        metavar="PATH",
+        multiple=True,
+        help="Recorded bars, quotes and trades: a file or folder; again for more.",
+    ),
     click.option("--symbols", metavar="LIST", help="Which symbols, as JD,GS."),
     click.option(
         "--seed", type=int, default=7, show_default=True, help="Of market, chances and delays."

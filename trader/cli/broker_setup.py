@@ -39,7 +39,7 @@ from trader.venue import VenueTerms
 class Wishes(Struct, frozen=True, kw_only=True):
     """The options, as they were given."""
 
-    data: str | None
+    data: tuple[str, ...]
     symbols: str | None
     seed: int
     start: str | None
@@ -92,7 +92,7 @@ def broker_of(wishes: Wishes) -> Served:
         seed=wishes.seed,
         path=path,
         cash=first.cash,
-        assets={*(LISTINGS if wishes.data is None else ()), *described_venue.assets},
+        assets={*(() if wishes.data else LISTINGS), *described_venue.assets},
         terms=_terms(wishes, described_venue.terms),
         service=Service(
             further=further,
@@ -152,8 +152,8 @@ def _market(wishes: Wishes) -> Market:
     if wishes.symbols is not None:
         symbols = [Symbol(one) for one in wishes.symbols.split(",") if one]
     try:
-        if wishes.data is not None:
-            return RecordedMarket([Path(wishes.data)], symbols)
+        if wishes.data:
+            return RecordedMarket(list(map(Path, wishes.data)), symbols, with_trades=True)
         return SyntheticMarket(wishes.seed, DEFAULT_SYMBOLS if symbols is None else symbols)
     except MarketDataError as error:
         raise Mistake(str(error)) from None
