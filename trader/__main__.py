@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from trader.cli import trade
-from trader.exits import Exit, PersonError
+from trader.exits import Exit, JournalBroken, PersonError
 from trader.money import use_exact_context
 
 LINE_MAX = 1_000  # characters of a message that came from outside
@@ -66,6 +66,11 @@ def _ending(error: BaseException) -> int:
             return _say(mistake.format_message(), Exit.MISTAKE)
         case PersonError() as person:
             return _say(str(person), person.exit_code)
+        case JournalBroken() as broken:
+            remedy = (
+                "this life can't trust its journal any more and has ended; look: bin/trade doctor"
+            )
+            return _say(f"{broken} ({remedy})", Exit.BUG)
         case KeyboardInterrupt() | click.Abort():
             return _say("interrupted", Exit.INTERRUPTED)
         case BrokenPipeError():
@@ -94,6 +99,8 @@ def _gravity(error: BaseException) -> int:
         case PersonError(exit_code=Exit.FENCED):
             return 1
         case PersonError(exit_code=Exit.REFUSED):
+            return 2
+        case JournalBroken():
             return 2
         case PersonError() | click.ClickException():
             return 3

@@ -55,3 +55,7 @@ class Fenced(PersonError):
     """Another process has taken the account over; this one may write nothing more."""
 
     exit_code = Exit.FENCED
+
+
+class JournalBroken(Exception):
+    """Whether a batch is durable can't be known (a failed fsync, a lost file): this life must end."""

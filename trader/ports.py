@@ -35,10 +35,6 @@ class JournalFailed(Exception):
     """Nothing of the batch was written, for certain: a full disk, a locked file. The next commit may go well."""
 
 
-class JournalBroken(Exception):
-    """Whether the batch is durable can't be known (a failed fsync, lost file): this life must end."""
-
-
 class Journal(Protocol):
     """The append-only ground truth, with one writer."""
 

@@ -87,8 +87,11 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
 def _open_to_less(order: Order, report: OrderReport) -> Order:
     """What is claimed only grows, unless something was taken back: then a claim of before may have come after.
 
-    So the latest answer to a question is believed; what was told unasked may be older than what it overtook.
+    So the latest answer to a question is believed; what was told unasked may be older than what it overtook. And a
+    person who says what became of the order has looked: no claim that nothing was brought for outweighs that.
     """
+    if report.source == "person":
+        return replace(order, quantity_reported=order.quantity_filled)
     if report.source != "query" or not any(known.is_busted for known in order.executions):
         return order
     return replace(order, quantity_reported=order.quantity_filled)

@@ -44,8 +44,7 @@ STATEMENT_PAUSE_S = 0.5
 # How far back is asked for, from the last statement, when no order of ours is older.
 STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
 # No stream tells what it has lost: so the broker is asked, more often while an order of ours is alive.
-POLL_LIVE_MINUTES = 5  # of market time
-POLL_IDLE_MINUTES = 30
+STATEMENT_MINUTES = 5  # of market time
 POLL_S = 5.0  # of machine time, where the market runs by a clock
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
 AT_BROKER = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL})
@@ -115,7 +114,7 @@ class Supervisor:
             return
         self._minute = at_ns // MINUTE_NS
         state = self._parts.executor.state
-        if self._minute % (POLL_LIVE_MINUTES if _has_live(state) else POLL_IDLE_MINUTES) == 0:
+        if self._minute % STATEMENT_MINUTES == 0:
             self._want_statement()
         held = sorted(symbol for symbol, one in state.positions.items() if one.quantity)
         session = calendar.session_of(at_ns)

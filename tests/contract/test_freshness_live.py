@@ -1,6 +1,7 @@
 """A source of the running program is edited: it takes no more entries, lets exits go on, and says which file."""
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.own_tree import edit_unseen, environment, planted, trade
-from tests.program import Folder, Running
+from tests.program import ROOT, Folder, Running
+from tests.standing_broker import standing_broker
 from trader.messages import Entry, Gate, GateMoved, RequestAccepted, decode_entry
 from trader.model import ENTRY_PURPOSES
 
@@ -92,6 +94,24 @@ def test_a_file_that_is_put_back_opens_entries_and_the_episode_stays(copy: Copy)
         if isinstance(event, GateMoved) and event.gate is Gate.FRESH_CODE
     ]
     assert moved == [False, True]
+
+
+def test_an_entry_on_its_way_out_is_held_back_when_a_file_was_just_edited(
+    copy: Copy, tmp_path: Path
+) -> None:
+    """Decided by the old code, and durable; the edit comes right before its bytes leave, and nobody has looked yet."""
+    with standing_broker(copy.path) as account:
+        account.root = Path(f"{copy.root}{os.pathsep}{ROOT}")  # the program from the copy
+        with account.watched() as trader:
+            trader.hold_at(("bytes about to leave",))
+            edit_unseen(copy.root / "trader" / "risk.py", "One small rule", "ONE small rule")
+            trader.let_go()
+            trader.close()
+            wait(trader, REASON)
+            trader.end(signal.SIGTERM)
+        assert account.accepted() == []
+        held = account.ours("SELECT state, reason FROM orders ORDER BY decision_id LIMIT 1")
+        assert held == [("NEVER_SENT", REASON)]
 
 
 def test_each_intent_and_each_life_carry_the_identity_of_the_code(copy: Copy) -> None:

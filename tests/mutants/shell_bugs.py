@@ -396,8 +396,8 @@ WATCH = (
         scenario("s23-stop-while-reconnecting"),
     ),
     planted(
-        "nobody polls while orders are alive",
-        Edit("supervisor.py", "POLL_LIVE_MINUTES = 5", "POLL_LIVE_MINUTES = 10**9"),
+        "nobody asks for statements",
+        Edit("supervisor.py", "STATEMENT_MINUTES = 5", "STATEMENT_MINUTES = 10**9"),
         scenario("s09-events-missing"),
     ),
     planted(
@@ -405,6 +405,37 @@ WATCH = (
         Edit("freshness.py", "        if stale != told:\n", "        if False:\n"),
         plays("freshness", "the_watch_tells_only_what_changes"),
         scenario("s13-stale-code"),
+    ),
+    planted(
+        "an entry leaves though its code was just edited",
+        Edit("live/watch.py", " or freshness.entry_check(fresh, order)", ""),
+        contract(
+            "freshness_live",
+            "an_entry_on_its_way_out_is_held_back_when_a_file_was_just_edited",
+        ),
+    ),
+    planted(
+        "a glance at the sources goes by their size and time",
+        Edit("freshness.py", "found.st_ctime_ns)", "found.st_mtime_ns)"),
+        plays("freshness", "a_glance_sees_an_edit_that_hides_its_size_and_time"),
+    ),
+    planted(
+        "a missing trigger is not missed",
+        Edit("journal/sqlite.py", "            self._check_schema()\n", ""),
+        plays("journal_opening", "a_spoiled_file_is_refused_and_left_alone"),
+    ),
+    planted(
+        "tables are believed whatever the journal says",
+        Edit("live/opening.py", "        _check_tables(journal, state)\n", ""),
+        plays(
+            "journal_opening",
+            "a_table_that_was_changed_by_hand_refuses_the_start_and_the_doctor_names_it",
+        ),
+    ),
+    planted(
+        "a file with two names is nobody's business",
+        Edit("journal/place.py", "    if found.st_nlink != 1:\n", "    if False:\n"),
+        plays("journal_opening", "a_second_name_of_the_same_file_is_refused"),
     ),
     planted(
         "a take-over does not wait for what may be on its way",

@@ -11,6 +11,7 @@ from tests.plays import TEN_NS, booted, clock, command, filled, opened, request,
 from trader.clock import FreePace
 from trader.evolve import fold
 from trader.executor import COMMIT_RETRY_S, Executor
+from trader.exits import JournalBroken
 from trader.inbox import BATCH_MAX, REQUEST_WAIT_MAX_S, Inbox, in_order
 from trader.journal.memory import MemoryJournal
 from trader.messages import (
@@ -27,7 +28,7 @@ from trader.messages import (
     Submit,
 )
 from trader.model import OrderState, Symbol
-from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.ports import Batch, JournalFailed
 from trader.state import ExecutionState
 from trader.strategies.base import Fill, SymbolView
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.journal_plays import OPEN_NS, Play, boot, day, fill, opened, request
+from trader.exits import JournalBroken
 from trader.journal.failures import JournalDamaged, JournalFenced
 from trader.journal.schema import APPEND_ONLY
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
 from trader.messages import Activity, Command
-from trader.ports import JournalBroken, JournalFailed
+from trader.ports import JournalFailed
 
 NUMBERS = [1, 17, 33, 7, 9, 25, 16, 4, 5, 13, 29, 0, 14, 62, 30, 46]
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.rig import OPEN_NS, KeptJournal, Rig, bar_ending, plan
 from trader.brokers.direct import DirectBroker, DirectFeed
 from trader.evolve import fold
-from trader.exits import Exit
+from trader.exits import Exit, JournalBroken
 from trader.messages import (
     DenyReason,
     DifferenceFound,
@@ -40,7 +40,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
-from trader.ports import Batch, BrokerRefused, BrokerUnavailable, JournalBroken
+from trader.ports import Batch, BrokerRefused, BrokerUnavailable
 from trader.state import ALL_SYMBOLS, ExecutionState
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import (

@@ -392,6 +392,15 @@ def test_what_a_person_said_and_the_broker_says_later_is_booked_once() -> None:
     assert play.state.books == books
 
 
+def test_a_claim_that_nothing_was_brought_for_yields_to_a_person() -> None:
+    """The broker says that 20 were filled, and no list has them: the order can't end by itself."""
+    play = working() >> report(Claim.CANCELED, 20) >> resolved("canceled")
+    play << moved("CANCELED", reason="resolved by ada: I called them")
+    assert play.order().quantity_filled == 0
+    assert play.state.books.reserved == 0
+    balanced(play)
+
+
 def test_a_person_who_was_wrong_is_overruled_by_a_fill_and_the_symbol_stops() -> None:
     play = in_doubt() >> resolved("never-sent") >> filled(62, "31.92")
     play << (booked(62), moved("FILLED"), alarmed("order_surprise"), quarantined("JD"))

@@ -8,9 +8,11 @@ import pytest
 import trio
 import trio.testing
 
+from tests.plays import some_order
 from trader.build import sources_of
-from trader.freshness import CHECK_PAUSE_S, Freshness, stale_words, watch
+from trader.freshness import CHECK_PAUSE_S, Freshness, entry_check, stale_words, watch
 from trader.messages import Gate, GateReport
+from trader.model import Purpose
 
 
 @pytest.fixture
@@ -60,6 +62,40 @@ def test_a_module_compiled_from_an_edited_file_stays_stale_when_the_file_is_put_
     freshness = Freshness(sources_of(tree, {}), compiled, tree)
     compiled[str(tree / "trader" / "late.py")] = "of another text"
     assert freshness.check() == ["trader/late.py"]
+
+
+def test_a_glance_sees_an_edit_that_hides_its_size_and_time(tree: Path) -> None:
+    freshness = fresh(tree)
+    assert freshness.glance() == []
+    path = tree / "trader" / "risk.py"
+    before = path.stat()
+    while (
+        path.stat().st_ctime_ns == before.st_ctime_ns
+    ):  # the system's clock of files goes in ticks
+        path.write_text("x = 2\n")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert freshness.glance() == ["trader/risk.py"]
+    path.write_text("x = 1\n")
+    assert freshness.glance() == []
+
+
+def test_a_glance_sees_what_is_gone_and_what_was_loaded_late(tree: Path) -> None:
+    compiled: dict[str, str] = {}
+    freshness = Freshness(sources_of(tree, {}), compiled, tree)
+    assert freshness.glance() == []
+    (tree / "lock" / "run.txt").unlink()
+    assert freshness.glance() == ["lock/run.txt"]
+    compiled[str(tree / "trader" / "late.py")] = "of another text"
+    assert freshness.glance() == ["lock/run.txt", "trader/late.py"]
+
+
+def test_stale_code_holds_back_entries_and_lets_exits_go(tree: Path) -> None:
+    freshness = fresh(tree)
+    entry, leave = some_order(), some_order(purpose=Purpose.EXIT)
+    assert (entry_check(freshness, entry), entry_check(freshness, leave)) == ("", "")
+    (tree / "trader" / "risk.py").unlink()
+    assert entry_check(freshness, entry) == "trader/risk.py differs from the running code"
+    assert entry_check(freshness, leave) == ""
 
 
 async def test_the_watch_tells_only_what_changes(

@@ -144,6 +144,18 @@ def test_a_pipe_a_folder_and_a_link_are_refused(tmp_path: Path) -> None:
             opened_at(tmp_path / name, create=True)
 
 
+def test_a_second_name_of_the_same_file_is_refused(path: Path) -> None:
+    """By another name there is another lock, and another write-ahead log: two writers, and a destroyed file."""
+    running = opened_at(path)
+    other = path.with_name("other.db")
+    other.hardlink_to(path)
+    with pytest.raises(JournalUnusable, match="hard links"):
+        opened_at(other)
+    running.close()
+    other.unlink()
+    opened_at(path).close()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_file_of_another_user_is_refused(path: Path) -> None:
     os.chown(path, 12_345, -1)

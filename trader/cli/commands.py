@@ -8,11 +8,11 @@ from trader.calendar import iso
 from trader.cli.options import Common
 from trader.evolve import fold
 from trader.executor import decided
-from trader.exits import Mistake, StartRefused
+from trader.exits import JournalBroken, Mistake, StartRefused
 from trader.journal.sqlite import open_journal
 from trader.messages import Command, Input
 from trader.model import OrderState, Symbol
-from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.ports import Batch, JournalFailed
 from trader.state import ExecutionState
 
 REASON_CHARACTERS_MAX = 200

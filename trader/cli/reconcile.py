@@ -11,6 +11,7 @@ from trader.cli.commands import checked_reason
 from trader.cli.options import Common, common_options
 from trader.cli.visits import Whom, broker_options, end, visit, write
 from trader.exits import Exit, Mistake
+from trader.log.words import visible
 from trader.messages import Acceptance, Statement
 from trader.money import ZERO, plain
 from trader.state import ExecutionState
@@ -48,10 +49,10 @@ def command(common: Common, /, whom: Whom, accept: str | None, reason: str | Non
         state = write(session.books, state, [told])
         again = replace(session.told.statement, attempts=1)
         state = write(session.books, state, [again])
-    is_open = bool(found) and accept is None
+    is_open = (bool(found) and accept is None) or bool(state.quarantined)
     code = Exit.DIFFERENCES if is_open else Exit.WELL
     end(session, state, int(code))
-    _say(common, found, accept)
+    _say(common, found, accept, state)
     return int(code)
 
 
@@ -73,15 +74,25 @@ def differences(state: ExecutionState, statement: Statement) -> list[Difference]
     return found
 
 
-def _say(common: Common, found: list[Difference], accept: str | None) -> None:
+def _say(
+    common: Common, found: list[Difference], accept: str | None, state: ExecutionState
+) -> None:
     if common.json:
-        click.echo(msgspec.json.encode({"differences": found, "accepted": accept}).decode())
+        left = dict(sorted(state.quarantined.items()))
+        told = {"differences": found, "accepted": accept, "quarantined": left}
+        click.echo(msgspec.json.encode(told).decode())
         return
     if not found:
-        click.echo("books = broker")
+        click.echo("books = broker" + ("" if accept is None else ": nothing to accept"))
     for one in found:
         click.echo(f"{one.what:<8} ours {one.ours}   the broker's {one.theirs}")
-    if found and accept is None:
-        click.echo('settle it: bin/trade reconcile --accept broker --reason "…"')
-    if found and accept is not None:
-        click.echo(f"accepted: {accept}")
+    if found:
+        settle = 'settle it: bin/trade reconcile --accept broker --reason "…"'
+        click.echo(settle if accept is None else f"accepted: {accept}")
+    for symbol, why in sorted(state.quarantined.items()):
+        remedy = (
+            ""
+            if found and accept is None
+            else f' (bin/trade resume --release {symbol} --reason "…")'
+        )
+        click.echo(f"quarantined: {symbol}: {visible(why)}{remedy}")

@@ -11,7 +11,7 @@ from trader.calendar import iso
 from trader.cli.commands import checked_reason
 from trader.cli.options import Common, common_options
 from trader.cli.visits import write
-from trader.exits import Mistake
+from trader.exits import Exit, Mistake
 from trader.live.opening import Books, opened
 from trader.messages import Resolution
 from trader.model import Order
@@ -40,8 +40,8 @@ def command(
     quantity: str | None,
     price: str | None,
     reason: str,
-) -> None:
-    """Settle an order in doubt by hand; ORDER is our id or the broker's."""
+) -> int:
+    """Settle an order in doubt by hand; ORDER is our id or the broker's. Exit code 1 where it stays alive."""
     why = checked_reason(reason)
     if (outcome == "filled") != (quantity is not None and price is not None):
         raise Mistake("go with --as filled, and only with it", where="--quantity and --price")
@@ -60,10 +60,17 @@ def command(
         after = write(books, books.state, [told]).orders[found.client_order_id]
     finally:
         books.journal.close()
+    is_settled = not is_live(after)
     if common.json:
         click.echo(msgspec.json.encode(after).decode())
-        return
-    click.echo(f"{after.client_order_id} was {found.state.value}, is {after.state.value}")
+    elif is_settled:
+        click.echo(f"{after.client_order_id} was {found.state.value}, is {after.state.value}")
+    else:
+        click.echo(
+            f"{after.client_order_id} is still {after.state.value}: the broker has shown that it lives, so it can't be"
+            f" {outcome}; --as canceled ends it, with what is filled of it"
+        )
+    return Exit.WELL if is_settled else Exit.DIFFERENCES
 
 
 def _found(books: Books, name: str) -> Order:

@@ -16,13 +16,13 @@ from trader.cli.options import Common, read_config
 from trader.config import BrokerName, Config
 from trader.credentials import Credentials, credentials_from_environment, credentials_from_file
 from trader.executor import decided
-from trader.exits import Mistake, StartRefused
+from trader.exits import JournalBroken, Mistake, StartRefused
 from trader.live.assembly import boot_of
 from trader.live.opening import Books, opened
 from trader.live.visit import Told, Visit, addresses_of, asked
 from trader.messages import Input, LifeEnd
 from trader.model import MINUTE_NS
-from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.ports import Batch, JournalFailed
 from trader.state import ExecutionState
 
 P = ParamSpec("P")

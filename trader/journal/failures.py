@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from trader.exits import Fenced, StartRefused
-from trader.ports import JournalBroken
+from trader.exits import Fenced, JournalBroken, StartRefused
 
 
 class JournalUnusable(StartRefused):

@@ -65,6 +65,9 @@ def _check_access(path: Path) -> None:
         raise JournalUnusable(path, "not a plain file", _ANOTHER)
     if found.st_uid != os.geteuid():
         raise JournalUnusable(path, "belongs to another user", f"run as that user, or {_ANOTHER}")
+    if found.st_nlink != 1:
+        what = f"has {found.st_nlink} names (hard links), and each would have a lock and a log of its own"
+        raise JournalUnusable(path, what, "keep one name; a copy of the file is another file")
     if not os.access(path, os.R_OK | os.W_OK) or not found.st_mode & stat.S_IWUSR:
         raise JournalUnusable(path, "read-only", f"chmod u+rw {path.name}")
 

@@ -16,6 +16,7 @@ import trio
 
 from trader import steps
 from trader.evolve import fold
+from trader.exits import JournalBroken
 from trader.journal.chain import GENESIS, checked, decoded
 from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
 from trader.journal.ledger import Ledger, restored
@@ -24,9 +25,10 @@ from trader.journal.place import check_file, check_place
 from trader.journal.projection import Draft, Projection
 from trader.journal.schema import ENTRY_VERSION, FENCED, changes_of_schema, migrate
 from trader.messages import Entry
-from trader.ports import Batch, JournalBroken, JournalFailed
+from trader.ports import Batch, JournalFailed
 from trader.state import ExecutionState
 
+NOT_WRITTEN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
 BUSY_MS_MAX = 5_000  # how long a commit waits for somebody who holds the file's lock
 
 
@@ -188,11 +190,9 @@ class SqliteJournal:
         try:
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
-            # Certain are two cases: SQLite kept the transaction open, or no room was left for the commit's record.
-            # After anything else (a failed fsync) the record may be on the disk or not.
-            is_certain = (
-                self._writer.in_transaction or error.sqlite_errorcode == sqlite3.SQLITE_FULL
-            )
+            # Certain is what SQLite kept the transaction open for, and what it could not write: without its last
+            # page a transaction is none. After anything else (a failed fsync) it may be on the disk or not.
+            is_certain = self._writer.in_transaction or error.sqlite_errorcode in NOT_WRITTEN
             self._roll_back(error)
             if is_certain:
                 raise self._failure(error) from error

@@ -40,7 +40,7 @@ from trader.live.self_test import self_test
 from trader.live.summary import summary_lines
 from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
-from trader.live.watch import Bypass, watched
+from trader.live.watch import Bypass, freshness_of_run, last_check, watched
 from trader.messages import Input, Statement
 from trader.model import Phase
 from trader.money import ZERO
@@ -187,10 +187,10 @@ def _headline(run: AlpacaRun) -> str:
 async def _traded(
     run: AlpacaRun, build: Build, books: Books, stop: Stop, screen: PlainScreen
 ) -> Ending:
+    fresh = freshness_of_run()
+    check = partial(last_check, books, fresh)
     # One without a way to send, where nothing must be sent.
-    connect = (
-        ReadOnlyAlpacaBroker if run.dry_run else partial(AlpacaBroker, last_check=books.last_check)
-    )
+    connect = ReadOnlyAlpacaBroker if run.dry_run else partial(AlpacaBroker, last_check=check)
     config = _with_fees(run)
     links = Links() if run.is_local else SERVICE_LINKS
     clock = running(time.time_ns(), run.speed)
@@ -244,7 +244,7 @@ async def _traded(
                 for line in ready_lines(run.config, state, f"account {account}, {IEX_ONLY}"):
                     screen.say(line)
 
-            watch = watched(parts, telling, run.bypasses)
+            watch = watched(parts, telling, fresh, run.bypasses)
             clocks = clock_compared(
                 broker.clock_skew_ns,
                 parts.inbox.tell,

@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,7 +26,7 @@ from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import Summary, summary_lines
 from trader.live.telling import shown, told
-from trader.live.watch import Bypass, watched
+from trader.live.watch import Bypass, freshness_of_run, last_check, watched
 from trader.scenarios.play import Outcome, Play
 from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
@@ -149,7 +150,7 @@ async def _traded(
     screen: PlainScreen,
 ) -> Ending:
     streams = embedded.address.replace("http://", "ws://")
-    settled = embedded.pace
+    settled, fresh = embedded.pace, freshness_of_run()
     pace = FreePace(embedded.broker.market_ns, run.speed or 1.0) if run.is_clocked else settled
     secrets = [embedded.credentials.secret()]
     async with (
@@ -161,7 +162,7 @@ async def _traded(
             market_ns=pace.market_ns,
             frame_taken=settled.frame_taken,
             links=SETTLED_LINKS,
-            last_check=books.last_check,
+            last_check=partial(last_check, books, fresh),
         ) as broker,
         AlpacaFeed(
             rest_url=embedded.address,
@@ -191,7 +192,7 @@ async def _traded(
                 for line in ready_lines(run.config, state, f"seed {run.seed}, {_speed_words(run)}"):
                     screen.say(line)
 
-            watch = watched(parts, telling, run.bypasses)
+            watch = watched(parts, telling, fresh, run.bypasses)
             async with telling.following(parts), shown(screen, parts), watch:
                 stopped = stop.begins()
                 if isinstance(pace, FreePace):

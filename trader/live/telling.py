@@ -34,6 +34,7 @@ class Telling:
         self._scribe = Scribe(journal, writer, heard=self._heard, complain=screen.say)
         self._unfit: Counter[tuple[Symbol, Rejection]] = Counter()
         self._market_ns = 0
+        self._unwritable = ""
 
     def listeners(self) -> Listeners:
         """For what the parts have to say outside the journal."""
@@ -75,6 +76,7 @@ class Telling:
         await executor.wait_until(lambda state: state.sequence > self._scribe.sequence)
 
     def _heard(self, event: Event) -> None:
+        self._unwritable = ""
         if (line := transcript_line(event)) is not None:
             self._screen.say(line)
 
@@ -89,6 +91,9 @@ class Telling:
         self.program(
             "journal_unavailable", f"{why}; {denied} requests denied, nothing sent", is_alarm=True
         )
+        if why != self._unwritable:  # tried again each second: told once
+            self._screen.say(f"NOTHING IS SENT until the journal can be written: {why}")
+        self._unwritable = why
 
 
 class PartsScene:

@@ -9,8 +9,10 @@ from msgspec import Struct
 from trader import freshness, heartbeat, sources, systemd
 from trader.build import running_sources
 from trader.freshness import Freshness
+from trader.live.opening import Books
 from trader.live.telling import Telling
 from trader.messages import AlarmReport, Command
+from trader.model import Order
 from trader.state import ExecutionState
 from trader.supervisor import Parts
 
@@ -25,18 +27,30 @@ class Bypass(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+def freshness_of_run() -> Freshness:
+    """Of this process's code."""
+    return Freshness(running_sources(), sources.compiled)
+
+
+def last_check(books: Books, fresh: Freshness, order: Order) -> str:
+    """Right before an order's bytes leave: why not, or nothing."""
+    return books.last_check(order) or freshness.entry_check(fresh, order)
+
+
 @asynccontextmanager
 async def watched(
-    parts: Parts, telling: Telling, bypasses: Sequence[Bypass] = ()
+    parts: Parts, telling: Telling, fresh: Freshness, bypasses: Sequence[Bypass] = ()
 ) -> AsyncIterator[None]:
     """While inside, watch; from the first row of this life on, for nothing may be written before it."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch, parts, telling, bypasses, name="watch")
+        nursery.start_soon(_watch, parts, telling, fresh, bypasses, name="watch")
         yield
         nursery.cancel_scope.cancel()
 
 
-async def _watch(parts: Parts, telling: Telling, bypasses: Sequence[Bypass]) -> None:
+async def _watch(
+    parts: Parts, telling: Telling, fresh: Freshness, bypasses: Sequence[Bypass]
+) -> None:
     await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
     for bypass in bypasses:
         await parts.inbox.tell(
@@ -49,13 +63,13 @@ async def _watch(parts: Parts, telling: Telling, bypasses: Sequence[Bypass]) -> 
             )
         )
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_code, parts, name="freshness")
+        nursery.start_soon(_watch_code, parts, fresh, name="freshness")
         nursery.start_soon(_watch_tasks, parts, telling, name="heartbeats")
 
 
-async def _watch_code(parts: Parts) -> None:
+async def _watch_code(parts: Parts, fresh: Freshness) -> None:
     await freshness.watch(
-        Freshness(running_sources(), sources.compiled),
+        fresh,
         parts.inbox.tell,
         lambda: parts.heart.beat("freshness", CODE_SILENT_S_MAX),
     )
