@@ -176,6 +176,7 @@ def test_a_state_keeps_its_keys_so_that_clients_need_not_learn_new_ones(tmp_path
         (["--pace", "settled"], "'settled' is not one of 'clock', 'stepped'"),
         (["--start", "noon"], "--start noon: no time like 10:30, 2026-01-26T10:30:00"),
         (["--start", "2025-12-01T10:00"], "no session of 2025-12-01 in this market: it has 2026-"),
+        (["--state", ""], "--state : not a file name"),
         (["--journal", "none/j"], "there is no such folder"),
         (["--accounts", "none.toml"], "No such file"),
         (["--events", "none.toml"], "No such file"),

@@ -8,7 +8,7 @@ import click
 import msgspec
 import trio
 
-from trader.cli.broker_setup import Served, Wishes, broker_of, is_for_this_machine
+from trader.cli.options import config_text, file_path
 from trader.exits import StartRefused
 from trader.feeds.synthetic import FIRST_SESSION
 from trader.simulator.admin_rest import Admin
@@ -17,10 +17,12 @@ from trader.simulator.broker import SimulatedBroker
 from trader.simulator.fault_script import verb_lines
 from trader.simulator.plan import PLANS
 from trader.simulator.server import LOOPBACK, serve
+from trader.simulator.wishes import Script, Served, Wishes, broker_of, is_for_this_machine
 
 SPEED_DEFAULT = 60.0  # a bar a second
 SPEED_MAX = 100_000.0
 CASH_DEFAULT = "250000"
+SCRIPTS = {"faults": "--faults", "events": "--events", "venue": "--accounts"}
 Verb = TypeVar("Verb", bound=Callable[..., object])
 
 
@@ -128,6 +130,11 @@ def command(**given: object) -> None:
     It prints its address, the keys to use and the token of its admin endpoint, then serves until it is told to stop:
     session after session, as long as the market has them.
     """
+    for name, option in SCRIPTS.items():
+        given[name] = _script(given[name], option)
+    for name in ("state", "journal"):
+        if given[name] is not None:
+            given[name] = file_path(str(given[name]), f"--{name}")
     wishes = msgspec.convert(given, Wishes, strict=False)
     served = broker_of(wishes)
     try:
@@ -135,6 +142,12 @@ def command(**given: object) -> None:
     finally:
         served.broker.keep_time()
         served.broker.close()
+
+
+def _script(name: object, option: str) -> Script | None:
+    if name is None:
+        return None
+    return Script(text=config_text(file_path(str(name), option), remedy=""), name=str(name))
 
 
 async def _serve(served: Served, wishes: Wishes) -> None:

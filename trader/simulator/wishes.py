@@ -1,4 +1,4 @@
-"""Makes the simulated broker that the command line describes: its market, accounts, terms, and what befalls it."""
+"""Makes the simulated broker that a person wishes for: its market, accounts, terms, and what befalls it."""
 
 import secrets
 from decimal import Decimal
@@ -8,7 +8,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.calendar import new_york_date, next_session, session_on
-from trader.cli.options import config_text, file_path
 from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
@@ -36,8 +35,15 @@ from trader.simulator.venue_script import Described, read_venue, terms_of_table
 from trader.venue import VenueTerms
 
 
+class Script(Struct, frozen=True, kw_only=True):
+    """A file that a person wrote, and how he calls it."""
+
+    text: str
+    name: str
+
+
 class Wishes(Struct, frozen=True, kw_only=True):
-    """The options, as they were given."""
+    """The options of the verb, as they were given, and the files that they name."""
 
     data: tuple[str, ...]
     symbols: str | None
@@ -45,17 +51,17 @@ class Wishes(Struct, frozen=True, kw_only=True):
     start: str | None
     pace: str
     speed: float
-    events: str | None
-    venue: str | None
+    events: Script | None
+    venue: Script | None
     cash: str
     multiplier: int
     terms: tuple[str, ...]
-    state: str | None
-    journal: str | None
+    state: Path | None
+    journal: Path | None
     host: str
     port: int
     admin_token: str | None
-    faults: str | None
+    faults: Script | None
     plan: str
     text_frames: bool
     rate_limit: int | None
@@ -84,13 +90,12 @@ def broker_of(wishes: Wishes) -> Served:
     _check_host(wishes)
     market = _market(wishes)
     described_venue = _venue(wishes)
-    path = None if wishes.state is None else file_path(wishes.state, "--state")
-    first, *further = described_venue.accounts or [_only_account(wishes, path)]
+    first, *further = described_venue.accounts or [_only_account(wishes)]
     broker = SimulatedBroker(
         market,
         keys=first.keys,
         seed=wishes.seed,
-        path=path,
+        path=wishes.state,
         cash=first.cash,
         assets={*(() if wishes.data else LISTINGS), *described_venue.assets},
         terms=_terms(wishes, described_venue.terms),
@@ -100,7 +105,7 @@ def broker_of(wishes: Wishes) -> Served:
             multiplier=first.multiplier,
             may_short=first.may_short,
             restrictions=described_venue.assets,
-            journal=None if wishes.journal is None else file_path(wishes.journal, "--journal"),
+            journal=wishes.journal,
             plan=PLANS[wishes.plan],
             text_frames=wishes.text_frames,
             requests_per_minute=wishes.rate_limit,
@@ -164,7 +169,7 @@ def _market(wishes: Wishes) -> Market:
 def _venue(wishes: Wishes) -> Described:
     if wishes.venue is None:
         return Described()
-    return read_venue(*_script(wishes.venue, "--accounts"), _cash(wishes))
+    return read_venue(wishes.venue.text, wishes.venue.name, _cash(wishes))
 
 
 def _cash(wishes: Wishes) -> Decimal:
@@ -177,9 +182,9 @@ def _cash(wishes: Wishes) -> Decimal:
     return cash
 
 
-def _only_account(wishes: Wishes, path: Path | None) -> Opening:
+def _only_account(wishes: Wishes) -> Opening:
     """With the keys that the file has, so that a client need not learn new ones."""
-    known = kept_keys(path) if path is not None else []
+    known = kept_keys(wishes.state) if wishes.state is not None else []
     keys = known[0] if known else new_keys(secrets.choice)
     return Opening(keys=keys, cash=_cash(wishes), multiplier=wishes.multiplier)
 
@@ -218,7 +223,7 @@ def _add_scripts(broker: SimulatedBroker, wishes: Wishes, start_ns: int | None) 
     """A time without a date is of the session that this life begins with."""
     if wishes.faults is not None:
         names = FaultScene(symbols=broker.symbols, accounts=broker.key_ring.accounts_by_key())
-        for rule in read_faults(*_script(wishes.faults, "--faults"), names):
+        for rule in read_faults(wishes.faults.text, wishes.faults.name, names):
             broker.faults.add(rule)
     if wishes.events is not None:
         scene = Scene(
@@ -228,9 +233,4 @@ def _add_scripts(broker: SimulatedBroker, wishes: Wishes, start_ns: int | None) 
             if start_ns is not None
             else broker.next_session_date(FIRST_SESSION) or FIRST_SESSION,
         )
-        broker.expect(read_events(*_script(wishes.events, "--events"), scene))
-
-
-def _script(name: str, option: str) -> tuple[str, str]:
-    """The text of a file, and how it is called."""
-    return config_text(file_path(name, option), remedy=""), name
+        broker.expect(read_events(wishes.events.text, wishes.events.name, scene))
