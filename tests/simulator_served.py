@@ -12,6 +12,7 @@ from trio_websocket import WebSocketConnection, wrap_client_stream
 from trader.calendar import session_on
 from trader.feeds.market import Instant
 from trader.model import MINUTE_NS, Bar, Quote, Symbol
+from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
 from trader.simulator.books import Service
 from trader.simulator.broker import Keys, SimulatedBroker
@@ -197,6 +198,7 @@ async def served(
     faults: tuple[FaultRule, ...] = (),
     events: tuple[ScheduledEvent, ...] = (),
     service: Service | None = None,
+    admin: Admin | None = None,
     date: str = MONDAY,
     first_instant: bool = True,
 ) -> AsyncIterator[Served]:
@@ -218,7 +220,7 @@ async def served(
     broker.begin_session(date)
     headers = {"APCA-API-KEY-ID": KEYS.key, "APCA-API-SECRET-KEY": KEYS.secret}
     async with trio.open_nursery() as nursery:
-        application = build_application(broker)
+        application = build_application(broker, admin)
         address = await nursery.start(serve, application, broker.connections)
         async with httpx2.AsyncClient(base_url=address, headers=headers, trust_env=False) as client:
             standing = Served(broker, address, client)

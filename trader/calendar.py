@@ -140,6 +140,18 @@ def clock_text(at_ns: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
+def new_york_clock_ns(at_ns: int) -> int:
+    """What New York's clock shows, since its midnight."""
+    return (at_ns + _new_york_offset_ns(at_ns)) % DAY_NS
+
+
+def new_york_ns(day: str, clock_ns: int) -> int:
+    """The moment at which New York's clock shows that, on a date; ValueError outside the table's years."""
+    local_ns = (_date_in_table(day).toordinal() - EPOCH_ORDINAL) * DAY_NS + clock_ns
+    # The offset is looked up where winter time would put it; in the hour that is there twice, the second is meant.
+    return local_ns - _new_york_offset_ns(local_ns + 5 * HOUR_NS)
+
+
 def _new_york_offset_ns(at_ns: int) -> int:
     year = _year_of(at_ns // DAY_NS)
     start_ns, end_ns = _daylight_saving(year)

@@ -8,7 +8,7 @@ digit for digit.
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
@@ -120,7 +120,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
 def parse_config(text: str, *, where: str = "trader.toml") -> Config:
     """The configuration that a TOML text states; raises ConfigError. An empty text is the defaults."""
-    raw = _parse_toml(text, where)
+    raw = parse_toml(text, where)
     try:
         config = msgspec.convert(raw, Config)
         _check_table(raw, Config, "")
@@ -135,7 +135,7 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
 
 def limits_missing(text: str, *, where: str = "trader.toml") -> list[str]:
     """The keys of [limits] that a text doesn't write out; real money wants every one of them stated."""
-    limits = _parse_toml(text, where).get("limits")
+    limits = parse_toml(text, where).get("limits")
     written = limits if isinstance(limits, dict) else {}
     return [name for name in Limits.__struct_fields__ if name not in written]
 
@@ -158,7 +158,8 @@ class _BadKey(Exception):
         self.what = what
 
 
-def _parse_toml(text: str, where: str) -> dict[str, object]:
+def parse_toml(text: str, where: str) -> dict[str, object]:
+    """The tables of a TOML text, its floats as Decimals; raises ConfigError."""
     if len(text) > CONFIG_BYTES_MAX:
         raise ConfigError(f"longer than {CONFIG_BYTES_MAX:,} bytes", where=where)
     if text.startswith("\ufeff"):
@@ -218,7 +219,7 @@ def _check_table(raw: Mapping[str, object], kind: type[Struct], path: str) -> No
     for key, value in raw.items():
         here = f"{path}.{key}" if path else key
         if key not in kind.__struct_fields__:
-            raise _BadKey(here, f"unknown key{_did_you_mean(key, kind.__struct_fields__)}")
+            raise _BadKey(here, f"unknown key{did_you_mean(key, kind.__struct_fields__)}")
         for name, table, inner in _tables_in(key, value, here):
             _check_table(table, inner, name)
         if key == "params":
@@ -238,7 +239,8 @@ def _tables_in(
                 yield f"{path}.{name}", table, StrategyConfig
 
 
-def _did_you_mean(key: str, known: tuple[str, ...]) -> str:
+def did_you_mean(key: str, known: Sequence[str]) -> str:
+    """', did you mean …?', or nothing where no known word is like it."""
     close = difflib.get_close_matches(key, known, n=1)
     return f", did you mean {close[0]}?" if close else ""
 

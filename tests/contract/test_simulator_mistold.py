@@ -21,6 +21,7 @@ from tests.simulator_served import (
     served,
 )
 from trader.model import MINUTE_NS
+from trader.simulator.data_talk import ERRORS
 from trader.simulator.faults import (
     AUTHENTICATE,
     CONNECT,
@@ -284,3 +285,18 @@ async def test_what_goes_wrong_with_quantities_is_in_the_rule() -> None:
     text = b'{"verb": "fill-after-cancel", "method": "EVENT", "quantity": "4", "times": null}'
     rule = msgspec.json.decode(text, type=FaultRule)
     assert (rule.quantity, rule.times) == (Decimal(4), None)
+
+
+@pytest.mark.parametrize("code", [*range(400, 414), 500])
+@pytest.mark.parametrize("when", [AUTHENTICATE, LISTEN])
+async def test_every_error_of_the_data_stream_can_be_had(code: int, when: str) -> None:
+    rule = FaultRule(verb=FaultVerb.REFUSE_STREAM, method=when, path_prefix="/v2/iex", status=code)
+    async with served(faults=(rule,)) as broker, broker.websocket("/v2/iex") as stream:
+        await hear_data(stream)
+        await say(stream, {"action": "auth", "key": KEYS.key, "secret": KEYS.secret})
+        if when == LISTEN:
+            assert (await hear_data(stream))[0]["msg"] == "authenticated"
+            await say(stream, {"action": "subscribe", "bars": ["JD"]})
+        (error,) = await hear_data(stream)
+        assert (error["T"], error["code"]) == ("error", code)
+        assert error["msg"] == ERRORS[code]

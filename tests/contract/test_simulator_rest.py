@@ -51,7 +51,7 @@ async def test_what_is_not_there_is_404_and_what_is_no_identifier_is_422() -> No
     async with served() as broker:
         for path, status in (
             (f"/v2/orders/{nobody}", 404),
-            ("/v2/orders:by_client_order_id", 404),
+            ("/v2/orders:by_client_order_id", 422),
             ("/v2/orders/nonsense", 422),
             ("/v2/positions/JD", 404),
             ("/v2/assets/NONE", 404),

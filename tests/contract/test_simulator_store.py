@@ -4,23 +4,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-import httpx2
 import msgspec
 import pytest
 
+from tests.broker_process import PATIENCE_SECONDS, ROOT, post_order, running
 from tests.simulator_served import JD, KEYS, MONDAY, TUESDAY, WEDNESDAY, WrittenMarket, served
 from trader.exits import StartRefused
 from trader.model import Side, TimeInForce
 from trader.simulator.broker import SimulatedBroker
 from trader.venue import NewOrder, OrderType, Refusal, VenueOrder
 
-ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60.0
 BUY = NewOrder(
     symbol=JD,
     side=Side.BUY,
@@ -167,37 +163,6 @@ def test_a_database_of_another_application_is_refused(tmp_path: Path) -> None:
 
 
 # --- the verb, as a process of its own
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
-    """`trade broker`, and a client with the keys that it printed."""
-    command = [sys.executable, "-m", "trader", "broker", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        lines = (process.stdout.readline().split() for _ in range(3))
-        told = dict(line for line in lines if len(line) == 2)
-        headers = {"APCA-API-KEY-ID": told["key"], "APCA-API-SECRET-KEY": told["secret"]}
-        try:
-            with httpx2.Client(
-                base_url=told["address"], headers=headers, trust_env=False
-            ) as client:
-                yield process, client
-        finally:
-            process.kill()
-
-
-def post_order(client: httpx2.Client, client_order_id: str) -> httpx2.Response:
-    body = {
-        "symbol": "JD",
-        "qty": "1",
-        "side": "buy",
-        "type": "limit",
-        "limit_price": "1.00",
-        "time_in_force": "gtc",
-        "client_order_id": client_order_id,
-    }
-    return client.post("/v2/orders", json=body)
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])

@@ -285,6 +285,8 @@ async def test_a_stranger_to_the_data_gets_an_error(message: bytes, code: int) -
     [
         ({"action": "dance"}, 400),
         (AUTH, 403),
+        ({"action": "subscribe", "news": ["*"], "quotes": ["JD"]}, 410),
+        ({"action": "unsubscribe", "orderbooks": ["*"], "bars": ["JD"]}, 410),
         ({"action": "subscribe", "bars": [f"S{n}" for n in range(10_001)]}, 405),
     ],
 )

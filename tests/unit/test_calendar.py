@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from trader.calendar import (
     clock_text,
     iso,
+    new_york_clock_ns,
     new_york_date,
+    new_york_ns,
     next_session,
     parse_iso,
     phase,
@@ -190,3 +192,19 @@ def test_a_session_lasts_six_and_a_half_hours() -> None:
     session = session_on("2026-01-26")
     assert session is not None
     assert session.close_ns - session.open_ns == 390 * MINUTE_NS
+
+
+@given(moments)
+def test_new_yorks_date_and_clock_name_a_moment(at_ns: int) -> None:
+    named_ns = new_york_ns(new_york_date(at_ns), new_york_clock_ns(at_ns))
+    # The hour that is there twice, in autumn, is the second of the two.
+    assert named_ns == at_ns or named_ns == at_ns + 60 * MINUTE_NS
+
+
+def test_an_hour_that_is_there_twice_is_the_second_of_the_two() -> None:
+    half_past_one = 90 * MINUTE_NS
+    assert new_york_ns("2026-11-01", half_past_one) == parse_iso("2026-11-01T06:30:00Z")
+    assert new_york_ns("2026-01-26", 570 * MINUTE_NS) == parse_iso("2026-01-26T14:30:00Z")
+    assert new_york_ns("2026-07-27", 570 * MINUTE_NS) == parse_iso("2026-07-27T13:30:00Z")
+    with pytest.raises(ValueError, match="calendar covers"):
+        new_york_ns("2031-01-01", 0)

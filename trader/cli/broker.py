@@ -1,102 +1,193 @@
 """The verb `broker`: runs the simulated broker alone, for any client that speaks Alpaca's protocol."""
 
-import secrets
 import signal
-from pathlib import Path
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
+import msgspec
 import trio
 
-from trader.cli.options import file_path
-from trader.exits import Mistake, StartRefused
-from trader.feeds.csv_rows import MarketDataError
-from trader.feeds.market import Market
-from trader.feeds.recorded import RecordedMarket
-from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, LISTINGS, SyntheticMarket
-from trader.model import Symbol
+from trader.cli.options import config_text, file_path
+from trader.exits import StartRefused
+from trader.feeds.synthetic import FIRST_SESSION
+from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
-from trader.simulator.books import Service
-from trader.simulator.broker import Keys, SimulatedBroker, new_keys
-from trader.simulator.server import serve
+from trader.simulator.broker import SimulatedBroker
+from trader.simulator.fault_script import verb_lines
+from trader.simulator.plan import PLANS
+from trader.simulator.server import LOOPBACK, serve
+from trader.simulator.wishes import Script, Served, Wishes, broker_of, is_for_this_machine
 
 SPEED_DEFAULT = 60.0  # a bar a second
 SPEED_MAX = 100_000.0
+CASH_DEFAULT = "250000"
+SCRIPTS = {"faults": "--faults", "events": "--events", "venue": "--accounts"}
+Verb = TypeVar("Verb", bound=Callable[..., object])
+
+
+def _list_faults(context: click.Context, option: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        click.echo("\n".join(verb_lines()))
+        context.exit()
+
+
+MARKET = (
+    click.option(
+        "--data",
+        metavar="PATH",
+        multiple=True,
+        help="Recorded bars, quotes and trades: a file or folder; again for more.",
+    ),
+    click.option("--symbols", metavar="LIST", help="Which symbols, as JD,GS."),
+    click.option(
+        "--seed", type=int, default=7, show_default=True, help="Of market, chances and delays."
+    ),
+    click.option(
+        "--start", metavar="TIME", help="Where the market is to stand, as 2026-01-26T15:50."
+    ),
+    click.option(
+        "--pace",
+        type=click.Choice(["clock", "stepped"]),
+        default="clock",
+        show_default=True,
+        help="Time passes by itself, or by steps over the admin endpoint.",
+    ),
+    click.option(
+        "--speed",
+        type=click.FloatRange(0, SPEED_MAX, min_open=True),
+        default=SPEED_DEFAULT,
+        show_default=True,
+        help="Market seconds a second; 1 is real time.",
+    ),
+    click.option("--events", metavar="FILE", help="What befalls, in TOML: [[event]] tables."),
+)
+ACCOUNTS = (
+    click.option(
+        "--accounts",
+        "venue",
+        metavar="FILE",
+        help="TOML: [[account]] with keys, [[asset]], [terms].",
+    ),
+    click.option("--cash", default=CASH_DEFAULT, show_default=True, help="Of a new account."),
+    click.option(
+        "--multiplier",
+        type=click.Choice(["1", "2", "4"]),
+        default="1",
+        show_default=True,
+        help="1: a cash account; 2, 4: margin, and short sales.",
+    ),
+    click.option(
+        "--term",
+        "terms",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Of trading, as latency=0.25, slippage_rate=0.001; again for each.",
+    ),
+    click.option("--state", metavar="FILE", help="Keep accounts here, and go on with them."),
+    click.option("--journal", metavar="FILE", help="Append every order and execution, in JSON."),
+)
+SERVICE = (
+    click.option("--host", default=LOOPBACK, show_default=True, help="To listen on."),
+    click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0: a free one."),
+    click.option("--admin-token", metavar="TOKEN", help="Of /admin.  [default: a new one]"),
+    click.option("--faults", metavar="FILE", help="What goes wrong, in TOML: [[fault]] tables."),
+    click.option(
+        "--list-faults",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_list_faults,
+        help="Which faults there are; then end.",
+    ),
+    click.option(
+        "--plan",
+        type=click.Choice([*PLANS]),
+        default="paid",
+        show_default=True,
+        help="Of market data: feeds, symbols, connections.",
+    ),
+    click.option("--text-frames", is_flag=True, help="Trade updates in text, not binary frames."),
+    click.option(
+        "--rate-limit",
+        type=click.IntRange(1),
+        help="Requests a minute of market time.  [default: no limit]",
+    ),
+)
+
+
+def _options(verb: Verb) -> Verb:
+    for option in reversed((*MARKET, *ACCOUNTS, *SERVICE)):
+        verb = option(verb)
+    return verb
 
 
 @click.command("broker")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0: a free one.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Of the synthetic market.")
-@click.option(
-    "--speed",
-    type=click.FloatRange(0, SPEED_MAX, min_open=True),
-    default=SPEED_DEFAULT,
-    show_default=True,
-    help="Market seconds a second.",
-)
-@click.option("--data", metavar="PATH", help="Recorded bars and quotes instead: a file or folder.")
-@click.option("--symbols", metavar="LIST", help="Which symbols, as JD,GS.")
-@click.option("--state", metavar="FILE", help="Keep the account here, and go on with it.")
-@click.option(
-    "--rate-limit",
-    type=click.IntRange(1),
-    help="Requests a minute of market time.  [default: no limit]",
-)
-def command(
-    port: int,
-    seed: int,
-    speed: float,
-    data: str | None,
-    symbols: str | None,
-    state: str | None,
-    rate_limit: int | None,
-) -> None:
+@_options
+def command(**given: object) -> None:
     """Run the simulated broker alone, for any client.
 
-    It prints its address and the keys to use, then serves until it is told to stop: session after session, as long as
-    the market has them.
+    It prints its address, the keys to use and the token of its admin endpoint, then serves until it is told to stop:
+    session after session, as long as the market has them.
     """
-    wanted = None if symbols is None else [Symbol(one) for one in symbols.split(",") if one]
-    keys = new_keys(secrets.choice)
-    broker = SimulatedBroker(
-        _market(data, seed, wanted),
-        keys=keys,
-        seed=seed,
-        path=None if state is None else file_path(state, "--state"),
-        assets=LISTINGS if data is None else (),
-        service=Service(requests_per_minute=rate_limit),
-    )
+    for name, option in SCRIPTS.items():
+        given[name] = _script(given[name], option)
+    for name in ("state", "journal"):
+        if given[name] is not None:
+            given[name] = file_path(str(given[name]), f"--{name}")
+    wishes = msgspec.convert(given, Wishes, strict=False)
+    served = broker_of(wishes)
     try:
-        trio.run(_serve, broker, keys, port, speed)
+        trio.run(_serve, served, wishes)
     finally:
-        broker.close()
+        served.broker.keep_time()
+        served.broker.close()
 
 
-def _market(data: str | None, seed: int, symbols: list[Symbol] | None) -> Market:
-    try:
-        if data is not None:
-            return RecordedMarket([Path(data)], symbols)
-        return SyntheticMarket(seed, DEFAULT_SYMBOLS if symbols is None else symbols)
-    except MarketDataError as error:
-        raise Mistake(str(error)) from None
-    except ValueError as error:
-        raise Mistake(str(error), where="--symbols") from None
+def _script(name: object, option: str) -> Script | None:
+    if name is None:
+        return None
+    return Script(text=config_text(file_path(str(name), option), remedy=""), name=str(name))
 
 
-async def _serve(broker: SimulatedBroker, keys: Keys, port: int, speed: float) -> None:
+async def _serve(served: Served, wishes: Wishes) -> None:
+    broker, keys = served.broker, served.keys
+    admin = None
+    if is_for_this_machine(wishes):
+        admin = Admin(
+            token=served.token, first_session=served.first_session, steps=wishes.is_stepped
+        )
+
     def announce(address: str) -> None:
         print(f"address {address}\nkey {keys.key}\nsecret {keys.secret}", flush=True)
+        if admin is not None:
+            print(f"admin-token {admin.token}", flush=True)
 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            application = build_application(broker)
-            _begin_next(broker)
+            application = build_application(broker, admin)
+            await _begin(served)
             try:
-                await nursery.start(serve, application, broker.connections, port, announce)
+                await nursery.start(
+                    serve, application, broker.connections, wishes.port, announce, wishes.host
+                )
             except OSError as error:
-                raise StartRefused(str(error.strerror), where=f"--port {port}") from None
-            nursery.start_soon(_pass_sessions, broker, speed)
+                where = f"--host {wishes.host} --port {wishes.port}"
+                raise StartRefused(str(error.strerror or error), where=where) from None
+            if not wishes.is_stepped:
+                nursery.start_soon(_pass_sessions, broker, wishes.speed)
             await anext(signals)
             nursery.cancel_scope.cancel()
+
+
+async def _begin(served: Served) -> None:
+    """Let all of it pass until the market stands where it is to begin."""
+    broker, start_ns = served.broker, served.start_ns
+    if start_ns is None:
+        _begin_next(broker)
+        return
+    broker.begin_session(served.first_session)
+    await broker.advance_to(start_ns, served.first_session)
 
 
 async def _pass_sessions(broker: SimulatedBroker, speed: float) -> None:

@@ -99,15 +99,13 @@ def read_config(common: Common) -> Config:
     )
 
 
-def config_text(path: Path) -> str:
-    """The text of a configuration file; raises ConfigError where it is missing, too long, or not UTF-8."""
+def config_text(path: Path, remedy: str = "bin/trade new-config writes one") -> str:
+    """The text of a TOML file; raises ConfigError where it is missing, too long, or not UTF-8."""
     try:
         with path.open("rb") as file:
             data = file.read(CONFIG_BYTES_MAX + 1)
     except OSError as error:
-        raise ConfigError(
-            str(error.strerror), where=str(path), remedy="bin/trade new-config writes one"
-        ) from None
+        raise ConfigError(str(error.strerror), where=str(path), remedy=remedy) from None
     if len(data) > CONFIG_BYTES_MAX:
         raise ConfigError(f"longer than {CONFIG_BYTES_MAX:,} bytes", where=str(path))
     try:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from trader.simulator.admin_rest import Admin, AdminRest
 from trader.simulator.broker import SimulatedBroker
 from trader.simulator.faults import Occasion
 from trader.simulator.faulty import faulty_answer
@@ -38,7 +39,8 @@ class BodyHint(Struct, frozen=True, kw_only=True):
     client_order_id: str = ""
 
 
-def build_application(broker: SimulatedBroker) -> Starlette:
+def build_application(broker: SimulatedBroker, admin: Admin | None = None) -> Starlette:
+    """With an admin endpoint, where it is wanted."""
     guard = partial(_guarded, broker)
     endpoints = [*TradingRest(broker).endpoints(), *MarketRest(broker).endpoints()]
     return Starlette(
@@ -48,6 +50,7 @@ def build_application(broker: SimulatedBroker) -> Starlette:
                 for verb, path, endpoint in endpoints
             ),
             *broker.streams.routes(),
+            *(AdminRest(broker, admin).routes() if admin is not None else ()),
         ],
         exception_handlers={HTTPException: _http_failure},
     )
@@ -109,7 +112,7 @@ async def _answer_or_fail(
         except BadRequest as bad:
             return refusal_reply(bad.refusal)
 
-    rule = broker.faults.rule_for(await _occasion(broker, request))
+    rule = broker.faults.rule_for(await _occasion(broker, request, account_id))
     if rule is None:
         return await answer()
     return await faulty_answer(broker, rule, request, account_id, answer)
@@ -140,7 +143,7 @@ async def _has_body(request: Request) -> bool:
     return len(await request.body()) <= BODY_BYTES_MAX
 
 
-async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
+async def _occasion(broker: SimulatedBroker, request: Request, account_id: str) -> Occasion:
     """The symbol and client order id of the body or, where the path or the query names an order, of that."""
     order = broker.venue.state.orders.get(request.path_params.get("order_id", "").lower())
     hint = BodyHint()
@@ -151,6 +154,7 @@ async def _occasion(broker: SimulatedBroker, request: Request) -> Occasion:
         method=request.method,
         path=request.scope["path"],
         at_ns=broker.now_ns,
+        account_id=account_id,
         symbol=order.symbol if order else hint.symbol or request.path_params.get("symbol", ""),
         client_order_id=order.client_order_id
         if order

@@ -1,11 +1,12 @@
 """The simulated broker's books: accounts and their keys, the venue's orders, how each change is saved and told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from uuid import UUID
 
+import trio
 from msgspec import Struct
 
 from trader.model import Symbol
@@ -13,7 +14,7 @@ from trader.simulator.agenda import Agenda
 from trader.simulator.connections import Connections
 from trader.simulator.faults import FaultRule, Faults, FaultVerb, Occasion
 from trader.simulator.journal import JournalFile
-from trader.simulator.keys import KeyRing, Keys, Owner, account_number
+from trader.simulator.keys import KeyRing, Keys, Opening, Owner, account_number
 from trader.simulator.memory import Memory
 from trader.simulator.plan import PLANS, Plan
 from trader.simulator.post import Post
@@ -27,6 +28,7 @@ from trader.venue import (
     Replacement,
     Venue,
     VenueAccount,
+    VenueAsset,
     VenueState,
     VenueTerms,
 )
@@ -38,13 +40,16 @@ OPENING_CASH = Decimal(250_000)
 class Service(Struct, frozen=True, kw_only=True):
     """What the broker offers beyond one account and its orders.
 
-    An account is opened for each of `further_keys`, too. With `keeps_keys` the keys in the file stay those of their
-    accounts; else whoever is given first has the first account.
+    The `further` accounts are opened, too. With `keeps_keys` the keys in the file stay those of their accounts, and an
+    account is opened for keys that aren't there; else whoever is given first has the first account. Of an asset
+    nothing is restricted that `restrictions` doesn't say.
     """
 
-    further_keys: Sequence[Keys] = ()
+    further: Sequence[Opening] = ()
     keeps_keys: bool = False
     multiplier: int = 1
+    may_short: bool = True
+    restrictions: Mapping[Symbol, VenueAsset] = {}
     journal: Path | None = None
     plan: Plan = PLANS["paid"]
     text_frames: bool = False
@@ -72,6 +77,7 @@ class BrokerBooks:
         self._setting, self._service = setting, setting.service
         self.faults = Faults(setting.faults, Random(f"{setting.seed}/faults"))
         self.agenda = Agenda()
+        self.recorded = trio.lowlevel.ParkingLot()  # who waits here hears of whatever is recorded
         self.connections = Connections()
         self.key_ring = KeyRing()
         self.streams = Streams(
@@ -83,6 +89,7 @@ class BrokerBooks:
         self._store = BrokerStore(setting.path)
         self._journal = JournalFile(self._service.journal) if self._service.journal else None
         self._memory = Memory()
+        self._activities_written = 0
         self._open_books()
 
     def _streams_setting(self) -> StreamsSetting:
@@ -101,17 +108,36 @@ class BrokerBooks:
         lived = (state.now_ns, len(state.orders), len(state.executions), len(state.activities))
         self._random = Random("/".join(map(str, (self._setting.seed, *lived))))
         self.venue = Venue(
-            self.symbols, random=self._random, terms=self._setting.terms, state=state
+            self.symbols,
+            random=self._random,
+            terms=self._setting.terms,
+            state=state,
+            assets=self._service.restrictions,
         )
         # A venue that starts anew within a life knows its owners from before.
+        self._activities_written = len(state.activities)
         known = self.key_ring.owners or self._owners_of_the_file(state)
         self.key_ring.owners = []
-        all_keys = [self._setting.keys, *self._service.further_keys]
-        for number, owner in enumerate(known):
-            given = all_keys[number] if number < len(all_keys) else None
-            self.key_ring.add(Owner(account_id=owner.account_id, keys=owner.keys or given))
-        for keys in all_keys[len(known) :]:
-            self._open_account(keys, self._setting.cash)
+        has_account = {owner.keys.key for owner in known if owner.keys is not None}
+        waiting = [one for one in self._openings() if one.keys.key not in has_account]
+        for owner in known:
+            keys = owner.keys
+            if keys is None and waiting:
+                keys = waiting.pop(0).keys
+            self.key_ring.add(Owner(account_id=owner.account_id, keys=keys))
+        self._save_owners()
+        for opening in waiting:
+            self._open_account(opening)
+
+    def _openings(self) -> list[Opening]:
+        setting, service = self._setting, self._service
+        first = Opening(
+            keys=setting.keys,
+            cash=setting.cash,
+            multiplier=service.multiplier,
+            may_short=service.may_short,
+        )
+        return [first, *service.further]
 
     def _owners_of_the_file(self, state: VenueState) -> list[Owner]:
         kept = {owner.account_id: owner for owner in self._store.owners()}
@@ -121,25 +147,39 @@ class BrokerBooks:
             return owners
         return [Owner(account_id=owner.account_id) for owner in owners]
 
-    def add_account(self, keys: Keys, cash: Decimal) -> VenueAccount:
-        account = self._open_account(keys, cash)
+    def open_account(self, opening: Opening) -> VenueAccount:
+        """While the broker runs."""
+        account = self._open_account(opening)
         self._record([])
         return account
 
-    def _open_account(self, keys: Keys, cash: Decimal) -> VenueAccount:
+    def _open_account(self, opening: Opening) -> VenueAccount:
         number = account_number(self._random)
         account_id = str(UUID(int=self._random.getrandbits(128), version=4))
         account = self.venue.open_account(
-            account_id, number, cash, multiplier=self._service.multiplier
+            account_id,
+            number,
+            opening.cash,
+            multiplier=opening.multiplier,
+            may_short=opening.may_short,
         )
-        self.key_ring.add(Owner(account_id=account_id, keys=keys))
+        self.key_ring.add(Owner(account_id=account_id, keys=opening.keys))
+        self._save_owners()
+        if self._journal is not None:
+            self._journal.write_account(account)
+        # Nobody is shown a past in which the account was not there.
+        self._memory = Memory()
+        return account
+
+    def _save_owners(self) -> None:
         owners = self.key_ring.owners
         if not self._service.keeps_keys:
             owners = [Owner(account_id=owner.account_id) for owner in owners]
         self._store.save_owners(owners)
-        # Nobody is shown a past in which the account was not there.
-        self._memory = Memory()
-        return account
+
+    def keep_time(self) -> None:
+        """Save how far the market has come, so that a later life goes on there even if nothing happened since."""
+        self._store.save(self.venue.state, self.venue.take_touched(), self._mark)
 
     def close(self) -> None:
         self._store.close()
@@ -248,8 +288,11 @@ class BrokerBooks:
         touched = self.venue.take_touched()
         self._store.save(self.venue.state, touched, self._mark, is_orders_only=is_orders_only)
         if self._journal is not None:
-            self._journal.write(events)
+            activities = self.venue.state.activities
+            self._journal.write(events, touched, activities[self._activities_written :])
+            self._activities_written = len(activities)
         self.post.tell(events)
+        self.recorded.unpark_all()
 
     # --- what goes wrong
 

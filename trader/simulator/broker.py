@@ -34,7 +34,7 @@ from trader.simulator.scheduled import (
 from trader.simulator.store import SessionMark
 from trader.simulator.streams import Observer, StreamKind
 from trader.simulator.told_events import Telling, told_of
-from trader.venue import VenueTerms
+from trader.venue import VenueAccount, VenueTerms
 
 __all__ = ["Keys", "SimulatedBroker", "new_keys"]
 
@@ -79,19 +79,44 @@ class SimulatedBroker(BrokerBooks):
         self._session: Session | None = None
         self._instants = Ahead(iter(()))
         self._clock: Callable[[], int] | None = None
-        is_new = not self.now_ns
-        for event in events:
-            # What lies behind a life that goes on has happened in an earlier one; the market remembers its shape.
-            self.schedule(event, is_past=not is_new and event.at_ns <= self.now_ns)
+        self.expect([*self._store.events(), *events])
 
     # --- what befalls
 
-    def schedule(self, event: ScheduledEvent, *, is_past: bool = False) -> None:
+    def expect(self, events: Iterable[ScheduledEvent]) -> None:
+        """Schedule what a life is to bring, before its first session.
+
+        What lies behind a life that goes on has happened in an earlier one; the market remembers its shape.
+        """
+        coming = sorted(events, key=lambda event: event.at_ns)
+        for event in coming:
+            reshape(event, self.market)
+        for event in coming:
+            self._expect(event, is_past=0 < event.at_ns <= self.now_ns)
+
+    def schedule(self, event: ScheduledEvent) -> None:
         """Let it happen when its time comes; one whose time has passed happens with the next instant."""
         reshape(event, self.market)
+        self._expect(event)
+
+    def befall(self, event: ScheduledEvent) -> Happened | None:
+        """The same, kept in the file; one whose time has come happens now: what became of it, else None."""
+        self.catch_up()
+        self._store.save_event(event)
+        self.schedule(event)
+        count = len(self.happened)
+        self._pass_to(self.now_ns)
+        return next((one for one in self.happened[count:] if one.event == event), None)
+
+    def restrict(self, account: VenueAccount, **may: bool) -> None:
+        """What the account may do from now on, as the back office has it."""
+        self.catch_up()
+        self.do(lambda: self.venue.back_office.restrict(account, **may))
+
+    def _expect(self, event: ScheduledEvent, *, is_past: bool = False) -> None:
         ends_ns = resumes_ns(event)
-        is_going_on = event.name is EventName.HALT and (ends_ns is None or ends_ns > self.now_ns)
-        if not is_past or is_going_on:
+        is_halt = event.name is EventName.HALT
+        if not is_past or (is_halt and event.symbol in self.market.halted(self.now_ns)):
             self.agenda.add(event.at_ns, partial(self._happen, event))
             if ends_ns is not None:
                 end = replace(event, name=EventName.RESUME, at_ns=ends_ns, duration_ns=None)
@@ -190,6 +215,17 @@ class SimulatedBroker(BrokerBooks):
         else:
             self._give(instant)
         return instant
+
+    async def advance_instant(self, first: str) -> Instant | None:
+        """The same, in this session or a later one; None: the market has no more; `first` as below."""
+        while True:
+            if self._session is None:
+                date = self.next_session_date(first)
+                if date is None:
+                    return None
+                self.begin_session(date)
+            if (instant := await self.advance()) is not None:
+                return instant
 
     async def advance_to(self, at_ns: int, first: str) -> None:
         """Let all of it pass until that market time, over nights, as far as the market goes; `first` as below."""

@@ -67,6 +67,8 @@ class DataTalk:
                 _say_error(client, 401)
             case "subscribe" | "unsubscribe" if not heard.has_only_symbols():
                 _say_error(client, 400)
+            case "subscribe" | "unsubscribe" if heard.is_for_another_feed():
+                _say_error(client, 410)
             case "subscribe":
                 self._subscribe(client, heard)
             case "unsubscribe":

@@ -3,45 +3,48 @@
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from random import Random
 
 from msgspec import Struct
 
+from trader.calendar import new_york_clock_ns
+
 
 class FaultVerb(StrEnum):
-    """What goes wrong. In brackets: the parameters of the rule that say how."""
+    """What goes wrong; fault_script.py says what each does, and which parameters of a rule say how."""
 
     # Requests that are not done.
-    DROP_BEFORE_ACCEPT = "drop-before-accept"  # the connection closes without a reply
-    ANSWER_INSTEAD = "answer-instead"  # a made-up reply [status 500, body]
-    LOOKUP_404 = "lookup-404"  # Alpaca's own words for an order that it doesn't know
-    TOO_MANY_REQUESTS = "429-burst"  # Alpaca's own words for too many requests
-    ACCEPT_LATE = "accept-late"  # an error now [status 504], done `delay_ns` later
+    DROP_BEFORE_ACCEPT = "drop-before-accept"
+    ANSWER_INSTEAD = "answer-instead"
+    LOOKUP_404 = "lookup-404"
+    TOO_MANY_REQUESTS = "429-burst"
+    ACCEPT_LATE = "accept-late"
     # Requests that are done, and what is told of it.
-    ACCEPT_THEN_504 = "accept-then-504"  # the reply says: gateway timeout [status 504, body]
-    DROP_AFTER_ACCEPT = "drop-after-accept"  # the connection closes without a reply
-    DELAY_ACK = "delay-ack"  # the reply comes late [delay_s]
-    EVENT_BEFORE_ACK = "event-before-ack"  # the reply waits until the streams have told [delay_s]
-    NO_ID = "no-id"  # the reply has no broker's id
-    EMPTY_REPLY = "empty-reply"  # 200 and nothing else
-    HALF_REPLY = "half-reply"  # 200 and the first half of the reply
-    ODD_WORD = "odd-word"  # a status or an event that nobody knows [word]; of events too
-    STALE_GET = "stale-get"  # the account as it stood `delay_ns` ago, before that instant
+    ACCEPT_THEN_504 = "accept-then-504"
+    DROP_AFTER_ACCEPT = "drop-after-accept"
+    DELAY_ACK = "delay-ack"
+    EVENT_BEFORE_ACK = "event-before-ack"
+    NO_ID = "no-id"
+    EMPTY_REPLY = "empty-reply"
+    HALF_REPLY = "half-reply"
+    ODD_WORD = "odd-word"  # of events too
+    STALE_GET = "stale-get"
     # Orders.
-    REJECT_AFTER_ACCEPT = "reject-after-accept"  # after its 200 [delay_ns, word: the reason]
-    REJECT_CANCEL = "reject-cancel"  # the cancel got its 204; the order lives on
-    FILL_WHILE_CANCELLING = "fill-while-cancelling"  # traded while its cancel is pending [quantity]
-    FILL_AFTER_CANCEL = "fill-after-cancel"  # an end was told, a fill follows [delay_ns, quantity]
+    REJECT_AFTER_ACCEPT = "reject-after-accept"
+    REJECT_CANCEL = "reject-cancel"
+    FILL_WHILE_CANCELLING = "fill-while-cancelling"
+    FILL_AFTER_CANCEL = "fill-after-cancel"
     # Events on a stream, and market data.
-    DROP_EVENT = "drop-event"  # never told
-    DUPLICATE_EVENT = "duplicate-event"  # told `count` times more [delay_ns: that much later]
-    DELAY_EVENT = "delay-event"  # told `delay_ns` later
-    REORDER_EVENTS = "reorder-events"  # told after the next one, or at the next instant
+    DROP_EVENT = "drop-event"
+    DUPLICATE_EVENT = "duplicate-event"
+    DELAY_EVENT = "delay-event"
+    REORDER_EVENTS = "reorder-events"
     # Connections of streams.
-    DISCONNECT_STREAM = "disconnect-stream"  # cut, with what is on its way
-    MUTE_SOCKET = "mute-socket"  # open, but nothing comes [duration_ns, else until it reconnects]
-    REFUSE_STREAM = "refuse-stream"  # it can't connect, authenticate or subscribe [status]
-    REPLAY_EVENTS = "replay-events"  # the last `count` events again when it listens
+    DISCONNECT_STREAM = "disconnect-stream"
+    MUTE_SOCKET = "mute-socket"
+    REFUSE_STREAM = "refuse-stream"
+    REPLAY_EVENTS = "replay-events"
 
 
 # The method of an occasion that is no request; its path says which.
@@ -71,6 +74,11 @@ _VERBS = {
 _REQUEST_VERBS = frozenset(FaultVerb) - frozenset().union(*_VERBS.values()) | {FaultVerb.ODD_WORD}
 
 
+def verbs_on(method: str) -> frozenset[FaultVerb]:
+    """What can go wrong on occasions of that method."""
+    return _VERBS.get(method, _REQUEST_VERBS)
+
+
 class Occasion(Struct, frozen=True, kw_only=True):
     """A request, an event, a piece of market data or a connection, as far as a rule can look at it.
 
@@ -82,19 +90,20 @@ class Occasion(Struct, frozen=True, kw_only=True):
     at_ns: int
     symbol: str = ""
     client_order_id: str = ""
+    account_id: str = ""
 
     @property
     def verbs(self) -> frozenset[FaultVerb]:
         """What can go wrong on it."""
-        return _VERBS.get(self.method, _REQUEST_VERBS)
+        return verbs_on(self.method)
 
 
 class FaultRule(Struct, frozen=True, kw_only=True):
     """Which occasions: empty matches any. Of those that match, `times` in a row go wrong, beginning with the nth.
 
     `times` None: all of them. With a `probability` below 1 each of them only goes wrong by the broker's seeded chance.
-    The parameters of each verb are named beside it; `delay_s` is machine time and holds back any request's reply,
-    `delay_ns` and `duration_ns` are market time.
+    `delay_s` is machine time and holds back any request's reply, `delay_ns` and `duration_ns` are market time.
+    `client_order_id` may have wildcards: 'momo-*'. `clock_from_ns` to `clock_until_ns` is New York's time of day.
     """
 
     verb: FaultVerb
@@ -102,8 +111,12 @@ class FaultRule(Struct, frozen=True, kw_only=True):
     path_prefix: str = ""
     symbol: str = ""
     client_order_id_prefix: str = ""
+    client_order_id: str = ""
+    account_id: str = ""
     from_ns: int = 0
     until_ns: int | None = None
+    clock_from_ns: int = 0
+    clock_until_ns: int | None = None
     nth: int = 1
     times: int | None = 1
     probability: float = 1.0
@@ -122,10 +135,29 @@ class FaultRule(Struct, frozen=True, kw_only=True):
             and self.verb in occasion.verbs
             and occasion.path.startswith(self.path_prefix)
             and self.symbol in ("", occasion.symbol)
+            and self.account_id in ("", occasion.account_id)
             and occasion.client_order_id.startswith(self.client_order_id_prefix)
+            and fnmatchcase(occasion.client_order_id, self.client_order_id or "*")
             and occasion.at_ns >= self.from_ns
             and (self.until_ns is None or occasion.at_ns < self.until_ns)
+            and self._has_its_hour(occasion.at_ns)
         )
+
+    def _has_its_hour(self, at_ns: int) -> bool:
+        if not self.clock_from_ns and self.clock_until_ns is None:
+            return True
+        clock_ns = new_york_clock_ns(at_ns)
+        is_before = self.clock_until_ns is None or clock_ns < self.clock_until_ns
+        return clock_ns >= self.clock_from_ns and is_before
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """A rule, how often its occasion has come and how often it has struck; `number` names it for ever."""
+
+    number: int
+    rule: FaultRule
+    matches: int
+    strikes: int
 
 
 class Faults:
@@ -135,45 +167,72 @@ class Faults:
         self._random = random or Random(0)
         self._rules: list[FaultRule] = []
         self._matches: list[int] = []
+        self._standing: dict[int, FaultRule] = {}
         self.strikes: list[int] = []
         for rule in rules:
             self.add(rule)
 
     @property
     def rules(self) -> tuple[FaultRule, ...]:
+        """All that there ever were, in order; `strikes` goes with them."""
         return tuple(self._rules)
 
-    def add(self, rule: FaultRule) -> None:
+    def standing(self) -> list[Standing]:
+        """Those that may still strike."""
+        return [
+            Standing(
+                number=number,
+                rule=rule,
+                matches=self._matches[number],
+                strikes=self.strikes[number],
+            )
+            for number, rule in self._standing.items()
+        ]
+
+    def add(self, rule: FaultRule) -> int:
+        """Its number."""
+        number = len(self._rules)
         self._rules.append(rule)
         self._matches.append(0)
         self.strikes.append(0)
+        self._standing[number] = rule
+        return number
+
+    def remove(self, number: int) -> None:
+        """KeyError: no such rule stands."""
+        del self._standing[number]
+
+    def clear(self) -> None:
+        self._standing.clear()
 
     def concern(self, method: str) -> bool:
         """May any rule match an occasion of this method, which is none of a request's?"""
         return any(
-            rule.verb in _VERBS[method] and rule.method in ("", method) for rule in self._rules
+            rule.verb in _VERBS[method] and rule.method in ("", method)
+            for rule in self._standing.values()
         )
 
     def stale_ns_max(self) -> int | None:
         """How far back somebody may be shown the account; None: nobody is."""
-        stale = [rule.delay_ns for rule in self._rules if rule.verb is FaultVerb.STALE_GET]
+        rules = self._standing.values()
+        stale = [rule.delay_ns for rule in rules if rule.verb is FaultVerb.STALE_GET]
         return max(stale, default=None)
 
     def rule_for(self, occasion: Occasion) -> FaultRule | None:
         """The first rule whose turn it is decides; every rule that matches counts the occasion."""
         turns = [
-            index
-            for index, rule in enumerate(self._rules)
-            if rule.matches(occasion) and self._is_turn(index, rule)
+            number
+            for number, rule in self._standing.items()
+            if rule.matches(occasion) and self._is_turn(number, rule)
         ]
         if not turns:
             return None
         self.strikes[turns[0]] += 1
         return self._rules[turns[0]]
 
-    def _is_turn(self, index: int, rule: FaultRule) -> bool:
-        self._matches[index] += 1
-        count = self._matches[index] - rule.nth
+    def _is_turn(self, number: int, rule: FaultRule) -> bool:
+        self._matches[number] += 1
+        count = self._matches[number] - rule.nth
         if count < 0 or (rule.times is not None and count >= rule.times):
             return False
         return rule.probability >= 1 or self._random.random() < rule.probability

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 import trio
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from trader.simulator.broker import SimulatedBroker
 from trader.simulator.faults import FaultRule, FaultVerb
@@ -51,7 +51,9 @@ async def faulty_answer(
         await trio.sleep(rule.delay_s or EVENTS_HEARD_SECONDS)
     else:
         await trio.sleep(rule.delay_s)
-    return response if response.status_code >= 400 else _altered(broker, rule, request, response)
+    if response.status_code >= 400 or isinstance(response, StreamingResponse):
+        return response
+    return _altered(broker, rule, request, response)
 
 
 async def _instead(

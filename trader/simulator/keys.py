@@ -3,6 +3,7 @@
 import hmac
 import string
 from collections.abc import Callable
+from decimal import Decimal
 from random import Random
 
 from msgspec import Struct
@@ -21,6 +22,15 @@ class Keys(Struct, frozen=True, kw_only=True):
         return f"Keys(key={self.key!r}, secret=...)"
 
 
+class Opening(Struct, frozen=True, kw_only=True):
+    """An account to be opened, and what it may do: `multiplier` is 1, 2 or 4."""
+
+    keys: Keys
+    cash: Decimal
+    multiplier: int = 1
+    may_short: bool = True
+
+
 class Owner(Struct, frozen=True, kw_only=True):
     """Who may use an account; without keys nobody, until somebody is given some."""
 
@@ -36,6 +46,9 @@ class KeyRing:
 
     def add(self, owner: Owner) -> None:
         self.owners.append(owner)
+
+    def accounts_by_key(self) -> dict[str, str]:
+        return {one.keys.key: one.account_id for one in self.owners if one.keys is not None}
 
     def account_of(self, key: str, secret: str) -> str | None:
         """The account behind the keys, None when they are nobody's."""

@@ -83,6 +83,8 @@ class OrderRest(Desk):
 
     async def _get_order_by_client_id(self, request: Request, account_id: str) -> Response:
         client_order_id = request.query_params.get("client_order_id", "")
+        if not client_order_id:
+            raise BadRequest(refused("order_id is missing"))
         order = self._seen(request).order_by_client_id(account_id, client_order_id)
         if order is None:
             return refusal_reply(order_not_found(client_order_id))

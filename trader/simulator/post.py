@@ -122,11 +122,12 @@ class Post:
     def _break(self, kind: StreamKind, at_ns: int, rule: FaultRule) -> None:
         """The connections that are there now; what comes next meets a new one, or silence."""
         if rule.verb is FaultVerb.DISCONNECT_STREAM:
-            self._streams.disconnect(kind)
+            self._streams.disconnect(kind, rule.account_id)
             return
-        self._streams.mute(kind, True)
+        self._streams.mute(kind, True, rule.account_id)
         if rule.duration_ns is not None:
-            self._agenda.add(at_ns + rule.duration_ns, partial(self._streams.mute, kind, False))
+            speak = partial(self._streams.mute, kind, False, rule.account_id)
+            self._agenda.add(at_ns + rule.duration_ns, speak)
 
 
 def _occasion(event: OrderEvent) -> Occasion:
@@ -136,4 +137,5 @@ def _occasion(event: OrderEvent) -> Occasion:
         at_ns=event.at_ns,
         symbol=event.order.symbol,
         client_order_id=event.order.client_order_id,
+        account_id=event.order.account_id,
     )

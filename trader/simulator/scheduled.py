@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
@@ -56,7 +57,8 @@ class ScheduledEvent(Struct, frozen=True, kw_only=True):
 
     `account` is the number of the one it befalls, from 0 on by the order of opening; dividends are paid to all.
 
-    `client_order_id_prefix` and `symbol` choose an order or a trade; empty matches any.
+    `client_order_id_prefix`, `client_order_id` (with wildcards) and `symbol` choose an order or a trade; empty matches
+    any.
     """
 
     at_ns: int
@@ -68,6 +70,7 @@ class ScheduledEvent(Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
     side: Side = Side.BUY
     client_order_id_prefix: str = ""
+    client_order_id: str = ""
     date: str = ""
     description: str = ""
     adjusts_market: bool = True
@@ -166,11 +169,7 @@ def _dividend(event: ScheduledEvent, venue: Venue) -> list[OrderEvent]:
 
 def _order(event: ScheduledEvent, venue: Venue, fits: Callable[[VenueOrder], bool]) -> VenueOrder:
     for order in reversed(venue.state.orders.values()):
-        if (
-            event.symbol in ("", order.symbol)
-            and order.client_order_id.startswith(event.client_order_id_prefix)
-            and fits(order)
-        ):
+        if event.symbol in ("", order.symbol) and _is_named(event, order) and fits(order):
             return order
     raise Undone("no such order")
 
@@ -185,10 +184,17 @@ def _trade(event: ScheduledEvent, venue: Venue) -> VenueExecution:
             record.kind is ExecutionKind.TRADE
             and record.execution_id not in busted
             and event.symbol in ("", record.symbol)
-            and order.client_order_id.startswith(event.client_order_id_prefix)
+            and _is_named(event, order)
         ):
             return record
     raise Undone("no such trade")
+
+
+def _is_named(event: ScheduledEvent, order: VenueOrder) -> bool:
+    named = order.client_order_id
+    return named.startswith(event.client_order_id_prefix) and fnmatchcase(
+        named, event.client_order_id or "*"
+    )
 
 
 def _by_hand(event: ScheduledEvent, venue: Venue, account: VenueAccount) -> list[OrderEvent]:

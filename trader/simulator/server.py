@@ -1,4 +1,4 @@
-"""Serves the simulated broker on 127.0.0.1: Hypercorn's HTTP and WebSocket protocol over Trio's sockets.
+"""Serves the simulated broker on a socket: Hypercorn's HTTP and WebSocket protocol over Trio's sockets.
 
 The listening is ours rather than Hypercorn's `serve`, because a broker that fails on purpose must be able to cut one
 connection, and because the end of the program must not wait for a client that has stopped reading.
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from trader.simulator.connections import Connections
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_SECONDS = (
     75.0  # longer than any client's, so that it is the client who closes an idle connection
 )
@@ -28,6 +28,7 @@ async def serve(
     connections: Connections,
     port: int = 0,
     announce: Callable[[str], None] = lambda address: None,
+    host: str = LOOPBACK,
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -38,9 +39,8 @@ async def serve(
     config = _config()
     context = WorkerContext(None)
     app = wrap_app(application, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # Starlette's types of the same thing
-    (listener,) = await trio.open_tcp_listeners(port, host=HOST)
-    address = f"http://{HOST}:{listener.socket.getsockname()[1]}"
-
+    (listener,) = await trio.open_tcp_listeners(port, host=host)
+    address = f"http://{host}:{listener.socket.getsockname()[1]}"
     announce(address)
 
     async def handle(stream: trio.SocketStream) -> None:

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from trader.exits import StartRefused
 from trader.money import canonical
-from trader.simulator.keys import Owner
+from trader.simulator.keys import Keys, Owner
+from trader.simulator.scheduled import ScheduledEvent
 from trader.venue import Activity, VenueAccount, VenueExecution, VenueOrder, VenueState
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ CREATE TABLE orders (
 CREATE TABLE executions (number INTEGER PRIMARY KEY, execution TEXT NOT NULL);
 CREATE TABLE activities (number INTEGER PRIMARY KEY, activity TEXT NOT NULL);
 """
+# A file of before has no such table, and nothing to be in it.
+EVENTS = "CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, event TEXT NOT NULL)"
 
 SAVE_ORDER = """
 INSERT INTO orders VALUES (?,?,?,?,?,?,?)
@@ -99,6 +102,13 @@ class BrokerStore:
     def save_owners(self, owners: list[Owner]) -> None:
         self._connection.execute(SAVE_VALUE, ("owners", msgspec.json.encode(owners).decode()))
 
+    def events(self) -> list[ScheduledEvent]:
+        """What somebody has scheduled while the broker ran, in order; past or to come."""
+        return self._all(ScheduledEvent, "event", "events")
+
+    def save_event(self, event: ScheduledEvent) -> None:
+        self._connection.execute("INSERT INTO events (event) VALUES (?)", (_text(event),))
+
     def save(
         self,
         state: VenueState,
@@ -153,6 +163,7 @@ class BrokerStore:
             )
         elif application_id != APPLICATION_ID:
             raise sqlite3.DatabaseError("it belongs to another application, or an older version")
+        execute(EVENTS)
 
     def _count(self, table: str) -> int:
         (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
@@ -166,6 +177,14 @@ class BrokerStore:
     def _all(self, kind: type[T], column: str, table: str, key: str = "number") -> list[T]:
         rows = self._connection.execute(f"SELECT {column} FROM {table} ORDER BY {key}")
         return [msgspec.json.decode(text, type=kind) for (text,) in rows]
+
+
+def kept_keys(path: Path) -> list[Keys]:
+    """The keys in a file, in the order in which their accounts were opened; none where there is no file yet."""
+    store = BrokerStore(path)
+    keys = [owner.keys for owner in store.owners() if owner.keys is not None]
+    store.close()
+    return keys
 
 
 def _order_row(order: VenueOrder) -> tuple[int, str, str, str, str, str, str]:

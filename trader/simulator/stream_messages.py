@@ -42,6 +42,9 @@ class DataMessage(Struct, frozen=True, kw_only=True):
     daily_bars: list[str] = msgspec.field(default_factory=list, name="dailyBars")
     statuses: list[str] = []
     lulds: list[str] = []
+    # Of other feeds than those of stocks.
+    news: list[str] = []
+    orderbooks: list[str] = []
 
     def wanted(self) -> Iterable[tuple[str, list[str]]]:
         """(channel, symbols)."""
@@ -55,6 +58,9 @@ class DataMessage(Struct, frozen=True, kw_only=True):
             self.lulds,
         )
         return zip(CHANNELS, lists, strict=True)
+
+    def is_for_another_feed(self) -> bool:
+        return bool(self.news or self.orderbooks)
 
     def has_only_symbols(self) -> bool:
         return all(SYMBOL.fullmatch(one) for _, symbols in self.wanted() for one in symbols)

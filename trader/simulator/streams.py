@@ -149,16 +149,20 @@ class Streams:
             for frame in frames(heard, packed):
                 self._put(kind, client, frame)
 
-    def mute(self, kind: StreamKind, is_mute: bool) -> None:
-        """The connections of today: those that come later are not mute."""
-        for client in self._clients[kind]:
+    def mute(self, kind: StreamKind, is_mute: bool, account_id: str = "") -> None:
+        """The connections of today, of one account or of all: those that come later are not mute."""
+        for client in self._clients_of(kind, account_id):
             client.is_mute = is_mute
 
-    def disconnect(self, kind: StreamKind) -> None:
+    def disconnect(self, kind: StreamKind, account_id: str = "") -> None:
         """Cut every connection, with all that is on its way; what was counted counts no more."""
-        for client in list(self._clients[kind]):
+        for client in self._clients_of(kind, account_id):
             client.drop()
             self._note_listening(kind, client)
+
+    def _clients_of(self, kind: StreamKind, account_id: str) -> list[StreamClient]:
+        clients = self._clients[kind]
+        return [one for one in clients if not account_id or one.account_id == account_id]
 
     async def wait_written(self) -> None:
         """Until everything queued was handed to the sockets, or PATIENCE_SECONDS have passed."""

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from trader.model import Symbol
 from trader.simulator import shapes
 from trader.simulator.activities import activities_page
+from trader.simulator.activity_stream import ActivityStream
 from trader.simulator.calendar_rest import CalendarRest
 from trader.simulator.desk import Desk, Endpoints
 from trader.simulator.order_rest import OrderRest
@@ -33,6 +34,7 @@ class TradingRest(Desk):
             ("GET", "/v2/assets", self._get_assets),
             ("GET", "/v2/assets/{symbol}", self._get_asset),
             *CalendarRest(self._broker).endpoints(),
+            *ActivityStream(self._broker).endpoints(),
         ]
 
     # --- account

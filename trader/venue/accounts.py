@@ -43,7 +43,8 @@ class VenueAccount(Struct, kw_only=True):
     """`multiplier` 1 is a cash account; 2 and 4 are margin accounts, which may sell short.
 
     `cash` excludes what is accrued in fees until the session's end; `reserved` and `held` are running totals over the
-    open orders, kept by `hold` and `release`. The last three flags are the venue's to set, not the owner's.
+    open orders, kept by `hold` and `release`. The flags outside of `configuration` are the venue's to set, not the
+    owner's.
     """
 
     account_id: str
@@ -57,6 +58,7 @@ class VenueAccount(Struct, kw_only=True):
     positions: dict[Symbol, VenuePosition] = {}
     held: dict[Symbol, Decimal] = {}
     multiplier: int = 1
+    is_shorting_allowed: bool = True
     last_maintenance_margin: Decimal = ZERO
     configuration: Configuration = Configuration()
     trading_blocked: bool = False
@@ -70,7 +72,8 @@ class VenueAccount(Struct, kw_only=True):
 
     @property
     def may_short(self) -> bool:
-        return self.margin > 1 and not self.configuration.no_shorting
+        is_wanted = not self.configuration.no_shorting
+        return self.margin > 1 and self.is_shorting_allowed and is_wanted
 
     def copy(self) -> "VenueAccount":
         """As it stands, whatever happens to this one."""

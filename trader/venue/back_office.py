@@ -123,6 +123,22 @@ class BackOffice:
         account.configuration = configuration
         return []
 
+    def restrict(
+        self,
+        account: VenueAccount,
+        *,
+        trading_blocked: bool,
+        account_blocked: bool,
+        only_liquidation: bool,
+        may_short: bool,
+    ) -> list[OrderEvent]:
+        """What the account may do from now on; open orders stay."""
+        account.trading_blocked = trading_blocked
+        account.account_blocked = account_blocked
+        account.is_restricted_to_liquidation = only_liquidation
+        account.is_shorting_allowed = may_short
+        return []
+
     def halt(self, symbol: Symbol) -> list[OrderEvent]:
         """Nothing trades in the symbol until it is resumed; orders are taken, and may be canceled."""
         self._book(symbol).is_halted = True

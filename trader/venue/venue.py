@@ -100,7 +100,13 @@ class Venue:
     # --- accounts
 
     def open_account(
-        self, account_id: str, number: str, cash: Decimal, *, multiplier: int = 1
+        self,
+        account_id: str,
+        number: str,
+        cash: Decimal,
+        *,
+        multiplier: int = 1,
+        may_short: bool = True,
     ) -> VenueAccount:
         assert account_id not in self.state.accounts, "an account is opened once"
         assert multiplier in (1, 2, 4), "there are no other margins"
@@ -112,6 +118,7 @@ class Venue:
             cash=cash,
             last_equity=cash,
             multiplier=multiplier,
+            is_shorting_allowed=may_short,
         )
         self.state.accounts[account_id] = account
         return account

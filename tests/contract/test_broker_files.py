@@ -1,0 +1,245 @@
+"""`trade broker` with files that a person wrote, over real sockets: what they state comes true, or nothing starts."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.broker_process import PATIENCE_SECONDS, ROOT, post_order, running
+from trader.__main__ import main
+from trader.exits import Exit
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The one line of a start that is refused as a mistake."""
+
+    def started(*arguments: str) -> str:
+        assert main(["broker", *arguments]) == Exit.MISTAKE
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert told.err.count("\n") == 1
+        return told.err
+
+    return started
+
+
+def test_a_fault_file_makes_the_named_order_lose_its_reply(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[fault]]\nverb = "accept-then-504"\nclient_order_id = "lost-*"\n')
+    with running("--faults", str(script), "--speed", "1") as (_, client):
+        assert post_order(client, "kept-1").status_code == 200
+        assert post_order(client, "lost-1").status_code == 504
+        assert post_order(client, "lost-2").status_code == 200, "once is the default"
+        orders = client.get("/v2/orders").json()
+        assert [one["client_order_id"] for one in orders] == ["lost-2", "lost-1", "kept-1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[[fault]]\nverb = "drop"', "faults.toml:2: verb: no such fault: 'drop'"),
+        ('[[fault]]\nverb = "no-id"\nsymbol = "XX"', "faults.toml:3: symbol: no XX is traded here"),
+        (None, "faults.toml: No such file or directory"),
+    ],
+)
+def test_a_wrong_fault_file_is_a_mistake_of_one_line(
+    tmp_path: Path, text: str | None, line: str, refused: Callable[..., str]
+) -> None:
+    script = tmp_path / "faults.toml"
+    if text is not None:
+        script.write_text(text)
+    assert line in refused("--faults", str(script))
+
+
+def test_the_faults_are_listed() -> None:
+    command = [sys.executable, "-m", "trader", "broker", "--list-faults"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "accept-then-504        it is done, the reply says gateway timeout [status, body]" in (
+        listed.stdout
+    )
+
+
+VENUE = """
+[terms]
+latency = 0.5
+slippage_rate = 0.01
+
+[[account]]
+key = "PKONE"
+secret = "one"
+cash = 10_000
+
+[[account]]
+key = "PKTWO"
+secret = "two"
+multiplier = 4
+shorting = false
+
+[[asset]]
+symbol = "TERN"
+tradable = false
+"""
+EVENTS = """
+[[event]]
+name = "halt"
+at = 09:32:00
+symbol = "T"
+
+[[event]]
+name = "fee"
+at = "09:32"
+amount = 1.25
+account = 1
+"""
+TWO = {"APCA-API-KEY-ID": "PKTWO", "APCA-API-SECRET-KEY": "two"}
+
+
+def step(client: httpx2.Client, until: str) -> None:
+    assert client.post("/admin/step", json={"until": until}).status_code == 200
+
+
+def buy(client: httpx2.Client, symbol: str) -> httpx2.Response:
+    order = {"symbol": symbol, "qty": "5", "side": "buy", "type": "market", "time_in_force": "day"}
+    return client.post("/v2/orders", json=order)
+
+
+def test_a_day_by_files_goes_on_after_the_broker_was_stopped(tmp_path: Path) -> None:
+    for name, text in (("venue.toml", VENUE), ("events.toml", EVENTS)):
+        (tmp_path / name).write_text(text)
+    arguments = ["--pace", "stepped", "--admin-token", "hush", "--journal", str(tmp_path / "j")]
+    arguments += ["--accounts", str(tmp_path / "venue.toml")]
+    arguments += ["--events", str(tmp_path / "events.toml"), "--state", str(tmp_path / "s.db")]
+    with running(*arguments) as (process, client):
+        assert client.headers["Authorization"] == "Bearer hush"
+        assert client.headers["APCA-API-KEY-ID"] == "PKONE"
+        step(client, "09:31")
+        assert client.get("/v2/account").json()["cash"] == "10000"
+        two = client.get("/v2/account", headers=TWO).json()
+        assert (two["cash"], two["multiplier"], two["shorting_enabled"]) == ("250000", "4", False)
+        assert buy(client, "TERN").status_code == 422
+        order_id = buy(client, "JD").json()["id"]
+        assert client.get(f"/v2/orders/{order_id}").json()["status"] == "pending_new"
+        step(client, "09:31:01")
+        order = client.get(f"/v2/orders/{order_id}").json()
+        ask = client.get("/v2/stocks/JD/quotes/latest").json()["quote"]["ap"]
+        assert (order["status"], round(float(order["filled_avg_price"]), 4)) == (
+            "filled",
+            round(ask * 1.01, 4),
+        )
+        step(client, "09:33")
+        books = client.get("/admin/books").json()
+        assert books["halted"] == ["T"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    with running(*arguments) as (process, client):
+        again = client.get("/admin/books").json()
+        assert again == books
+        assert again["accounts"][1]["activities"][0]["net_amount"] == "-1.25"
+        assert client.get(f"/v2/orders/{order_id}").json() == order
+        assert client.get("/v2/positions").json()[0]["qty"] == "5"
+        assert len(client.get("/v2/account/activities").json()) == 1
+    events = [json.loads(line)["event"] for line in (tmp_path / "j").read_text().splitlines()]
+    assert events == ["account", "account", "pending_new", "new", "fill", "activity"]
+
+
+def test_a_state_keeps_its_keys_so_that_clients_need_not_learn_new_ones(tmp_path: Path) -> None:
+    shown = []
+    for _ in range(2):
+        with running("--state", str(tmp_path / "s.db"), "--cash", "77", "--multiplier", "2") as (
+            process,
+            client,
+        ):
+            account = client.get("/v2/account").json()
+            assert (account["cash"], account["multiplier"]) == ("77", "2")
+            shown.append((client.headers["APCA-API-KEY-ID"], account["account_number"]))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_SECONDS) == 0
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "0.0.0.0", "--admin-token", "x"], "--admin-token: the admin endpoint is for"),
+        (["--host", "0.0.0.0", "--pace", "stepped"], "--pace stepped: the admin endpoint is for"),
+        (["--cash", "much"], "--cash: not a number: 'much'"),
+        (["--cash", "-1"], "--cash: must be at least 0"),
+        (["--term", "latency"], "--term latency: NAME=VALUE is wanted"),
+        (["--term", "latancy=1"], "--term latancy=1: latancy: unknown key, did you mean latency?"),
+        (["--multiplier", "3"], "'3' is not one of '1', '2', '4'"),
+        (["--pace", "settled"], "'settled' is not one of 'clock', 'stepped'"),
+        (["--start", "noon"], "--start noon: no time like 10:30, 2026-01-26T10:30:00"),
+        (["--start", "2025-12-01T10:00"], "no session of 2025-12-01 in this market: it has 2026-"),
+        (["--state", ""], "--state : not a file name"),
+        (["--journal", "none/j"], "there is no such folder"),
+        (["--accounts", "none.toml"], "No such file"),
+        (["--events", "none.toml"], "No such file"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], words: str, refused: Callable[..., str]
+) -> None:
+    assert words in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("start", "stands", "is_open"),
+    [
+        ("2026-03-13T15:58", "2026-03-13T15:58:00-04:00", True),
+        ("2026-03-14T12:00", "2026-03-16T09:30:00-04:00", True),
+        ("2026-03-13T16:05", "2026-03-16T09:30:00-04:00", True),
+    ],
+)
+def test_the_market_stands_where_it_is_told_to(start: str, stands: str, is_open: bool) -> None:
+    with running("--pace", "stepped", "--start", start) as (_, client):
+        clock = client.get("/v2/clock").json()
+        assert (clock["timestamp"], clock["is_open"]) == (stands, is_open)
+        assert client.post("/admin/step", json={}).status_code == 200
+        assert client.get("/v2/stocks/JD/quotes/latest").json()["quote"]["ap"] > 0
+
+
+BARS = """timestamp,symbol,open,high,low,close,volume
+2026-01-26T14:30:00Z,JD,20,20.1,19.9,20,10000
+2026-01-26T14:31:00Z,JD,20,20.1,19.9,20.05,10000
+"""
+TICKS = """timestamp,symbol,price,size,exchange,suspicious
+2026-01-26T14:30:07.5Z,JD,20.03,300,P,0
+2026-01-26T14:30:09.5Z,GS,99.5,40,V,0
+"""
+
+
+def test_recorded_bars_quotes_and_trades_are_served_together(tmp_path: Path) -> None:
+    ticks = TICKS.splitlines()
+    files = {"bars.csv": BARS, "jd.csv": "\n".join(ticks[:2]), "gs.csv": f"{ticks[0]}\n{ticks[2]}"}
+    arguments = ["--pace", "stepped"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        arguments += ["--data", str(tmp_path / name)]
+    with running(*arguments) as (_, client):
+        assert client.get("/admin").json()["symbols"] == ["GS", "JD"]
+        step(client, "09:30:08")
+        trade = client.get("/v2/stocks/JD/trades/latest").json()["trade"]
+        assert (trade["p"], trade["s"], trade["x"]) == (20.03, 300, "P")
+        step(client, "09:31")
+        bars = client.get("/v2/stocks/bars/latest?symbols=JD,GS").json()["bars"]
+        assert (bars["JD"]["c"], bars["GS"]["c"]) == (20, 99.5)
+
+
+def test_a_broker_for_other_machines_has_no_admin_endpoint() -> None:
+    command = [sys.executable, "-m", "trader", "broker", "--host", "0.0.0.0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            told = dict(process.stdout.readline().split() for _ in range(3))
+            assert set(told) == {"address", "key", "secret"}
+            address = told["address"].replace("0.0.0.0", "127.0.0.1")
+            assert httpx2.get(f"{address}/admin", trust_env=False).status_code == 404
+            assert httpx2.get(f"{address}/v2/clock", trust_env=False).status_code == 401
+        finally:
+            process.kill()

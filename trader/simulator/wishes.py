@@ -1,0 +1,236 @@
+"""Makes the simulated broker that a person wishes for: its market, accounts, terms, and what befalls it."""
+
+import secrets
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trader.calendar import new_york_date, next_session, session_on
+from trader.exits import Mistake
+from trader.feeds.csv_rows import MarketDataError
+from trader.feeds.market import Market
+from trader.feeds.recorded import RecordedMarket
+from trader.feeds.synthetic import (
+    BASE_DATE,
+    DEFAULT_SYMBOLS,
+    FIRST_SESSION,
+    LISTINGS,
+    SyntheticMarket,
+)
+from trader.model import Symbol
+from trader.money import AmountError, amount
+from trader.simulator.admin_rest import is_loopback
+from trader.simulator.books import Service
+from trader.simulator.broker import Keys, SimulatedBroker, new_keys
+from trader.simulator.event_script import Scene, read_events
+from trader.simulator.fault_script import FaultScene, read_faults
+from trader.simulator.keys import Opening
+from trader.simulator.moments import moment_ns
+from trader.simulator.plan import PLANS
+from trader.simulator.script import BadKey, described
+from trader.simulator.store import kept_keys
+from trader.simulator.venue_script import Described, read_venue, terms_of_table
+from trader.venue import VenueTerms
+
+
+class Script(Struct, frozen=True, kw_only=True):
+    """A file that a person wrote, and how he calls it."""
+
+    text: str
+    name: str
+
+
+class Wishes(Struct, frozen=True, kw_only=True):
+    """The options of the verb, as they were given, and the files that they name."""
+
+    data: tuple[str, ...]
+    symbols: str | None
+    seed: int
+    start: str | None
+    pace: str
+    speed: float
+    events: Script | None
+    venue: Script | None
+    cash: str
+    multiplier: int
+    terms: tuple[str, ...]
+    state: Path | None
+    journal: Path | None
+    host: str
+    port: int
+    admin_token: str | None
+    faults: Script | None
+    plan: str
+    text_frames: bool
+    rate_limit: int | None
+
+    @property
+    def is_stepped(self) -> bool:
+        return self.pace == "stepped"
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """The broker, the keys of its first account, the admin endpoint's token, and where the market is to stand."""
+
+    broker: SimulatedBroker
+    keys: Keys
+    token: str
+    start_ns: int | None = None
+
+    @property
+    def first_session(self) -> str:
+        """The first that a market has which does not list its sessions."""
+        return first_session(self.start_ns)
+
+
+def broker_of(wishes: Wishes) -> Served:
+    """Raises Mistake or StartRefused."""
+    _check_host(wishes)
+    market = _market(wishes)
+    described_venue = _venue(wishes)
+    first, *further = described_venue.accounts or [_only_account(wishes)]
+    broker = SimulatedBroker(
+        market,
+        keys=first.keys,
+        seed=wishes.seed,
+        path=wishes.state,
+        cash=first.cash,
+        assets={*(() if wishes.data else LISTINGS), *described_venue.assets},
+        terms=_terms(wishes, described_venue.terms),
+        service=Service(
+            further=further,
+            keeps_keys=True,
+            multiplier=first.multiplier,
+            may_short=first.may_short,
+            restrictions=described_venue.assets,
+            journal=wishes.journal,
+            plan=PLANS[wishes.plan],
+            text_frames=wishes.text_frames,
+            requests_per_minute=wishes.rate_limit,
+        ),
+    )
+    try:
+        start_ns = _start_ns(wishes, broker)
+        _add_scripts(broker, wishes, start_ns)
+    except BaseException:
+        broker.close()
+        raise
+    token = wishes.admin_token or secrets.token_urlsafe(24)
+    return Served(broker=broker, keys=first.keys, token=token, start_ns=start_ns)
+
+
+def first_session(start_ns: int | None) -> str:
+    """The one that is going on then, or else the next."""
+    if start_ns is None:
+        return FIRST_SESSION
+    day = new_york_date(start_ns)
+    session = session_on(day)
+    return day if session is not None and start_ns < session.close_ns else next_session(day).date
+
+
+def is_for_this_machine(wishes: Wishes) -> bool:
+    """Only then there is an admin endpoint."""
+    return is_loopback(wishes.host)
+
+
+def _check_host(wishes: Wishes) -> None:
+    if wishes.admin_token is not None and not wishes.admin_token.isprintable():
+        raise Mistake("not a token", where="--admin-token")
+    if is_for_this_machine(wishes):
+        return
+    for option, is_given in (
+        ("--admin-token", wishes.admin_token is not None),
+        ("--pace stepped", wishes.is_stepped),
+    ):
+        if is_given:
+            raise Mistake(
+                f"the admin endpoint is for this machine alone, not for --host {wishes.host}",
+                where=option,
+                remedy="leave out --host",
+            )
+
+
+def _market(wishes: Wishes) -> Market:
+    symbols = None
+    if wishes.symbols is not None:
+        symbols = [Symbol(one) for one in wishes.symbols.split(",") if one]
+    try:
+        if wishes.data:
+            return RecordedMarket(list(map(Path, wishes.data)), symbols, with_trades=True)
+        return SyntheticMarket(wishes.seed, DEFAULT_SYMBOLS if symbols is None else symbols)
+    except MarketDataError as error:
+        raise Mistake(str(error)) from None
+    except ValueError as error:
+        raise Mistake(str(error), where="--symbols") from None
+
+
+def _venue(wishes: Wishes) -> Described:
+    if wishes.venue is None:
+        return Described()
+    return read_venue(wishes.venue.text, wishes.venue.name, _cash(wishes))
+
+
+def _cash(wishes: Wishes) -> Decimal:
+    try:
+        cash = amount(wishes.cash)
+    except AmountError as error:
+        raise Mistake(str(error), where="--cash") from None
+    if cash < 0:
+        raise Mistake(f"must be at least 0, not {cash}", where="--cash")
+    return cash
+
+
+def _only_account(wishes: Wishes) -> Opening:
+    """With the keys that the file has, so that a client need not learn new ones."""
+    known = kept_keys(wishes.state) if wishes.state is not None else []
+    keys = known[0] if known else new_keys(secrets.choice)
+    return Opening(keys=keys, cash=_cash(wishes), multiplier=wishes.multiplier)
+
+
+def _terms(wishes: Wishes, terms: VenueTerms) -> VenueTerms:
+    """Those of the file, and what the command line says of them."""
+    for word in wishes.terms:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise Mistake("NAME=VALUE is wanted", where=f"--term {word}")
+        try:
+            terms = terms_of_table({name: value}, terms)
+        except BadKey as bad:
+            raise Mistake(described(bad), where=f"--term {word}", remedy=bad.remedy) from None
+    return replace(terms, seed=wishes.seed)
+
+
+def _start_ns(wishes: Wishes, broker: SimulatedBroker) -> int | None:
+    """None: where the market begins, or where a life that goes on stands."""
+    if wishes.start is None:
+        return None
+    where = f"--start {wishes.start}"
+    try:
+        start_ns = moment_ns(wishes.start, FIRST_SESSION)
+        date = first_session(start_ns)
+    except ValueError as error:
+        raise Mistake(str(error), where=where) from None
+    dates = broker.market.session_dates()
+    if date < BASE_DATE if dates is None else date not in dates:
+        known = f"{BASE_DATE} on" if dates is None else f"{dates[0]} to {dates[-1]}"
+        raise Mistake(f"no session of {date} in this market: it has {known}", where=where)
+    return start_ns if start_ns > broker.now_ns else None
+
+
+def _add_scripts(broker: SimulatedBroker, wishes: Wishes, start_ns: int | None) -> None:
+    """A time without a date is of the session that this life begins with."""
+    if wishes.faults is not None:
+        names = FaultScene(symbols=broker.symbols, accounts=broker.key_ring.accounts_by_key())
+        for rule in read_faults(wishes.faults.text, wishes.faults.name, names):
+            broker.faults.add(rule)
+    if wishes.events is not None:
+        scene = Scene(
+            symbols=broker.market.symbols,
+            accounts=len(broker.key_ring.owners),
+            day=first_session(start_ns)
+            if start_ns is not None
+            else broker.next_session_date(FIRST_SESSION) or FIRST_SESSION,
+        )
+        broker.expect(read_events(wishes.events.text, wishes.events.name, scene))
