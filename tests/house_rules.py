@@ -62,6 +62,8 @@ FILE_LINES_MAX = 400
 LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
 FUNCTION_LINES_MAX = 70
 
+# Nothing of the program imports these: whoever installed their extra does.
+MODULES_OF_EXTRAS = {"trader.simulator.pytest_plugin": "simulator"}
 PACKAGE_OF = {"sqlite_utils": "sqlite-utils", "trio_websocket": "trio-websocket"}
 # Paths that exist on one machine only; written so that this line isn't one.
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(work|root|Users|home)/\w")
@@ -288,17 +290,18 @@ def money_is_never_float(module: Module) -> Iterator[str]:
 
 
 def only_declared_packages_are_imported(module: Module) -> Iterator[str]:
+    known = {"trader", *declared(), *declared(MODULES_OF_EXTRAS.get(module.name))}
     for name in imports_of(module):
         package = name.split(".")[0]
-        if package not in sys.stdlib_module_names and package not in {"trader", *declared()}:
+        if package not in sys.stdlib_module_names and package not in known:
             yield f"{module.name} imports {package}, which isn't a run-time dependency"
 
 
-def declared() -> set[str]:
+def declared(extra: str | None = None) -> set[str]:
+    """What the project needs at run time, or what an extra of it needs more."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = {
-        re.split(r"[^\w.-]", dependency, maxsplit=1)[0] for dependency in project["dependencies"]
-    }
+    needed = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
+    names = {re.split(r"[^\w.-]", dependency, maxsplit=1)[0] for dependency in needed}
     return {
         imported
         for imported in (*names, *PACKAGE_OF)

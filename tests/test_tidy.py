@@ -13,6 +13,7 @@ from tests.house_rules import (
     FUNCTION_LINES_MAX,
     MACHINE_PATH,
     MODULES,
+    MODULES_OF_EXTRAS,
     MUTABLE_STRUCTS,
     ORDER_PATH,
     ORDER_PATH_LINES_MAX,
@@ -102,6 +103,8 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (money_is_never_float, "trader.positions", "x = float(y)"),
     (money_is_never_float, "trader.positions", "x = 0.5"),
     (only_declared_packages_are_imported, "trader.strategies.sma", "import numpy"),
+    (only_declared_packages_are_imported, "trader.strategies.sma", "import pytest"),
+    (only_declared_packages_are_imported, "trader.simulator.pytest_plugin", "import numpy"),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in PLANTED))
 
@@ -126,6 +129,12 @@ def cycle_in(graph: dict[str, set[str]]) -> list[str]:
         for name in free:
             del left[name]
     return sorted(left)
+
+
+def test_nothing_imports_what_only_an_extra_can() -> None:
+    imported = {name for module in MODULES for name in imports_of(module)}
+    assert imported & MODULES_OF_EXTRAS.keys() == set()
+    assert {module.name for module in MODULES} >= MODULES_OF_EXTRAS.keys()
 
 
 def test_no_imports_go_round_in_circles() -> None:

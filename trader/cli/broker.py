@@ -12,12 +12,13 @@ from trader.exits import Mistake, StartRefused
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
-from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, LISTINGS, SyntheticMarket
+from trader.feeds.synthetic import DEFAULT_SYMBOLS, LISTINGS, SyntheticMarket
 from trader.model import Symbol
 from trader.simulator.application import build_application
 from trader.simulator.books import Service
 from trader.simulator.broker import Keys, SimulatedBroker, new_keys
 from trader.simulator.server import serve
+from trader.simulator.standing import begin_next, pass_sessions
 
 SPEED_DEFAULT = 60.0  # a bar a second
 SPEED_MAX = 100_000.0
@@ -89,26 +90,11 @@ async def _serve(broker: SimulatedBroker, keys: Keys, port: int, speed: float) -
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             application = build_application(broker)
-            _begin_next(broker)
+            begin_next(broker)
             try:
                 await nursery.start(serve, application, broker.connections, port, announce)
             except OSError as error:
                 raise StartRefused(str(error.strerror), where=f"--port {port}") from None
-            nursery.start_soon(_pass_sessions, broker, speed)
+            nursery.start_soon(pass_sessions, broker, speed)
             await anext(signals)
             nursery.cancel_scope.cancel()
-
-
-async def _pass_sessions(broker: SimulatedBroker, speed: float) -> None:
-    """One after the other; where a recorded market ends, the broker stays, closed."""
-    while True:
-        await broker.run_clock(speed)
-        if not _begin_next(broker):
-            return
-
-
-def _begin_next(broker: SimulatedBroker) -> bool:
-    date = broker.next_session_date(FIRST_SESSION)
-    if date is not None:
-        broker.begin_session(date)
-    return date is not None
