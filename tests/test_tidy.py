@@ -195,7 +195,7 @@ def test_the_lock_files_agree_with_the_project_and_name_no_server() -> None:
     assert {
         re.split(r"[<>=]", need)[0] for need in groups["develop"]
     } <= develop.keys() - run.keys()
-    for name in ("run", "develop"):
+    for name in ("run", "develop", "schemathesis"):
         text = (ROOT / "lock" / f"{name}.txt").read_text()
         assert "://" not in text
         assert "--hash=sha256:" in text
