@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = ROOT / ".venv-oracles"
 ALPACA_PY = "alpaca-py==0.44.0"
+ALPACA_JS = ROOT / "tests" / "alpaca_js"  # with its own lock file
+NODE_MIN = 20
 CLIENT_S = 120  # a client that takes longer hangs
 
 
@@ -53,6 +55,33 @@ def alpaca_py() -> Path:
     except (subprocess.SubprocessError, OSError) as error:
         pytest.skip(f"no environment with {ALPACA_PY} can be made here: {error}")
     return python
+
+
+def alpaca_js() -> Path:
+    """A folder that has Alpaca's client for JavaScript, made once from its lock file; skips where none can be made."""
+    environment = ENVIRONMENTS / "alpaca-js"
+    lock, made_from = ALPACA_JS / "package-lock.json", environment / "made-from"
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("Node or npm is missing here")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+    if int(version.strip().lstrip("v").partition(".")[0]) < NODE_MIN:
+        pytest.skip(f"the client needs Node {NODE_MIN}, here is {version.strip()}")
+    if not made_from.exists() or made_from.read_bytes() != lock.read_bytes():
+        environment.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(ALPACA_JS / name, environment / name)
+        quiet = ["--no-audit", "--no-fund", "--ignore-scripts"]
+        try:
+            done = subprocess.run(
+                [npm, "ci", *quiet], cwd=environment, capture_output=True, text=True, timeout=300
+            )
+        except subprocess.TimeoutExpired as error:
+            pytest.skip(f"npm can't install the client here: {error}")
+        if done.returncode:
+            pytest.skip(f"npm can't install the client here: {done.stderr[-300:]}")
+        shutil.copyfile(lock, made_from)
+    return environment
 
 
 def _make(environment: Path, python: Path) -> None:

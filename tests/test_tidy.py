@@ -1,6 +1,7 @@
 """The rules of the house (see house_rules.py) hold in every module; and each would catch what it forbids."""
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -179,6 +180,14 @@ def test_no_file_speaks_of_one_machine() -> None:
     assert MACHINE_PATH.search("see /" + "work/main")
     spoken = [path for path in files() if MACHINE_PATH.search(path.read_text("utf-8", "replace"))]
     assert spoken == []
+
+
+def test_the_lock_of_the_javascript_client_names_no_server_and_has_hashes() -> None:
+    text = (ROOT / "tests" / "alpaca_js" / "package-lock.json").read_text()
+    assert "://" not in text
+    packages = [one for name, one in json.loads(text)["packages"].items() if name]
+    assert packages
+    assert all(one["integrity"].startswith("sha512-") for one in packages)
 
 
 def pins(name: str) -> dict[str, str]:
