@@ -53,6 +53,14 @@ JOURNAL_CHANGES = re.compile(
 # The scenario s25 changes a journal on purpose, in a folder of its own, to show that it is found.
 TAMPERING = "trader.scenarios.lives"
 
+CONFORMANCE, CONFORMANCE_VERB = "trader.simulator.conformance", "trader.cli.conformance"
+# The simulation's link is the line itself: what it carries comes from these.
+CHANGES_AT_THE_BROKER = frozenset(
+    {"trader.brokers.alpaca.sending", f"{CONFORMANCE}.asking", "trader.simulation.link"}
+)
+# What a tool that asks on an empty account has nothing to do with.
+TRADERS_OWN = ("trader.journal", "trader.brokers.alpaca.sending", "trader.state", "trader.log")
+
 ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
 ORDER_PATH_LINES_MAX = 1_500
 TRADER_CODE_LINES_MAX = 18_000
@@ -287,6 +295,21 @@ def money_is_never_float(module: Module) -> Iterator[str]:
                 yield f"{module.name}:{node.lineno} says float"
             elif isinstance(node, ast.Constant) and isinstance(node.value, float):
                 yield f"{module.name}:{node.lineno} holds the float {node.value}"
+
+
+def orders_leave_by_one_door(module: Module) -> Iterator[str]:
+    """Only the sender changes anything at a broker, and one tool beside the trader, which one verb knows."""
+    if module.name not in CHANGES_AT_THE_BROKER:
+        for called, call in calls_of(module):
+            words = [one.value for one in call.args if isinstance(one, ast.Constant)]
+            if called.endswith(".exchange") and words[:1] != ["GET"]:
+                yield f"{module.name}:{call.lineno} asks a broker for more than an answer"
+    is_tool = module.name.startswith(CONFORMANCE)
+    forbidden = TRADERS_OWN if is_tool else (CONFORMANCE,)
+    if module.name != CONFORMANCE_VERB:
+        for name in imports_of(module):
+            if name.startswith(forbidden):
+                yield f"{module.name} imports {name}"
 
 
 def only_declared_packages_are_imported(module: Module) -> Iterator[str]:
