@@ -9,13 +9,14 @@ it here waits for it. On Trio, `asgi.py` does without the thread.
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
 import trio
 
 from trader.feeds.synthetic import FIRST_SESSION
@@ -162,11 +163,12 @@ class InProcessBroker:
     # --- the ground truth
 
     @property
-    def orders(self) -> Sequence[shapes.Shape]:
+    def orders(self) -> list[dict[str, Any]]:
         """Every order that was ever accepted, oldest first, as its REST interface shows them."""
-        return self._do(
+        orders = self._do(
             lambda: [shapes.order_shape(one) for one in self._broker.venue.state.orders.values()]
         )
+        return msgspec.convert(msgspec.to_builtins(orders), list[dict[str, Any]])
 
     @property
     def positions(self) -> dict[str, Decimal]:
