@@ -14,7 +14,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENTS = {"run": ".venv", "develop": ".venv-develop"}
+ENVIRONMENTS = {
+    "run": ".venv",
+    "develop": ".venv-develop",
+    "schemathesis": ".venv-schemathesis",
+}
 STRAY = (
     "VIRTUAL_ENV",
     "CONDA_PREFIX",

@@ -53,6 +53,14 @@ JOURNAL_CHANGES = re.compile(
 # The scenario s25 changes a journal on purpose, in a folder of its own, to show that it is found.
 TAMPERING = "trader.scenarios.lives"
 
+CONFORMANCE, CONFORMANCE_VERB = "trader.simulator.conformance", "trader.cli.conformance"
+# The simulation's link is the line itself: what it carries comes from these.
+CHANGES_AT_THE_BROKER = frozenset(
+    {"trader.brokers.alpaca.sending", f"{CONFORMANCE}.asking", "trader.simulation.link"}
+)
+# What a tool that asks on an empty account has nothing to do with.
+TRADERS_OWN = ("trader.journal", "trader.brokers.alpaca.sending", "trader.state", "trader.log")
+
 ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
 ORDER_PATH_LINES_MAX = 1_500
 TRADER_CODE_LINES_MAX = 18_000
@@ -62,6 +70,8 @@ FILE_LINES_MAX = 400
 LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
 FUNCTION_LINES_MAX = 70
 
+# Nothing of the program imports these: whoever installed their extra does.
+MODULES_OF_EXTRAS = {"trader.simulator.pytest_plugin": "simulator"}
 PACKAGE_OF = {"sqlite_utils": "sqlite-utils", "trio_websocket": "trio-websocket"}
 # Paths that exist on one machine only; written so that this line isn't one.
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(work|root|Users|home)/\w")
@@ -287,18 +297,34 @@ def money_is_never_float(module: Module) -> Iterator[str]:
                 yield f"{module.name}:{node.lineno} holds the float {node.value}"
 
 
+def orders_leave_by_one_door(module: Module) -> Iterator[str]:
+    """Only the sender changes anything at a broker, and one tool beside the trader, which one verb knows."""
+    if module.name not in CHANGES_AT_THE_BROKER:
+        for called, call in calls_of(module):
+            words = [one.value for one in call.args if isinstance(one, ast.Constant)]
+            if called.endswith(".exchange") and words[:1] != ["GET"]:
+                yield f"{module.name}:{call.lineno} asks a broker for more than an answer"
+    is_tool = module.name.startswith(CONFORMANCE)
+    forbidden = TRADERS_OWN if is_tool else (CONFORMANCE,)
+    if module.name != CONFORMANCE_VERB:
+        for name in imports_of(module):
+            if name.startswith(forbidden):
+                yield f"{module.name} imports {name}"
+
+
 def only_declared_packages_are_imported(module: Module) -> Iterator[str]:
+    known = {"trader", *declared(), *declared(MODULES_OF_EXTRAS.get(module.name))}
     for name in imports_of(module):
         package = name.split(".")[0]
-        if package not in sys.stdlib_module_names and package not in {"trader", *declared()}:
+        if package not in sys.stdlib_module_names and package not in known:
             yield f"{module.name} imports {package}, which isn't a run-time dependency"
 
 
-def declared() -> set[str]:
+def declared(extra: str | None = None) -> set[str]:
+    """What the project needs at run time, or what an extra of it needs more."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = {
-        re.split(r"[^\w.-]", dependency, maxsplit=1)[0] for dependency in project["dependencies"]
-    }
+    needed = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
+    names = {re.split(r"[^\w.-]", dependency, maxsplit=1)[0] for dependency in needed}
     return {
         imported
         for imported in (*names, *PACKAGE_OF)

@@ -1,6 +1,7 @@
 """The rules of the house (see house_rules.py) hold in every module; and each would catch what it forbids."""
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from tests.house_rules import (
     FUNCTION_LINES_MAX,
     MACHINE_PATH,
     MODULES,
+    MODULES_OF_EXTRAS,
     MUTABLE_STRUCTS,
     ORDER_PATH,
     ORDER_PATH_LINES_MAX,
@@ -34,6 +36,7 @@ from tests.house_rules import (
     money_is_not_read_from_views,
     nothing_runs_what_it_was_sent,
     only_declared_packages_are_imported,
+    orders_leave_by_one_door,
     the_journal_is_never_changed,
     the_venue_knows_only_words,
     values_are_frozen,
@@ -101,7 +104,13 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (cash_is_never_clamped, "trader.accounting", "x = max(books.cash - cost, 0)"),
     (money_is_never_float, "trader.positions", "x = float(y)"),
     (money_is_never_float, "trader.positions", "x = 0.5"),
+    (orders_leave_by_one_door, "trader.outbox", "link.exchange('POST', '/v2/orders', body)"),
+    (orders_leave_by_one_door, "trader.outbox", "self._link.exchange(method, target)"),
+    (orders_leave_by_one_door, "trader.live.run", "import trader.simulator.conformance.asking"),
+    (orders_leave_by_one_door, "trader.simulator.conformance.asking", "import trader.journal"),
     (only_declared_packages_are_imported, "trader.strategies.sma", "import numpy"),
+    (only_declared_packages_are_imported, "trader.strategies.sma", "import pytest"),
+    (only_declared_packages_are_imported, "trader.simulator.pytest_plugin", "import numpy"),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in PLANTED))
 
@@ -126,6 +135,12 @@ def cycle_in(graph: dict[str, set[str]]) -> list[str]:
         for name in free:
             del left[name]
     return sorted(left)
+
+
+def test_nothing_imports_what_only_an_extra_can() -> None:
+    imported = {name for module in MODULES for name in imports_of(module)}
+    assert imported & MODULES_OF_EXTRAS.keys() == set()
+    assert {module.name for module in MODULES} >= MODULES_OF_EXTRAS.keys()
 
 
 def test_no_imports_go_round_in_circles() -> None:
@@ -172,6 +187,14 @@ def test_no_file_speaks_of_one_machine() -> None:
     assert spoken == []
 
 
+def test_the_lock_of_the_javascript_client_names_no_server_and_has_hashes() -> None:
+    text = (ROOT / "tests" / "alpaca_js" / "package-lock.json").read_text()
+    assert "://" not in text
+    packages = [one for name, one in json.loads(text)["packages"].items() if name]
+    assert packages
+    assert all(one["integrity"].startswith("sha512-") for one in packages)
+
+
 def pins(name: str) -> dict[str, str]:
     """Each package of a lock file with its version."""
     text = (ROOT / "lock" / f"{name}.txt").read_text()
@@ -186,7 +209,7 @@ def test_the_lock_files_agree_with_the_project_and_name_no_server() -> None:
     assert {
         re.split(r"[<>=]", need)[0] for need in groups["develop"]
     } <= develop.keys() - run.keys()
-    for name in ("run", "develop"):
+    for name in ("run", "develop", "schemathesis"):
         text = (ROOT / "lock" / f"{name}.txt").read_text()
         assert "://" not in text
         assert "--hash=sha256:" in text

@@ -1,17 +1,10 @@
 """Alpaca's official Python client, unmodified, against `trade broker`: it reads, sends, and follows both streams."""
 
 import json
-import shutil
-import subprocess
-import sys
-import venv
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ROOT / ".venv-oracles" / "alpaca-py"
-REQUIREMENT = "alpaca-py==0.44.0"
+from tests.official_clients import alpaca_py, printed_by, standing_broker
 
 # Runs in the environment of the client; prints what it saw as JSON.
 CLIENT = """
@@ -98,22 +91,9 @@ print(json.dumps(seen))
 
 @pytest.mark.slow
 def test_the_official_client_reads_sends_and_follows_both_streams() -> None:
-    python = client_python()
-    command = [sys.executable, "-m", "trader", "broker", "--seed", "7", "--speed", "240"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as broker:
-        try:
-            assert broker.stdout is not None
-            told = [broker.stdout.readline().split()[1] for _ in range(3)]
-            ended = subprocess.run(
-                [python, "-W", "ignore", "-c", CLIENT, *told],
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-        finally:
-            broker.kill()
-    assert ended.returncode == 0, ended.stderr
-    seen = json.loads(ended.stdout)
+    python = alpaca_py()
+    with standing_broker("--seed", "7", "--speed", "240") as told:
+        seen = json.loads(printed_by(python, CLIENT, *told))
     assert seen["account"] == ["ACTIVE", "250000"]
     assert {"pending_new", "new", "fill"} <= set(seen["updates"])
     assert all(symbol == "JD" and positive for symbol, _, positive in seen["bars"])
@@ -131,39 +111,3 @@ def test_the_official_client_reads_sends_and_follows_both_streams() -> None:
     assert seen["history"] == {"GS": 390, "JD": 310}
     assert seen["latest"]
     assert seen["refused"] == [403, 40310000]
-
-
-def client_python() -> Path:
-    """A Python that has the client, made once; skips the test where none can be made."""
-    python = ENVIRONMENT / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    check: list[str | Path] = [
-        python,
-        "-W",
-        "ignore",
-        "-c",
-        "import alpaca.trading.stream, alpaca.data.live",
-    ]
-    if python.exists() and not subprocess.run(check, capture_output=True).returncode:
-        return python
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
-    install: list[str | Path]
-    try:
-        if uv:
-            make: list[str | Path] = [
-                uv,
-                "venv",
-                "-q",
-                "--clear",
-                "-p",
-                sys.executable,
-                ENVIRONMENT,
-            ]
-            subprocess.run(make, check=True, timeout=120, capture_output=True)
-            install = [uv, "pip", "install", "-q", "-p", python]
-        else:
-            venv.create(ENVIRONMENT, with_pip=True, clear=True)
-            install = [python, "-m", "pip", "install", "-q"]
-        subprocess.run([*install, REQUIREMENT], check=True, timeout=300, capture_output=True)
-    except (subprocess.SubprocessError, OSError) as error:
-        pytest.skip(f"no environment with {REQUIREMENT} can be made here: {error}")
-    return python

@@ -1,15 +1,10 @@
 """Alpaca's official Python client, unmodified: the methods of its trading client, and each kind of order it sends."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.contract.test_alpaca_py import client_python
-
-ROOT = Path(__file__).parents[2]
+from tests.official_clients import alpaca_py, printed_by, standing_broker
 
 # Runs in the environment of the client; prints what came of each step as JSON.
 CLIENT = """
@@ -99,22 +94,10 @@ print(json.dumps(seen))
 
 @pytest.mark.slow
 def test_the_official_client_sends_replaces_and_closes_everything_that_it_can() -> None:
-    python = client_python()
-    command = [sys.executable, "-m", "trader", "broker", "--seed", "7", "--speed", "10"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as broker:
-        try:
-            assert broker.stdout is not None
-            told = [broker.stdout.readline().split()[1] for _ in range(3)]
-            ended = subprocess.run(
-                [python, "-W", "ignore", "-c", CLIENT, *told],
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-        finally:
-            broker.kill()
-    assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout) == {
+    python = alpaca_py()
+    with standing_broker("--seed", "7", "--speed", "10") as told:
+        seen = json.loads(printed_by(python, CLIENT, *told))
+    assert seen == {
         "bought": ["market", "simple", "pending_new"],
         "dollars": ["market", "simple", "pending_new"],
         "limit": ["limit", "simple", "pending_new"],

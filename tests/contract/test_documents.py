@@ -181,8 +181,9 @@ def test_the_commands_of_a_document_do_what_it_says(document: Path, tmp_path: Pa
     from tests.document_stages import STAGES  # a program of this file has to find tests/ first
 
     text = document.read_text()
-    if "\nsqlite3 " in text and shutil.which("sqlite3") is None:
-        pytest.skip("needs the program sqlite3")
+    for program in ("sqlite3", "curl"):
+        if f"\n{program} " in text and shutil.which(program) is None:
+            pytest.skip(f"needs the program {program}")
     environment = prepared(tmp_path)
     output = ""
     with ExitStack() as stage:

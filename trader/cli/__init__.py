@@ -36,6 +36,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Try": {
         "scenario": "What has happened to others, done to this program.",
         "simulate": "The whole program in virtual worlds in which everything goes wrong.",
+        "conformance": "Ask Alpaca's paper service what only it can answer.",
     },
 }
 

@@ -10,13 +10,12 @@ import trio
 
 from trader.cli.options import config_text, file_path
 from trader.exits import StartRefused
-from trader.feeds.synthetic import FIRST_SESSION
 from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
-from trader.simulator.broker import SimulatedBroker
 from trader.simulator.fault_script import verb_lines
 from trader.simulator.plan import PLANS
 from trader.simulator.server import LOOPBACK, serve
+from trader.simulator.standing import begin_next, pass_sessions
 from trader.simulator.wishes import Script, Served, Wishes, broker_of, is_for_this_machine
 
 SPEED_DEFAULT = 60.0  # a bar a second
@@ -175,7 +174,7 @@ async def _serve(served: Served, wishes: Wishes) -> None:
                 where = f"--host {wishes.host} --port {wishes.port}"
                 raise StartRefused(str(error.strerror or error), where=where) from None
             if not wishes.is_stepped:
-                nursery.start_soon(_pass_sessions, broker, wishes.speed)
+                nursery.start_soon(pass_sessions, broker, wishes.speed)
             await anext(signals)
             nursery.cancel_scope.cancel()
 
@@ -184,22 +183,7 @@ async def _begin(served: Served) -> None:
     """Let all of it pass until the market stands where it is to begin."""
     broker, start_ns = served.broker, served.start_ns
     if start_ns is None:
-        _begin_next(broker)
+        begin_next(broker)
         return
     broker.begin_session(served.first_session)
     await broker.advance_to(start_ns, served.first_session)
-
-
-async def _pass_sessions(broker: SimulatedBroker, speed: float) -> None:
-    """One after the other; where a recorded market ends, the broker stays, closed."""
-    while True:
-        await broker.run_clock(speed)
-        if not _begin_next(broker):
-            return
-
-
-def _begin_next(broker: SimulatedBroker) -> bool:
-    date = broker.next_session_date(FIRST_SESSION)
-    if date is not None:
-        broker.begin_session(date)
-    return date is not None

@@ -13,6 +13,7 @@ from trader.feeds.market import MarketTrade
 from trader.model import Bar, Quote, Symbol
 from trader.simulator.bar_query import Timeframe, aggregated, bars_between
 from trader.simulator.broker import SimulatedBroker
+from trader.simulator.desk import not_found
 from trader.simulator.market_frames import MarketObject, market_object
 from trader.simulator.market_tape import day_start_ns
 from trader.simulator.parameters import one_of, symbols_parameter
@@ -122,7 +123,7 @@ class MarketRest:
         symbol, word = Symbol(request.path_params["symbol"]), kind.removesuffix("s")
         one = latest(symbol)
         if one is None:
-            raise BadRequest(refused(f"no {word} found for {symbol[:20]}", status=404))
+            raise BadRequest(not_found(f"no {word} found for {symbol[:20]}"))
         return json_reply({"symbol": symbol, word: shape_of(one)})
 
     def _quote(self, symbol: Symbol) -> Quote | None:
@@ -137,7 +138,8 @@ class MarketRest:
         symbol = Symbol(request.path_params["symbol"])
         return json_reply({"symbol": symbol, **self._snapshot(symbol)})
 
-    def _snapshot(self, symbol: Symbol) -> dict[str, MarketObject | None]:
+    def _snapshot(self, symbol: Symbol) -> dict[str, MarketObject]:
+        """What isn't known is left out."""
         tape = self._broker.tape
         known = {
             "latestTrade": tape.latest_trade(symbol),
@@ -146,7 +148,7 @@ class MarketRest:
             "dailyBar": tape.day_bar(symbol),
             "prevDailyBar": self._day_before(symbol),
         }
-        return {word: None if one is None else shape_of(one) for word, one in known.items()}
+        return {word: shape_of(one) for word, one in known.items() if one is not None}
 
     def _day_before(self, symbol: Symbol) -> Bar | None:
         latest = self._broker.tape.bars.get(symbol)

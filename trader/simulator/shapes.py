@@ -184,7 +184,7 @@ def configurations_shape(account: VenueAccount) -> Shape:
         "suspend_trade": configuration.suspend_trade,
         "trade_confirm_email": configuration.trade_confirm_email,
         "disable_overnight_trading": configuration.disable_overnight_trading,
-        "max_options_trading_level": None,
+        "max_options_trading_level": 0,
     }
 
 
