@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from tests.program import ROOT
 from trader.simulation.determinism import StepBudget, run_seeded
-from trader.simulation.draw import Fault, drawn
+from trader.simulation.draw import drawn
+from trader.simulation.fault import Fault
 from trader.simulation.world import Verdict, simulated
 
 SEED, HOURS = 15, 0.3
