@@ -16,7 +16,7 @@ FLOORS = {
     1: "orders recognition positions question risk brakes accounting reconcile market_guard strategies venue wire",
     2: "execution inquiry state evolve reports agreement movements corrections",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
-    " credentials heartbeat steps systemd",
+    " credentials failure heartbeat steps systemd",
     4: "supervisor executor worker inbox mailbox outbox doubt tape",
     5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",

@@ -5,7 +5,6 @@ worker that fails is logged with its traceback, warmed up and started again whil
 others go on. An executor that fails ends the program, not half of it: every task here is in one nursery with it.
 """
 
-import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 
 from trader import agreement, calendar
 from trader.executor import Executor, symbol_view
+from trader.failure import failure_text
 from trader.heartbeat import Heart
 from trader.inbox import Inbox
 from trader.mailbox import Mailbox
@@ -296,7 +296,7 @@ class Supervisor:
                 worker = await self._warm_up(plan, mailbox)
                 parts.pace.ended(plan)
                 await run_worker(worker, mailbox, parts.inbox)
-            except Exception:
+            except Exception as failure:
                 parts.pace.began(plan)
                 self.restarts[plan.name] += 1
                 await parts.inbox.tell(
@@ -304,7 +304,7 @@ class Supervisor:
                         worker=plan.name,
                         symbol=plan.symbol,
                         ready=False,
-                        reason=traceback.format_exc(),
+                        reason=failure_text(failure),
                         failures=self.restarts[plan.name],
                     )
                 )

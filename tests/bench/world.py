@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.bench.measure import Sample
-from trader.simulation.draw import Fault, drawn
+from trader.simulation.draw import drawn
+from trader.simulation.fault import Fault
 from trader.simulation.world import simulated
 
 WORK, WORK_TINY = 10, 1

@@ -379,8 +379,8 @@ WATCH = (
         "a worker that fails ends the program",
         Edit(
             "supervisor.py",
-            "            except Exception:\n",
-            "            except ZeroDivisionError:\n",
+            "            except Exception as failure:\n",
+            "            except ZeroDivisionError as failure:\n",
         ),
         tasks("supervisor", "a_failure_is_journaled_with_its_traceback_and_the_others_go_on"),
         scenario("s24-worker-and-executor-fail"),

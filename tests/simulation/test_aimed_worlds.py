@@ -3,7 +3,7 @@
 import pytest
 
 from trader.simulation.campaign import verdicts
-from trader.simulation.draw import Fault
+from trader.simulation.fault import Fault
 
 HOURS = 0.5
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tests.program import ROOT
 from trader.simulation.determinism import StepBudget, run_seeded
 from trader.simulation.draw import drawn
+from trader.simulation.fault import Fault
 from trader.simulation.world import Verdict, simulated
 
 SEED, HOURS = 15, 0.3
@@ -42,11 +43,12 @@ def test_a_seed_is_the_same_world_again_after_another_one() -> None:
     assert first.rows > 100
 
 
-def hash_of(python: str, hash_seed: str, folder: Path) -> str:
+def hash_of(python: str, hash_seed: str, folder: Path, *options: str, root: Path = ROOT) -> str:
+    asked = ["--json", f"--seed={SEED}", f"--hours={HOURS}", *options]
     told = subprocess.run(
-        [python, "-P", "-m", "trader", "simulate", "--json", f"--seed={SEED}", f"--hours={HOURS}"],
+        [python, "-P", "-m", "trader", "simulate", *asked],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed},
+        env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
         check=True,
@@ -59,6 +61,18 @@ def hash_of(python: str, hash_seed: str, folder: Path) -> str:
 def test_processes_with_other_hash_seeds_write_the_same_rows(tmp_path: Path) -> None:
     here = simulated(drawn(SEED, HOURS)).journal_sha256
     assert {hash_of(sys.executable, seed, tmp_path) for seed in ("1", "2")} == {here}
+
+
+def test_a_world_is_the_same_wherever_the_program_lies(tmp_path: Path) -> None:
+    """What a worker's failure leaves in the journal names no file."""
+    elsewhere = tmp_path / "another" / "place"
+    shutil.copytree(ROOT / "trader", elsewhere / "trader")
+    options = ("--faults=worker-fails", "--aimed")
+    there = hash_of(sys.executable, "1", tmp_path, *options, root=elsewhere)
+    setting = drawn(SEED, HOURS, (Fault.WORKER_FAILS,), aimed=True)
+    here = simulated(setting)
+    assert here.faults[Fault.WORKER_FAILS], "a worker has failed"
+    assert here.journal_sha256 == there
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from trader.simulation.campaign import shrunk, totalled, verdicts
-from trader.simulation.draw import Fault, drawn
+from trader.simulation.draw import drawn
+from trader.simulation.fault import Fault
 from trader.simulation.world import simulated
 
 STORIES = [

@@ -13,7 +13,8 @@ from trader.build import running_build
 from trader.exits import Exit, Mistake
 from trader.log.words import visible
 from trader.simulation.campaign import Totals, shrunk, totalled, verdicts
-from trader.simulation.draw import Fault, Setting, drawn
+from trader.simulation.draw import Setting, drawn
+from trader.simulation.fault import Fault
 from trader.simulation.jobs import ASKED, serve
 from trader.simulation.world import Verdict, simulated
 
@@ -44,7 +45,11 @@ def _cores() -> int:
 )
 @click.option("--trace", type=click.Path(path_type=Path), help="Write what happened (with --seed).")
 @click.option("--shrink", is_flag=True, help="The fewest faults that still fail (with --seed).")
-@click.option("--complete", is_flag=True, help="Fail where something was never reached, too.")
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="Fail where something was never reached, or should not have been, too.",
+)
 @click.option(ASKED, "folder", type=click.Path(path_type=Path), hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(
@@ -80,7 +85,7 @@ def command(
         click.echo(msgspec.json.encode(answer).decode())
     else:
         _say(found, totals, hours, faults)
-    is_incomplete = complete and totals.unreached
+    is_incomplete = complete and (totals.unreached or totals.beyond)
     return Exit.DIFFERENCES if totals.failed or is_incomplete else Exit.WELL
 
 
@@ -164,6 +169,8 @@ def _say(found: Sequence[Verdict], totals: Totals, hours: float, faults: str) ->
         click.echo(f"journal_sha256 {found[0].journal_sha256} of {found[0].rows} rows")
     if totals.unreached:
         click.echo(f"never reached: {', '.join(totals.unreached)}")
+    if totals.beyond:
+        click.echo(f"reached, and should be out of reach: {', '.join(totals.beyond)}")
     if totals.failed:
         seed = totals.failed[0]
         click.echo(

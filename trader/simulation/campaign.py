@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from trader.messages import DenyReason
-from trader.orders import TRANSITIONS, Trigger
-from trader.simulation.draw import Fault, drawn
+from trader.orders import Trigger
+from trader.simulation.draw import drawn
+from trader.simulation.fault import Fault
 from trader.simulation.jobs import lived
-from trader.simulation.reached import row_name
+from trader.simulation.reached import rows_beyond, rows_missing
 from trader.simulation.world import Verdict, simulated
 
 
 class Totals(Struct, frozen=True, kw_only=True):
-    """What a campaign amounts to. unreached are rows of the order table, deny reasons and faults that no seed met."""
+    """What a campaign amounts to.
+
+    unreached are rows of the order table, deny reasons and faults that no seed met and one should have; beyond are
+    rows that none should have met, and one did.
+    """
 
     seeds: int
     hours: float
@@ -27,6 +32,7 @@ class Totals(Struct, frozen=True, kw_only=True):
     cpu_s: float
     failed: tuple[int, ...]
     unreached: tuple[str, ...]
+    beyond: tuple[str, ...]
 
 
 def verdicts(
@@ -77,11 +83,12 @@ def totalled(found: Sequence[Verdict]) -> Totals:
         cpu_s=round(sum(one.cpu_s for one in found), 1),
         failed=tuple(one.seed for one in found if one.violations),
         unreached=tuple(_unreached(reached, faults)),
+        beyond=tuple(rows_beyond(reached)),
     )
 
 
 def _unreached(reached: Counter[str], faults: Counter[str]) -> Iterator[str]:
-    yield from sorted(row_name(*key) for key in TRANSITIONS if not reached[row_name(*key)])
+    yield from rows_missing(reached)
     yield from sorted(f"reason {one}" for one in DenyReason if not reached[f"outcome {one}"])
     yield from sorted(f"fault {one}" for one in Fault if not faults[one])
 

@@ -186,6 +186,7 @@ class Gatekeeper:
         self._intents: dict[str, Order] = {}
         self._arrived: Counter[str] = Counter()
         self._given_up: set[str] = set()  # proven never sent, we say
+        self._lost: set[str] = set()  # what the journal knew before an older copy took its place
         self.is_foreseeable = True
 
     def intended(self, batch: Batch) -> None:
@@ -196,6 +197,15 @@ class Gatekeeper:
                     self._intents[event.order.client_order_id] = event.order
                 if isinstance(event, OrderChanged):
                     self._changed(event.client_order_id, event.state)
+
+    def restored(self) -> None:
+        """The journal is an older one: what it doesn't know any more may be under way, or be wanted once more.
+
+        The broker refuses a used id. So each may arrive again, and none may be taken twice.
+        """
+        self._lost |= self._intents.keys()
+        self._arrived.clear()
+        self._given_up.clear()
 
     def _changed(self, name: str, state: OrderState) -> None:
         """An order that was given up may neither be there already nor come later."""
@@ -228,10 +238,20 @@ class Gatekeeper:
         told = (intent.symbol, intent.side.lower(), intent.quantity)
         if told != (sent.symbol, sent.side, Decimal(sent.qty)):
             self._complain(f"C17: {name} was approved as {told}, sent as {sent}")
-        if intent.purpose in ENTRY_PURPOSES:
+        if name in self._lost:
+            self._lost_order_arrives(name)
+        elif intent.purpose in ENTRY_PURPOSES:
             self._entry_arrives(intent)
         else:
             self._exit_arrives(intent)
+
+    def _lost_order_arrives(self, name: str) -> None:
+        """A3: what stands between the same decision and a second order is that the broker has seen its id."""
+        known = [
+            order for order in self._venue().state.orders.values() if order.client_order_id == name
+        ]
+        if len(known) > 1:
+            self._complain(f"A3: the broker has {len(known)} orders of {name}")
 
     def _entry_arrives(self, intent: Order) -> None:
         """A1 and A2, over the venue's own books."""
@@ -241,7 +261,7 @@ class Gatekeeper:
             if order.is_open
             and order.symbol == intent.symbol
             and order.side is Side.BUY
-            and order.client_order_id in self._intents
+            and order.client_order_id in self._intents.keys() - self._lost
         ]
         if live:
             self._complain(f"A1: {intent.client_order_id} arrives while {live} live")

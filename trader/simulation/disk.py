@@ -61,6 +61,18 @@ class Disk:
             data = data[: self._random.randint(wal_durable, len(data))]
         _wal(self.database).write_bytes(data)
 
+    def back_up(self) -> None:
+        """A copy of the journal as it is now, as a tool of SQLite's makes it: whole."""
+        folder = self._root / "backup"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder)
+
+    def restore(self) -> None:
+        """The copy takes the place of everything since; nobody may be writing."""
+        self.folder = self._next()
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._root / "backup", self.folder)
+
 
 def _wal(database: Path) -> Path:
     return database.with_name(database.name + "-wal")

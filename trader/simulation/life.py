@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
 from trader.build import Build
-from trader.calendar import DAY_NS, phase
+from trader.calendar import phase
 from trader.clock import FreePace, running
 from trader.config import Config
 from trader.credentials import Credentials
@@ -28,7 +28,7 @@ from trader.ports import Batch
 from trader.simulation.disk import Disk, SimulatedJournal
 from trader.simulation.link import Link
 from trader.state import ExecutionState
-from trader.supervisor import Parts, WorkerPlan
+from trader.supervisor import STATEMENT_SPAN_NS, Parts, WorkerPlan
 
 ADDRESS = "http://127.0.0.1:80"
 BUILD = Build(version="simulated", identity="0" * 64, python="", lock="")
@@ -52,6 +52,7 @@ class Process:
         workers: list[WorkerPlan],
         commit_s: tuple[float, float],
         random: Random,
+        clock_ahead_ns: int,
         opened: Callable[["Process", Books], None],
         watch: Callable[["Process", Batch], None],
         note: Callable[[str], None],
@@ -66,7 +67,8 @@ class Process:
         self.requests: list[OrderRequest] = []
         self.refused_requests = 0  # times that the journal did not take them
         self.ended = trio.Event()
-        self.clock_ahead_ns = 0
+        # Of the broker's: it was read from a wrong wall's clock, or stood still while the machine slept.
+        self.clock_ahead_ns = clock_ahead_ns
         self._disk = disk
         self._config = config
         self._credentials = credentials
@@ -78,6 +80,7 @@ class Process:
         self._note = note
         self._scope = trio.CancelScope()
         self._awake: trio.Event | None = None
+        self._clock: Callable[[], int] | None = None
         self._dies_at: str | None = None  # the port, by the beginning of its name
 
     # ----------------------------------------------------------------------------------------------- ports
@@ -97,6 +100,13 @@ class Process:
         """Kill it at the next port whose name begins like this."""
         self._dies_at = step
 
+    def arrives(self, step: str) -> None:
+        """Something of it has come to the broker: no port, for it may be dead by now, but a moment to kill it."""
+        if self._dies_at == step:
+            self._dies_at = None
+            self._note(f"process {self.number} is killed: {step}")
+            self.die()
+
     def die(self) -> None:
         """Power off. The files are as they are at this instant."""
         if not self.is_dead:
@@ -106,8 +116,9 @@ class Process:
             self.wake()
 
     def stop(self) -> None:
-        """SIGSTOP."""
-        self._awake = trio.Event()
+        """SIGSTOP. Who is stopped already is not stopped anew: nobody would wake what waits since then."""
+        if self._awake is None:
+            self._awake = trio.Event()
 
     def wake(self) -> None:
         """SIGCONT."""
@@ -147,16 +158,13 @@ class Process:
     async def _trade(self, books: Books, link: Link) -> int:
         links = Links(http=link.transport(), open_socket=link.open_socket)
         stream = ADDRESS.replace("http", "ws")
-
-        clock: Callable[[], int] = _unset
-
         async with (
             AlpacaBroker(
                 base_url=ADDRESS,
                 stream_url=stream,
                 credentials=self._credentials,
                 name="simulated",
-                market_ns=lambda: clock(),
+                market_ns=self._market_ns,
                 links=links,
                 last_check=lambda order: self._last_check(books, order),
             ) as broker,
@@ -165,24 +173,27 @@ class Process:
                 stream_url=stream,
                 credentials=self._credentials,
                 symbols=self._config.symbols,
-                market_ns=lambda: clock(),
+                market_ns=self._market_ns,
                 is_expected=lambda at_ns: phase(at_ns) is Phase.REGULAR,
                 links=links,
             ) as feed,
         ):
             self.broker = broker
             account = await broker.identify()
-            clock = running(await broker.clock_ns() + self.clock_ahead_ns)
-            told = await broker.statement(max(0, clock() - DAY_NS))
+            self._clock = running(await broker.clock_ns())
+            since_ns = (books.state.told_ns or self._market_ns()) - STATEMENT_SPAN_NS
+            told = await broker.statement(max(0, since_ns))
             identity = books.identity("simulated", account, BUILD, pid=self.number)
             if self.adopts:
-                books = self._adopted(books, told, boot_of(self._config, identity, clock()))
+                books = self._adopted(
+                    books, told, boot_of(self._config, identity, self._market_ns())
+                )
                 identity = books.identity("simulated", account, BUILD, pid=self.number)
             check_holdings(books, told)
             self.journal = SimulatedJournal(
                 books.journal, self, self._random, self._commit_s, self._committed
             )
-            pace = FreePace(lambda: clock())
+            pace = FreePace(self._market_ns)
             self.parts = assembled(
                 self._config,
                 identity,
@@ -199,6 +210,10 @@ class Process:
                 self.parts, pace, ready=lambda state: None, stopped=self.stopped
             )
         return int(ending.code)
+
+    def _market_ns(self) -> int:
+        """0 before the broker has told its time."""
+        return self._clock() + self.clock_ahead_ns if self._clock is not None else 0
 
     def _unjournaled(self, requests: Iterable[Input], why: str) -> None:
         # Without the folder, which is another one in each run.
@@ -247,8 +262,3 @@ class Process:
                 self.requests.append(entry.input)
         del self.requests[:-REQUESTS_KEPT]
         self._watch(self, batch)
-
-
-def _unset() -> int:
-    """Before the broker has told its time."""
-    return 0

@@ -10,14 +10,27 @@ from trader.exits import StartRefused
 from trader.live.opening import opened
 from trader.messages import Command, Gate, GateReport, OrderRequest
 from trader.model import SECOND_NS
+from trader.simulation.broker_side import Hands
 from trader.simulation.disk import Disk
-from trader.simulation.draw import Fault, Misfortune, Setting
+from trader.simulation.draw import Misfortune, Setting
+from trader.simulation.fault import Fault
 from trader.simulation.life import Process
+from trader.simulation.operator import settle
 from trader.simulation.players import Trouble, wild
 
 EPISODE_S_MAX = 120.0
 STOPPED_S_MAX = 60.0
 CANCELS_PART = 0.7  # of what an operator does
+STALL_S_MAX = 15.0  # beyond what a request may be old
+# How wrong a wall's clock may be, either way: as when it drifts, when it is set by hand, when it loses a day.
+CLOCK_WRONG_S = (2.0, 20.0, 45.0, 1_200.0, 86_400.0)
+CLOCK_WRONG_FOR_S_MAX = 900.0  # then a person sees it
+SLEEP_S_MAX = 300.0
+BACKUP_AGE_S_MAX = 1_500.0
+AT_ARRIVAL_PART = 0.7  # of backups: made again as the next order arrives
+# After a restored backup, before a person looks: by then whatever was under way has arrived or never will.
+LOOKS_AFTER_S = 90.0
+LOOKS = 6
 
 
 class Stage(Protocol):
@@ -28,11 +41,16 @@ class Stage(Protocol):
     trouble: Trouble
     process: Process | None
     is_healed: bool
+    clock_ahead_ns: int
+    wants_backup: bool
+    hands: Hands
     faults: Counter[str]
 
     def note(self, text: str) -> None: ...
 
     def complain(self, text: str) -> None: ...
+
+    def restored(self) -> None: ...
 
     async def one_life(self, world: trio.Nursery, *, take_over: bool = False) -> str: ...
 
@@ -66,9 +84,8 @@ class Misfortunes:
                 process.journal.fails_next = True
             case Fault.WORKER_FAILS:
                 self._stage.trouble.breakdowns += 1
-            case Fault.CLOCK_JUMP:
-                # The wall's clock is read at a start only.
-                process.dies_at("")
+            case Fault.SLOW_STRATEGY:
+                self._stage.trouble.stalls_s.append(one.amount * STALL_S_MAX)
             case Fault.SECOND_PROCESS:
                 self._refused(process)
             case _:
@@ -98,10 +115,12 @@ class Misfortunes:
                 await self._halted(process, seconds)
             case Fault.TAKE_OVER:
                 await self._taken_over(process, one.amount * STOPPED_S_MAX)
-            case Fault.SLOW_WORKER:
-                process.stop()
-                await trio.sleep(seconds / 10)
-                process.wake()
+            case Fault.CLOCK_JUMP:
+                await self._clock_jumps(process, one)
+            case Fault.MACHINE_SLEEPS:
+                await self._sleeps(process, one)
+            case Fault.RESTORED_BACKUP:
+                await self._restored(one)
             case Fault.WILD_REQUESTS:
                 await self._wild(process, one)
             case _:
@@ -153,3 +172,52 @@ class Misfortunes:
     async def _wakes(self, process: Process, wakes_s: float) -> None:
         await trio.sleep(wakes_s)
         process.wake()
+
+    async def _clock_jumps(self, process: Process, one: Misfortune) -> None:
+        """The wall's clock goes wrong; it is read at a start only, so the program is started anew by it. (E10)"""
+        random = Random(one.amount)
+        wrong_s = random.choice(CLOCK_WRONG_S) * random.choice((1, -1))
+        self._stage.note(f"the clock jumps by {wrong_s} s")
+        self._stage.clock_ahead_ns = int(wrong_s * SECOND_NS)
+        process.die()
+        await trio.sleep(one.amount * CLOCK_WRONG_FOR_S_MAX)
+        self._set_right()
+
+    async def _sleeps(self, process: Process, one: Misfortune) -> None:
+        """The machine is suspended: its monotonic clock stands still, the market's doesn't."""
+        seconds = one.amount * SLEEP_S_MAX
+        process.stop()
+        await trio.sleep(seconds)
+        process.clock_ahead_ns -= int(seconds * SECOND_NS)
+        process.wake()
+        await trio.sleep(one.amount * CLOCK_WRONG_FOR_S_MAX)
+        self._set_right()
+
+    def _set_right(self) -> None:
+        """A person has seen the alarm of the clock, sets it, and starts the program again."""
+        self._stage.clock_ahead_ns = 0
+        process = self._stage.process
+        if process is not None and process.clock_ahead_ns:
+            process.stopped.set()
+
+    async def _restored(self, one: Misfortune) -> None:
+        """The machine is lost, and the journal comes back from a backup that is some minutes old. (A3)
+
+        Whoever puts it back ends what is open at the broker, and takes the broker's side where the books differ.
+        """
+        self._stage.disk.back_up()
+        self._stage.wants_backup = one.amount < AT_ARRIVAL_PART
+        await trio.sleep(one.amount * BACKUP_AGE_S_MAX)
+        if self._stage.is_healed:
+            return
+        process = self._stage.process
+        if process is not None and not process.ended.is_set():
+            process.die()
+        self._stage.disk.restore()
+        self._stage.restored()
+        for _ in range(LOOKS):
+            await trio.sleep(LOOKS_AFTER_S)
+            self._stage.hands.cancel_all()
+            process = self._stage.process
+            if process is not None and not process.is_dead and not process.ended.is_set():
+                await settle(process)

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from random import Random
 
+import trio
 from msgspec.structs import replace
+from trio.testing import MockClock
 
 from trader.messages import OrderRequest
 from trader.model import (
@@ -37,12 +39,18 @@ class Failing(Exception):
 
 
 class Trouble:
-    """What the plan has in store for workers: the next that hears a bar breaks down."""
+    """What the plan has in store for workers: the next that hears a bar computes for long, or breaks down."""
 
     def __init__(self) -> None:
         self.breakdowns = 0
+        self.stalls_s: list[float] = []
 
     def strike(self) -> None:
+        if self.stalls_s:
+            # Nothing else runs meanwhile; what has happened comes all at once.
+            clock = trio.lowlevel.current_clock()
+            assert isinstance(clock, MockClock), "time is virtual here"
+            clock.jump(self.stalls_s.pop())
         if self.breakdowns:
             self.breakdowns -= 1
             raise Failing("the plan says so")
@@ -67,7 +75,7 @@ class Restless(Strategy):
         drawn = random.random()
         if drawn < self._restlessness:
             return (_entry(random),)
-        if drawn > 1 - self._restlessness and view.held_by(self.name):
+        if drawn > 1 - 2 * self._restlessness and view.held_by(self.name):
             return (_exit(random),)
         return ()
 

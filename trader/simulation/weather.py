@@ -4,7 +4,8 @@ from collections import Counter
 from random import Random
 from typing import Protocol
 
-from trader.simulation.draw import Fault, Setting
+from trader.simulation.draw import Setting
+from trader.simulation.fault import Fault
 from trader.simulation.link import Fate
 
 

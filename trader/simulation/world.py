@@ -10,31 +10,28 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import trio
 from msgspec import Struct
 
-from trader.config import Config, Fees
-from trader.credentials import Credentials
+from trader.config import Config
 from trader.exits import Fenced, StartRefused
-from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, SyntheticMarket
+from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION
 from trader.journal.sqlite import reading_connection
 from trader.live.opening import Books, opened
 from trader.live.summary import proven
+from trader.messages import DenyReason
 from trader.model import MINUTE_NS, SECOND_NS
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
+from trader.simulation.broker_side import Hands, broker_of, run_market
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
 from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
 from trader.simulation.disk import Disk
-from trader.simulation.draw import (
-    UNFORESEEABLE,
-    Fault,
-    Setting,
-    befalling,
-    fault_of,
-)
+from trader.simulation.draw import ARRIVES, Setting, befalling, fault_of
+from trader.simulation.fault import UNFORESEEABLE, Fault
 from trader.simulation.life import Process
 from trader.simulation.link import Link
 from trader.simulation.misfortune import Misfortunes
@@ -44,15 +41,13 @@ from trader.simulation.reached import counted_rows
 from trader.simulation.weather import SeededWeather
 from trader.simulation.words import words
 from trader.simulator.application import build_application
-from trader.simulator.broker import SimulatedBroker
-from trader.simulator.keys import new_keys
-from trader.venue import VenueTerms
 
 STEPS_PER_HOUR_MAX = 2_000_000
 SETTLES_S_MAX = 1_200.0  # virtual: a proof of absence alone takes a minute and more
 LOOK_EVERY_S = 5.0
 PAUSE_S = (0.05, 30.0)  # between two lives
 VIOLATIONS_MAX = 20
+UNHEARD_RATE = 0.6  # of hands that cancel what is missing from a backup
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -108,11 +103,11 @@ class World:
         self._random = Random(f"{setting.seed}/world")
         self._config = Config(symbols=DEFAULT_SYMBOLS, limits=setting.limits)
         self.disk = Disk(root, Random(f"{setting.seed}/disk"))
-        self._broker, self._credentials = _broker(setting, self._config.fees)
+        self._broker, self._credentials = broker_of(setting, self._config.fees)
         self._application = build_application(self._broker)
-        self._door = Gatekeeper(
-            lambda: self._broker.venue, lambda: self._broker.account, self.complain
-        )
+        self.hands = Hands(self._broker, Random(f"{setting.seed}/hands"))
+        broker = self._broker
+        self._door = Gatekeeper(lambda: broker.venue, lambda: broker.account, self.complain)
         self._door.is_foreseeable = not (UNFORESEEABLE & setting.rates.keys())
         self.trouble = Trouble()
         self.time = VirtualTime()
@@ -120,8 +115,10 @@ class World:
         self.process: Process | None = None
         self._lives = 0
         self.is_healed = False
-        self._is_over = False
-        self._adopts = False
+        self.clock_ahead_ns = 0  # the wall's, of the broker's: what a start reads
+        self._ends_unheard = False  # whose end the books will not know, once they are restored
+        self.wants_backup = False  # when the next order arrives, whose end will not be in it
+        self._is_over = self._adopts = False
         self._acknowledged: Batch | None = None
         self._hash, self._rows = "", 0
         self._scope = trio.CancelScope()
@@ -185,7 +182,7 @@ class World:
             self._broker.schedule(event)
         with self._scope:
             async with trio.open_nursery() as world:
-                world.start_soon(self._broker.run_clock, 1.0, name="market")
+                world.start_soon(run_market, self._broker, name="market")
                 world.start_soon(self._live, world, name="lives")
                 misfortunes = Misfortunes(self, world)
                 world.start_soon(misfortunes.befall, name="misfortunes")
@@ -206,7 +203,7 @@ class World:
             await self.one_life(world)
             while self.process is not None and not self.process.ended.is_set():
                 await self.process.ended.wait()  # Another one has taken over meanwhile.
-            await trio.sleep(0.1 if self.is_healed else self._random.uniform(*PAUSE_S))
+            await trio.sleep(LOOK_EVERY_S if self.is_healed else self._random.uniform(*PAUSE_S))
 
     async def one_life(self, world: trio.Nursery, *, take_over: bool = False) -> str:
         """A process from its start to its end, and how it ended; from now on it is the one."""
@@ -216,6 +213,9 @@ class World:
         how = await self._lived(process, world, take_over=take_over)
         self.note(f"process {process.number} ends: {how}")
         self.reached[f"life {how.split(':')[0]}"] += 1
+        if process.refused_requests:
+            # No row can say so: it is what the disk refuses.
+            self.reached[f"outcome {DenyReason.JOURNAL_UNAVAILABLE}"] += process.refused_requests
         process.ended.set()
         return how
 
@@ -229,6 +229,7 @@ class World:
                 DEFAULT_SYMBOLS, self.setting.seed, self.setting.restlessness, self.trouble
             ),
             commit_s=self.setting.commit_s,
+            clock_ahead_ns=self.clock_ahead_ns,
             random=Random(f"{self.setting.seed}/process {self._lives}"),
             opened=self._opened,
             watch=self._committed,
@@ -245,7 +246,8 @@ class World:
             world,
             port=process,
             weather=SeededWeather(self, Random(f"{self.setting.seed}/weather {process.number}")),
-            asked=self._door.asked,
+            asked=partial(self._asked, process),
+            answered=self._answered,
             calendar=self.time,
         )
         try:
@@ -301,12 +303,41 @@ class World:
                 events = ", ".join(words(event) for event in entry.events)
                 self.note(f"#{entry.sequence} {words(entry.input)} -> {events}")
 
+    # ----------------------------------------------------------------------------------- what happens at the broker
+
+    def _asked(self, process: Process, method: str, path: str, body: bytes) -> None:
+        """A request arrives."""
+        self._door.asked(method, path, body)
+        if method == "POST":
+            if self.wants_backup:
+                self.wants_backup = False
+                self._ends_unheard = True
+                self.hands.do_soon(self.disk.back_up)
+            process.arrives(ARRIVES)
+
+    def _answered(self, method: str, path: str, status: int) -> None:
+        """It has been done."""
+        if method != "POST":
+            return
+        rate = self.rate(Fault.HAND_CANCEL)
+        if self._ends_unheard and rate:
+            self._ends_unheard, rate = False, UNHEARD_RATE
+        if self.hands.cancel_newest(rate):
+            self.faults[Fault.HAND_CANCEL] += 1
+
+    def restored(self) -> None:
+        """An older journal has taken the place of what was acknowledged since."""
+        self.note("the journal is restored from a backup")
+        self._acknowledged = None
+        self._door.restored()
+
     # ------------------------------------------------------------------------------------------ peace
 
     async def _heal(self) -> None:
         """Wait until faults are over, then for everything to settle; a person helps where only a person may."""
         await trio.sleep(self.setting.heals_s)
         self.is_healed = True
+        self.clock_ahead_ns = 0
         self.note("nothing goes wrong any more")
         found = ["nobody lives"]
         with trio.move_on_after(SETTLES_S_MAX):
@@ -323,6 +354,9 @@ class World:
         if process is None or state is None or process.parts is None:
             return ["nobody lives"]
         process.wake()
+        if process.clock_ahead_ns:
+            process.stopped.set()
+            return ["the clock is wrong"]
         if state.epoch != process.parts.boot.epoch:
             return ["the last life has not begun"]
         if await settle(process):
@@ -364,21 +398,3 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(one)
     else:
         yield error
-
-
-def _broker(setting: Setting, fees: Fees) -> tuple[SimulatedBroker, Credentials]:
-    random = Random(f"{setting.seed}/keys")
-    keys = new_keys(random.choice)
-    broker = SimulatedBroker(
-        SyntheticMarket(setting.seed),
-        keys=keys,
-        seed=setting.seed,
-        terms=VenueTerms(
-            sell_notional_rate=fees.sell_notional_rate,
-            sell_share_rate=fees.sell_share_rate,
-            sell_share_fee_max=fees.sell_share_cap,
-            bar_participation=setting.participation,
-            cancel_latency_ns=int(setting.cancel_s * SECOND_NS),
-        ),
-    )
-    return broker, Credentials(keys.key, keys.secret)
