@@ -65,7 +65,10 @@ ORDER_PATH = frozenset("worker executor execution orders positions risk".split()
 ORDER_PATH_LINES_MAX = 1_500
 TRADER_CODE_LINES_MAX = 18_000
 # The simulated broker is a program of its own, for any client; simulated worlds are what the trader is proved in.
-PROVING_PACKAGES = ("trader.venue", "trader.simulator", "trader.simulation")
+PROVING_PACKAGES = (
+    *("trader.venue", "trader.simulator", "trader.simulation"),
+    *("trader.cli.broker", "trader.cli.conformance", "trader.cli.simulate"),
+)
 FILE_LINES_MAX = 400
 LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
 FUNCTION_LINES_MAX = 70
