@@ -17,13 +17,15 @@ from trader.model import (
     Bar,
     DecisionKey,
     OrderType,
+    Purpose,
     Quote,
     RequestId,
+    Side,
     Size,
     Symbol,
 )
 from trader.money import ZERO
-from trader.strategies.base import Fill, Strategy, SymbolView, Wish
+from trader.strategies.base import Fill, Strategy, StrategyError, SymbolView, Wish
 
 PRICE_THROUGH = Decimal("0.005")  # how far through the far side a marketable limit goes
 POSITION_WHOLE = Size(unit="target", amount=ZERO)
@@ -76,7 +78,7 @@ class Worker:
             case Fill():
                 event = f"fill|{letter.symbol}|{letter.at_ns}|{letter.quantity}"
                 wishes, at_ns = self.strategy.on_fill(letter, view), letter.at_ns
-        return [self._request(wish, event, at_ns) for wish in wishes]
+        return [self._request(checked(wish), event, at_ns) for wish in wishes]
 
     def _request(self, wish: Wish, event: str, at_ns: int) -> OrderRequest:
         self._tellings += 1
@@ -112,6 +114,33 @@ class Worker:
             return None
         through = PRICE_THROUGH if wish.limit_offset is None else wish.limit_offset
         return risk.limit_price(wish.side, self._quote.bid, self._quote.ask, through)
+
+
+def checked(wish: Wish) -> Wish:
+    """The wish, if its parts are what they say they are; raises StrategyError.
+
+    A strategy is anybody's code, and nothing has looked at what it made. An int for a Decimal would end the
+    executor, and with it everybody's trading; a unit that is no text could be journaled and never read again. Here
+    it ends its own worker.
+    """
+    size = wish.size
+    parts = (
+        ("side", wish.side, Side),
+        ("purpose", wish.purpose, Purpose),
+        ("order_type", wish.order_type, OrderType),
+        ("limit_offset", wish.limit_offset, Decimal | None),
+        ("leg", wish.leg, str),
+        ("reason", wish.reason, str),
+        ("size", size, Size | None),
+        ("size's unit", "" if size is None else getattr(size, "unit", None), str),
+        ("size's amount", ZERO if size is None else getattr(size, "amount", None), Decimal),
+    )
+    for name, value, wanted in parts:
+        if not isinstance(value, wanted):
+            raise StrategyError(f"a wish's {name} can't be {ascii(value)[:50]}")
+    if size is not None and not size.unit.isascii():
+        raise StrategyError(f"a wish's size's unit can't be {ascii(size.unit)[:50]}")
+    return wish
 
 
 async def run_worker(worker: Worker, mailbox: Mailbox, inbox: Inbox) -> None:

@@ -25,7 +25,15 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
-from trader.strategies.base import Fill, NoParameters, Strategy, SymbolView, Wish, exit_all
+from trader.strategies.base import (
+    Fill,
+    NoParameters,
+    Strategy,
+    StrategyError,
+    SymbolView,
+    Wish,
+    exit_all,
+)
 from trader.worker import Worker, run_worker
 
 JD = Symbol("JD")
@@ -173,3 +181,28 @@ async def test_what_the_strategy_raises_leaves_the_task() -> None:
     mailbox.put(bar_ending("JD", OPEN_NS))
     with pytest.raises(ZeroDivisionError):
         await run_worker(one, mailbox, Inbox())
+
+
+MISTYPED: dict[str, dict[str, object]] = {
+    "a whole number for an amount": {"size": Size(unit="shares", amount=10)},  # type: ignore[arg-type]
+    "a float for an amount": {"size": Size(unit="shares", amount=10.5)},  # type: ignore[arg-type]
+    "true for an amount": {"size": Size(unit="shares", amount=True)},  # type: ignore[arg-type]
+    "text for an amount": {"size": Size(unit="shares", amount="10")},  # type: ignore[arg-type]
+    "nothing for a unit": {"size": Size(unit=None, amount=Decimal(10))},  # type: ignore[arg-type]
+    "half a character for a unit": {"size": Size(unit="\ud800", amount=Decimal(10))},
+    "a number for a size": {"size": 10},
+    "text for a side": {"side": "BUY"},
+    "text for a purpose": {"purpose": "enter"},
+    "text for an order type": {"order_type": "market"},
+    "a float for an offset": {"limit_offset": 0.01},
+    "bytes for a reason": {"reason": b"it rose"},
+    "nothing for a leg": {"leg": None},
+}
+
+
+@pytest.mark.parametrize("how", MISTYPED)
+def test_a_wish_of_the_wrong_types_fails_its_own_worker_and_reaches_nobody(how: str) -> None:
+    """A strategy is anybody's code. Past its worker such a value would end the executor, or spoil the journal."""
+    changes = MISTYPED[how]
+    with pytest.raises(StrategyError, match=f"a wish's {next(iter(changes))}"):
+        at_bar(worker(BUY, replace(BUY, **changes)))
