@@ -1,10 +1,11 @@
 """How a send ends over a real socket: what is proven, what isn't, and that nothing is ever sent twice."""
 
+import gc
 import logging
 import ssl
 import subprocess
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -15,6 +16,7 @@ from tests.alpaca_fakes import (
     KEYS,
     ORDER_ID,
     Answer,
+    Heard,
     HttpFake,
     Request,
     always,
@@ -26,9 +28,11 @@ from tests.alpaca_fakes import (
     routed,
 )
 from trader.brokers.alpaca import AlpacaBroker, Links, ReadOnlyAlpacaBroker
+from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.brokers.alpaca.transport import HttpDeadlines
 from trader.messages import Claim, OrderReport, SendOutcome
 from trader.model import BrokerOrderId
+from trader.ports import BrokerUnavailable
 from trader.wire.alpaca import submit_body
 
 ADAPTER = "trader.adapter"
@@ -363,8 +367,39 @@ def test_keys_are_not_sent_in_the_clear_or_to_half_an_address(url: str) -> None:
 async def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(
     tmp_path: Path,
 ) -> None:
+    async with impostor(tmp_path) as (address, received), broker_at(f"https://{address}") as broker:
+        result = await broker.submit(an_order())
+    assert outcome(result) == "never_sent"
+    assert isinstance(result, SendOutcome)
+    assert "certificate" in result.reason.lower()
+    assert received == []
+
+
+async def test_a_stream_whose_certificate_nobody_vouches_for_is_told_no_keys(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with impostor(tmp_path) as (address, received):
+        broker = AlpacaBroker(
+            base_url="http://127.0.0.1:1",
+            stream_url=f"wss://{address}",
+            credentials=KEYS,
+            name="test",
+            market_ns=lambda: 0,
+            links=Links(stream_deadlines=StreamDeadlines(start=0.5)),
+        )
+        async with broker:
+            with trio.fail_after(20), pytest.raises(BrokerUnavailable):
+                await broker.follow(Heard().hear)
+    assert received == []
+    assert "certificate" in caplog.text.lower()
+    gc.collect()  # A line that was left open is a warning, and so a failure, when it is found.
+
+
+@asynccontextmanager
+async def impostor(folder: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Somebody who answers at an address with a certificate of their own; what they were told within it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(tmp_path))
+    context.load_cert_chain(self_signed(folder))
     received: list[bytes] = []
 
     async def serve(stream: trio.SSLStream[trio.SocketStream]) -> None:
@@ -373,16 +408,10 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_
 
     (below,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = below.socket.getsockname()[1]
-    listener = trio.SSLListener(below, context)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, serve, [listener])
-        async with broker_at(f"https://127.0.0.1:{port}") as broker:
-            result = await broker.submit(an_order())
+        nursery.start_soon(trio.serve_listeners, serve, [trio.SSLListener(below, context)])
+        yield f"127.0.0.1:{port}", received
         nursery.cancel_scope.cancel()
-    assert outcome(result) == "never_sent"
-    assert isinstance(result, SendOutcome)
-    assert "certificate" in result.reason.lower()
-    assert received == []
 
 
 def self_signed(folder: Path) -> Path:

@@ -96,7 +96,13 @@ async def _connected(handshake: Handshake) -> trio.SocketStream | trio.SSLStream
             stream = await trio.open_ssl_over_tcp_stream(
                 host, port, ssl_context=ssl.create_default_context(), https_compatible=True
             )
-            await stream.do_handshake()
+            try:
+                await stream.do_handshake()
+            except (
+                BaseException
+            ):  # Cancelled, too: a server that is tried for days must not cost a socket each time.
+                await trio.aclose_forcefully(stream)
+                raise
             return stream
     except (OSError, trio.BrokenResourceError) as error:
         raise StreamLost(failure_words(error)) from None
