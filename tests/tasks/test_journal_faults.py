@@ -276,6 +276,30 @@ for batch in day(list(range(0, 250, 3))).batches(cuts=range(0, 300, 2)):
 """
 
 
+def test_a_checkpoint_that_was_cut_off_anywhere_is_no_obstacle(
+    journal: SqliteJournal, tmp_path: Path
+) -> None:
+    """Pages go from the log into the file one by one, in their order; whoever dies between them left some of both."""
+    play = day(NUMBERS)
+    path, log = journal.path, journal.path.with_name(journal.path.name + "-wal")
+    first, second = play.batches(cuts=[12])
+    journal.write(first)
+    journal._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = path.read_bytes()
+    journal.write(second)
+    frames = log.read_bytes()
+    journal._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    after = path.read_bytes()
+    assert len(before) < len(after)
+    for size in range(0, len(after) + 1, 4096):
+        target = tmp_path / f"{size}.db"
+        target.write_bytes(after[:size] + before[size:])
+        target.with_name(target.name + "-wal").write_bytes(frames)
+        again = opened_at(target)
+        assert again.head == len(play.entries) == len(list(again.entries()))
+        again.close()
+
+
 @pytest.mark.parametrize("acknowledged", [1, 5, 20])
 def test_a_killed_writer_has_lost_nothing_that_it_acknowledged(
     tmp_path: Path, acknowledged: int

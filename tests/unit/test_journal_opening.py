@@ -112,6 +112,54 @@ def test_a_write_ahead_log_without_its_database_is_refused(tmp_path: Path) -> No
         opened_at(tmp_path / "trading_data.db", create=True)
 
 
+def left_open(folder: Path, key: str) -> tuple[Path, bytes]:
+    """A journal of some rows in its own file, and what its log held before its last rows got there, too."""
+    folder.mkdir()
+    path = folder / "trading_data.db"
+    play = opened().hear(request("GS", key=key), request("T", key="works"))
+    first, second = play.batches(cuts=[len(play.entries) - 1])
+    for batch in (first, second):
+        journal = opened_at(path, create=True)
+        journal.write(batch)
+        log = path.with_name(path.name + "-wal").read_bytes()
+        journal.close()
+    return path, log
+
+
+def test_a_write_ahead_log_of_another_database_is_refused_and_both_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    path, own = left_open(tmp_path / "a", "one")
+    _, others = left_open(tmp_path / "b", "another")
+    beside = path.with_name(path.name + "-wal")
+    before = path.read_bytes()
+    beside.write_bytes(others)
+    with pytest.raises(JournalUnusable, match="write-ahead log of another database") as refusal:
+        opened_at(path)
+    assert refusal.value.remedy
+    assert (path.read_bytes(), beside.read_bytes()) == (before, others)
+    beside.write_bytes(own)
+    journal = opened_at(path)
+    assert journal.head == len(list(journal.entries()))
+    journal.close()
+
+
+def test_the_books_of_an_older_program_are_refused_and_left_alone(tmp_path: Path) -> None:
+    """Floats, names and times in three forms: nobody can prove what they mean, so nothing of them is taken over."""
+    path = tmp_path / "trading_data.db"
+    change(
+        path,
+        "CREATE TABLE trades (id INTEGER, timestamp TEXT, symbol TEXT, side TEXT, price REAL, quantity REAL)",
+        "INSERT INTO trades VALUES (1, NULL, 'JD', 'buy', 31.95, -62.0), (1, '26.01.26', 'JD', 'BUY', 31.95, 62)",
+        "CREATE TABLE positions (symbol TEXT, quantity REAL)",
+    )
+    before = path.read_bytes()
+    with pytest.raises(JournalUnusable, match="another program's database") as refusal:
+        opened_at(path, create=True)
+    assert refusal.value.remedy
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "name",
     [

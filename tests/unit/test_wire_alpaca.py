@@ -475,6 +475,24 @@ def test_text_and_binary_frames_of_json_are_the_same() -> None:
     assert decode_trading(frame) == decode_trading(frame.decode())
 
 
+@pytest.mark.parametrize(("last", "is_booked"), [("25.49", True), ("900", True), ("NaN", False)])
+def test_of_a_key_that_comes_twice_the_last_value_counts_and_is_judged(
+    last: str, is_booked: bool
+) -> None:
+    """Which of two values was meant nobody can know: the last one is taken, and is looked at like any other."""
+    order = order_json(status="partially_filled", filled_qty="20")
+    told = packed(update_json("partial_fill", order, execution_id="x1", price="1", qty="20"))
+    twice = told.replace(b'"price":"1"', f'"price":"1","price":"{last}"'.encode())
+    assert twice.count(b'"price":') == 2
+    report = decode_trading(twice)
+    assert isinstance(report, OrderReport)
+    assert (report.execution is not None) is is_booked
+    if report.execution is not None:
+        assert report.execution.price == Decimal(last)
+    else:
+        assert report.claim is Claim.FOREIGN_CHANGE
+
+
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_event_is_a_report_of_its_claim(event: str) -> None:
     report = decode_trading(packed(update_json(event)))

@@ -24,6 +24,7 @@ from trader.journal.lock import Holder, ProcessLock
 from trader.journal.place import check_file, check_place
 from trader.journal.projection import Draft, Projection
 from trader.journal.schema import ENTRY_VERSION, FENCED, changes_of_schema, migrate
+from trader.journal.write_ahead import check_log
 from trader.messages import Entry
 from trader.ports import Batch, JournalFailed
 from trader.state import ExecutionState
@@ -254,6 +255,8 @@ def open_journal(
     try:
         if not path.exists():
             _create(path)
+        if not is_late:  # Who hangs may be in the middle of a checkpoint.
+            check_log(path)
         return SqliteJournal(path, lock, inline=inline, busy_ms=busy_ms, take_over=is_late)
     except sqlite3.Error as error:
         lock.close()
