@@ -328,6 +328,7 @@ COVERED: dict[int, tuple[str, ...]] = {
         f"{FAULTS}::test_a_write_ahead_log_cut_anywhere_keeps_every_acknowledged_batch_whole",
         "tests/tasks/test_executor.py::test_cancelling_the_executor_in_a_commit_lets_the_commit_finish",
         "tests/contract/test_run_stopped.py::test_ctrl_c_stops_as_cleanly_and_says_interrupted",
+        "tests/contract/test_run_stopped.py::test_a_second_signal_while_it_stops_changes_nothing",
         "tests/contract/test_stopped_in_the_start.py::test_stopped_while_the_books_are_being_agreed",
     ),
 }

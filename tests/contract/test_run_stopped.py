@@ -53,6 +53,17 @@ def test_ctrl_c_stops_as_cleanly_and_says_interrupted(folder: Folder) -> None:
     assert folder.ours("SELECT count(*) FROM lives WHERE ended_at IS NOT NULL") == [(1,)]
 
 
+def test_a_second_signal_while_it_stops_changes_nothing(folder: Folder) -> None:
+    with folder.started(*SPEED) as running:
+        wait_for_the_rehearsal(running)
+        running.process.send_signal(signal.SIGTERM)
+        ended = running.end(signal.SIGINT)
+    assert ended.code in {0, 130}, "whichever was heard last"
+    assert ended.err == ""
+    assert "the broker's own books agree" in ended.line("proof ")
+    assert folder.ours("SELECT count(*) FROM lives WHERE ended_at IS NOT NULL") == [(1,)]
+
+
 @pytest.mark.parametrize(
     "moment",
     [
