@@ -221,7 +221,10 @@ async def _traded(
             elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
                 screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
             since_ns = (books.state.told_ns or clock()) - STATEMENT_SPAN_NS
-            check_holdings(books, await broker.statement(max(0, since_ns)))
+            held = await broker.holdings()
+            if any(not books.state.position(symbol).quantity for symbol in held):
+                # Only then all that was told is heard for it: it takes a second with a thousand orders.
+                check_holdings(books, await broker.statement(max(0, since_ns)))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
         _check_account(run, account)
