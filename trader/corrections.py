@@ -31,10 +31,6 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     """Take back exactly what was booked for an execution, once, and book what takes its place."""
     order = state.orders.get(told.client_order_id)
     booked = None if order is None else _booked_in(order, told.execution_id)
-    if order is None and state.position(told.symbol).is_hands_off:
-        # What it moved is not told; the next statement shows it.
-        what = f"execution {told.execution_id} of {told.client_order_id}, by hand, was taken back"
-        return (Noted(subject="hand_trade", message=what),)
     if order is None or booked is None:
         return _quarantine(
             told, f"execution {told.execution_id} was corrected, and is not in the books"
