@@ -26,7 +26,6 @@ from trader.money import ZERO, plain
 from trader.reports import lookup_wanted
 from trader.state import ALL_SYMBOLS, ExecutionState
 
-HANDS_OFF = "hands-off"  # the subject of a difference in what is its owner's own business
 STATEMENT_ATTEMPTS_MAX = 3  # looks at a difference before it is called one
 
 
@@ -55,7 +54,7 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
     if statement.attempts < STATEMENT_ATTEMPTS_MAX:
         # A fill may have come between the questions: look again, and enter nothing meanwhile.
         return (*events, *_closed(state))
-    return (*events, *_called(state, statement, differences), *_opened(state))
+    return (*events, *_called(state, differences), *_opened(state))
 
 
 def holds(state: ExecutionState, statement: Statement) -> bool:
@@ -78,11 +77,10 @@ def _differences(state: ExecutionState, statement: Statement) -> list[Difference
     if state.cash_at_broker != statement.cash:
         found.append(_difference("cash", None, state.cash_at_broker, statement.cash))
     for symbol in sorted({*state.positions.keys(), *statement.positions}):
-        held = state.position(symbol)
+        ours = state.position(symbol).quantity
         theirs = statement.positions.get(symbol, ZERO)
-        if held.quantity != theirs:
-            subject = HANDS_OFF if held.is_hands_off else "position"
-            found.append(_difference(subject, symbol, held.quantity, theirs))
+        if ours != theirs:
+            found.append(_difference("position", symbol, ours, theirs))
     return found
 
 
@@ -92,19 +90,11 @@ def _difference(
     return DifferenceFound(subject=subject, symbol=symbol, ours=str(ours), theirs=str(theirs))
 
 
-def _called(
-    state: ExecutionState, statement: Statement, differences: list[DifferenceFound]
-) -> list[Event]:
-    """A difference that stayed: rows with both values, and no entries where it is.
-
-    Of what is hands-off the broker's word is taken: its owner trades it, and may have a trade taken back of which no
-    more is told than that.
-    """
+def _called(state: ExecutionState, differences: list[DifferenceFound]) -> list[Event]:
+    """A difference that stayed: rows with both values, and no entries where it is."""
     events: list[Event] = list(differences)
     for one in differences:
-        if one.subject == HANDS_OFF:
-            events.append(movements.hands_off_moved(state, one, statement))
-        elif not _is_called(state, one):
+        if not _is_called(state, one):
             why = _words(one)
             events.append(Quarantined(symbol=one.symbol, reason=why, raw=""))
             events.append(Alarmed(alarm="books_differ", symbol=one.symbol, message=why))

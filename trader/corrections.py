@@ -4,12 +4,14 @@ A bust books the exact reverse of what was booked, under the execution's own id,
 what takes its place like any execution. A person's word counts only for an order that is alive and in question.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from trader import orders, recognition, reports
 from trader.evolve import evolve
 from trader.messages import (
     Alarmed,
+    CancelRequested,
     Claim,
     Event,
     ExecutionCorrected,
@@ -20,8 +22,8 @@ from trader.messages import (
     raw_text,
     worst_cost,
 )
-from trader.model import BookedExecution, Execution, ExecutionId, Order, Side
-from trader.money import plain
+from trader.model import BookedExecution, Execution, ExecutionId, Order, Side, Symbol
+from trader.money import ZERO, plain
 from trader.movements import movement
 from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
@@ -31,10 +33,6 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     """Take back exactly what was booked for an execution, once, and book what takes its place."""
     order = state.orders.get(told.client_order_id)
     booked = None if order is None else _booked_in(order, told.execution_id)
-    if order is None and state.position(told.symbol).is_hands_off:
-        # What it moved is not told; the next statement shows it.
-        what = f"execution {told.execution_id} of {told.client_order_id}, by hand, was taken back"
-        return (Noted(subject="hand_trade", message=what),)
     if order is None or booked is None:
         return _quarantine(
             told, f"execution {told.execution_id} was corrected, and is not in the books"
@@ -58,10 +56,11 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
             events.append(reports.order_changed(after, whole, "still filled after the bust"))
         elif orders.is_live(now) and not now.lookup_open:
             events.append(reports.lookup_wanted(now, "an execution was taken back"))
-        return tuple(events)
+        return (*events, *_exits_too_many(after, order.symbol))
     replaced = reports.execution_booked(after, now, told.replacement)
     events.append(replaced)
-    filled, notice = orders.after_execution(evolve(after, replaced).orders[order.client_order_id])
+    after = evolve(after, replaced)
+    filled, notice = orders.after_execution(after.orders[order.client_order_id])
     if filled.state is not now.state:
         events.append(reports.order_changed(state, filled, "corrected by the broker"))
     if notice is Notice.HALT:
@@ -69,7 +68,21 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
             f"{order.client_order_id} was corrected to {filled.quantity_filled} of {order.quantity}"
         )
         events.extend(_quarantine(told, more))
-    return tuple(events)
+    return (*events, *_exits_too_many(after, order.symbol))
+
+
+def _exits_too_many(state: ExecutionState, symbol: Symbol) -> Iterator[Event]:
+    """Shares that were never ours may be on their way out: the last exits that go beyond what is left are canceled."""
+    held = state.position(symbol)
+    beyond = sum((state.orders[one].quantity_leaves for one in held.exits), ZERO) - held.quantity
+    for name in reversed(held.exits):
+        order = state.orders[name]
+        can_be = order.state in reports.AT_BROKER and not order.cancel_requested
+        if beyond > 0 and order.side is Side.SELL and can_be:
+            beyond -= order.quantity_leaves
+            yield CancelRequested(
+                client_order_id=name, symbol=symbol, reason="what it sells was taken back"
+            )
 
 
 def _misfit(state: ExecutionState, order: Order, told: ExecutionCorrected) -> str:

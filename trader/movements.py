@@ -18,7 +18,6 @@ from trader.messages import (
     OrderReport,
     Quarantined,
     Released,
-    Statement,
     raw_text,
 )
 from trader.model import Side, Symbol
@@ -151,37 +150,12 @@ def adjustment(
     state: ExecutionState, difference: DifferenceFound, acceptance: Acceptance
 ) -> BooksMoved:
     """Our books become the broker's in one respect: it is the owner's money, neither profit nor loss."""
+    change = plain(Decimal(difference.theirs) - Decimal(difference.ours))
     reference = f"{acceptance.command_id} {difference.subject} {difference.symbol or ''}".strip()
     why = f"accepted by {acceptance.who}: {acceptance.reason}"
     if difference.symbol is None:
-        change = _change(difference)
         return movement("adjustment", reference, why, cash=change, deposit=change)
-    return _shares_adjusted(state, difference, acceptance.statement, reference, why)
-
-
-def hands_off_moved(
-    state: ExecutionState, difference: DifferenceFound, statement: Statement
-) -> BooksMoved:
-    """What is its owner's own business is as the broker says, whoever moved it."""
-    reference = f"hands-off {difference.symbol} {state.sequence + 1}"
-    why = "moved by its owner, or by the broker"
-    return _shares_adjusted(state, difference, statement, reference, why)
-
-
-def _change(difference: DifferenceFound) -> Decimal:
-    return plain(Decimal(difference.theirs) - Decimal(difference.ours))
-
-
-def _shares_adjusted(
-    state: ExecutionState,
-    difference: DifferenceFound,
-    statement: Statement,
-    reference: str,
-    why: str,
-) -> BooksMoved:
-    assert difference.symbol is not None
-    change = _change(difference)
-    cost = _cost_of_change(state, difference.symbol, change, statement)
+    cost = _cost_of_change(state, difference.symbol, change, acceptance)
     return movement(
         "adjustment",
         reference,
@@ -194,11 +168,11 @@ def _shares_adjusted(
 
 
 def _cost_of_change(
-    state: ExecutionState, symbol: Symbol, change: Decimal, statement: Statement
+    state: ExecutionState, symbol: Symbol, change: Decimal, acceptance: Acceptance
 ) -> Decimal:
     """What is left costs what the broker says; where it says nothing, its share of what it cost us."""
     held = state.position(symbol)
-    theirs = statement.costs.get(symbol)
+    theirs = acceptance.statement.costs.get(symbol)
     if theirs is not None:
         return plain(theirs - held.cost)
     if held.quantity:

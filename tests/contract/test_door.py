@@ -76,8 +76,14 @@ def test_help_lists_exactly_the_verbs_that_can_be_run() -> None:
 
 def test_every_verb_takes_the_common_options() -> None:
     context = click.Context(trade)
-    # The simulated broker, scenarios and worlds have books of their own, and neither ours nor our log.
-    for verb in set(trade.list_commands(context)) - {"broker", "scenario", "simulate"}:
+    # The simulated broker, scenarios and worlds have books of their own, and neither ours nor our log; nor has what
+    # asks a broker about itself.
+    for verb in set(trade.list_commands(context)) - {
+        "broker",
+        "conformance",
+        "scenario",
+        "simulate",
+    }:
         command = trade.get_command(context, verb)
         assert command is not None
         options = {option for parameter in command.params for option in parameter.opts}

@@ -219,7 +219,7 @@ def test_logs_are_filtered(folder: Path, capsys: Captured) -> None:
     assert "x7" in blocked
     lines = said(capsys, "logs", "--json", "--symbol", "JD").splitlines()
     assert {msgspec.json.decode(line)["symbol"] for line in lines} == {"JD"}
-    order = "trd-GS-B-gs0000000000000000000000"
+    order = f"trd-GS-B-{'gs0x':0<24}"
     events = [
         msgspec.json.decode(line)["event"]
         for line in said(capsys, "logs", "--json", "--order", order).splitlines()

@@ -132,6 +132,11 @@ ORDERS = (
         plays("corrections", "what_fills_the_gap_of_a_bust_may_end_where_a_later_execution_ended"),
     ),
     planted(
+        "an exit of shares that a bust took back goes on",
+        Edit("corrections.py", "        if beyond > 0 and ", "        if False and "),
+        plays("corrections", "an_exit_of_shares_that_a_bust_takes_back_is_canceled"),
+    ),
+    planted(
         "a busted execution is booked again when a list shows it",
         Edit("reports.py", "and recognition.was_busted(order, report.execution):", "and False:"),
         plays(

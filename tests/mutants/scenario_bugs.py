@@ -71,7 +71,7 @@ SCENARIOS = (
         "nobody looks at what an account holds",
         Edit(
             "live/alpaca.py",
-            "check_holdings(books, await broker.statement(max(0, since_ns)))",
+            "check_holdings(books, await broker.statement(since_ns))",
             "pass",
         ),
         scenario("s11-account-with-holdings"),

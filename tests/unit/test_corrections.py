@@ -36,7 +36,15 @@ from tests.plays import (
 )
 from trader.accounting import cash_explained
 from trader.evolve import fold
-from trader.messages import Claim, DenyReason, ExecutionCorrected, Noted, decode_entry, encode
+from trader.messages import (
+    CancelRequested,
+    Claim,
+    DenyReason,
+    ExecutionCorrected,
+    Noted,
+    decode_entry,
+    encode,
+)
 from trader.model import (
     MINUTE_NS,
     ClientOrderId,
@@ -189,6 +197,25 @@ def test_shares_that_a_bust_brings_back_belong_to_who_sold_them() -> None:
     play >> corrected("y1")
     assert play.state.position(JD).strategy == "crossover"
     balanced(play)
+
+
+def test_an_exit_of_shares_that_a_bust_takes_back_is_canceled() -> None:
+    play = holding() >> sell("JD", 62, "31.9") >> sent() >> report(Claim.NEW)
+    play >> corrected("x1", of=0)
+    play << (
+        shifted("bust"),
+        alarmed("execution_busted"),
+        looked_up(),
+        Expected(CancelRequested, {"client_order_id": play.orders[1]}),
+    )
+    balanced(play)
+
+
+def test_an_exit_of_shares_that_are_left_goes_on_after_a_bust() -> None:
+    play = working() >> report(Claim.PARTIALLY_FILLED, 20, told(20, "31.9", 20, "x1"))
+    play >> report(Claim.FILLED, 62, told(42, "31.9", 62, "x2"))
+    play >> sell("JD", 42, "31.9") >> sent() >> report(Claim.NEW)
+    play >> corrected("x1", of=0) << (shifted("bust"), alarmed("execution_busted"), looked_up())
 
 
 def test_a_bust_that_leaves_nothing_leaves_no_cost_either() -> None:

@@ -50,7 +50,6 @@ from trader.messages import (
     ExecutionCorrected,
     Gate,
     GateMoved,
-    Noted,
     OpeningBooked,
     OrderReport,
     StatementCompared,
@@ -460,8 +459,8 @@ def test_shares_that_move_without_a_symbol_book_nothing_and_stop_everything_once
     play >> request(1) << denied(DenyReason.QUARANTINED)
 
 
-def test_what_is_hands_off_is_as_the_broker_says_after_three_looks_and_no_alarm() -> None:
-    """Seed 4015: a trade by hand was busted, and of what was never an order of ours nothing else is told."""
+def test_a_trade_by_hand_that_is_taken_back_is_a_difference_for_a_person() -> None:
+    """Seed 4015: of what was never an order of ours nothing more is told, and the shares stayed in the books."""
     play = opened() >> adopted("GS", 8, "7200", treatment="hands-off")
     bust = ExecutionCorrected(
         client_order_id=ClientOrderId("by hand"),
@@ -470,16 +469,15 @@ def test_what_is_hands_off_is_as_the_broker_says_after_three_looks_and_no_alarm(
         replacement=None,
         at_ns=0,
     )
-    play >> bust << Expected(Noted, {"subject": "hand_trade"})
-    for attempts in (1, 2):
+    play >> bust << (quarantined("GS"), alarmed("quarantined"))
+    for attempts in (1, 2, 3):
         play >> statement(positions={"GS": 4}, attempts=attempts)
-        assert play.state.position(GS).quantity == 8
-    play >> statement(positions={"GS": 4}, attempts=3)
+        assert play.state.position(GS).quantity == 8, "nothing is overwritten"
+    assert play.state.quarantined[GS] == "position: ours 8, the broker's 4"
+    play >> taken_side("broker", statement(positions={"GS": 4}))
     held = play.state.position(GS)
     assert (held.quantity, held.cost, held.is_hands_off) == (D(4), D(3600), True)
     assert not play.state.quarantined
     balanced(play.state)
     play >> statement(positions={"GS": 4}) << compared(True)
-    play >> statement(positions={}, attempts=3)
-    assert play.state.position(GS).quantity == 0
     replayed(play, opened().state)

@@ -57,7 +57,7 @@ def command(common: Common, /, whom: Whom, accept: str | None, reason: str | Non
 
 
 def differences(state: ExecutionState, statement: Statement) -> list[Difference]:
-    """Where the two sides differ; hands-off holdings are not compared."""
+    """Where the two sides differ, in what is hands-off, too."""
     theirs = statement.positions
     found = []
     if state.cash_at_broker != statement.cash:
@@ -65,7 +65,7 @@ def differences(state: ExecutionState, statement: Statement) -> list[Difference]
         found.append(Difference(what="cash", ours=ours, theirs=str(statement.cash)))
     for symbol in sorted({*state.positions.keys(), *theirs}):
         held = state.position(symbol)
-        if not held.is_hands_off and held.quantity != theirs.get(symbol, ZERO):
+        if held.quantity != theirs.get(symbol, ZERO):
             found.append(
                 Difference(
                     what=symbol, ours=str(held.quantity), theirs=str(theirs.get(symbol, ZERO))

@@ -133,6 +133,13 @@ async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) 
     return Exit.INTERRUPTED if stop.by == "SIGINT" else ending.code
 
 
+async def _check_unknown(books: Books, broker: ReadOnlyAlpacaBroker, since_ns: int) -> None:
+    """All that was told is heard for it only where there is something to find: it is much, with a thousand orders."""
+    held = await broker.holdings()
+    if any(not books.state.position(symbol).quantity for symbol in held):
+        check_holdings(books, await broker.statement(since_ns))
+
+
 def check_holdings(books: Books, told: Sequence[Input]) -> None:
     """What the account held before us is for a person to take into the books, before anything is traded."""
     unknown = unknown_holdings(books.state, told)
@@ -221,7 +228,7 @@ async def _traded(
             elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
                 screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
             since_ns = (books.state.told_ns or clock()) - STATEMENT_SPAN_NS
-            check_holdings(books, await broker.statement(max(0, since_ns)))
+            await _check_unknown(books, broker, max(0, since_ns))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
         _check_account(run, account)

@@ -275,7 +275,8 @@ class SimulatedBroker(BrokerBooks):
                 self._give(instant)
         finally:
             self._clock = None
-        self._end_session()
+        if self._session is not None:  # Steps may have brought it to its end before.
+            self._end_session()
 
     def market_ns(self) -> int:
         """Market time, between instants too where a clock runs."""

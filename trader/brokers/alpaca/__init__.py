@@ -1,6 +1,7 @@
 """Alpaca, paper and live, and every server that speaks its protocol: a Broker, a Feed, a Broker that cannot send."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
@@ -149,6 +150,10 @@ class ReadOnlyAlpacaBroker:
             return await self._queries.is_absent(order)
         except BrokerRefused as refused:
             raise BrokerUnavailable(str(refused)) from None
+
+    async def holdings(self) -> dict[Symbol, Decimal]:
+        """Shares by symbol, negative where they are short. Raises BrokerUnavailable, BrokerRefused."""
+        return await self._queries.holdings()
 
     async def statement(self, since_ns: int) -> list[Input]:
         """See ports.Broker; raises BrokerRefused, too, where the account can't be traded any more."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from trader.brokers.alpaca.transport import HttpLink, NeverSent, NoReply
 from trader.calendar import iso
 from trader.messages import Input, LookupMissed, OrderReport, Statement
-from trader.model import SECOND_NS, AccountId, ClientOrderId, Order
+from trader.model import SECOND_NS, AccountId, ClientOrderId, Order, Symbol
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.wire.alpaca import (
     AccountMessage,
@@ -123,6 +124,12 @@ class Queries:
         after_ns = _a_little_before(order.created_ns)
         known = await self._orders_touched(after_ns, await self._fills(after_ns, None))
         return all(one.client_order_id != order.client_order_id for one in known)
+
+    async def holdings(self) -> dict[Symbol, Decimal]:
+        """Shares by symbol. Raises BrokerUnavailable."""
+        positions = await self._get("/v2/positions", decode_positions)
+        with relied_on():
+            return holdings(positions)
 
     async def statement(self, since_ns: int) -> list[Input]:
         """Whole, and of one moment: asked again while fills happen in between. Raises BrokerUnavailable."""
