@@ -198,7 +198,7 @@ _ISO = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def iso(at_ns: int) -> str:
     """UTC as '2026-01-26T14:46:00.123Z', with six or nine decimals where three would lose something."""
     seconds, fraction = divmod(at_ns, SECOND_NS)
@@ -212,7 +212,7 @@ def iso(at_ns: int) -> str:
     return f"{_date_text(day)}T{clock}.{decimals}Z"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def parse_iso(text: str) -> int:
     """Nanoseconds UTC of an ISO 8601 / RFC 3339 time.
 

@@ -61,7 +61,7 @@ def plain(amount: Decimal) -> Decimal:
 
 
 @lru_cache(
-    maxsize=65536
+    maxsize=4096
 )  # The same few amounts are told again and again, and equal ones have one text.
 def canonical(amount: Decimal) -> str:
     """The one text of an amount, in the journal and in the base tables: '33', '0.5', never '3.3E+1', '-0'."""
@@ -73,7 +73,7 @@ def amount(text: str | int | Decimal) -> Decimal:
     return _read(text) if isinstance(text, str) else bounded(Decimal(text))
 
 
-@lru_cache(maxsize=16384)  # Who polls is told the same amounts again and again.
+@lru_cache(maxsize=4096)  # Who polls is told the same amounts again and again.
 def _read(text: str) -> Decimal:
     if not text.isascii() or "_" in text or text != text.strip():
         raise AmountError(f"not a plain number: {text[:40]!r}")

@@ -31,7 +31,7 @@ _ONLY_DIGITS = str.maketrans("", "", "-T:.")
 EXCHANGE = "NASDAQ"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def asset_id(symbol: Symbol) -> str:
     """The same for ever, as everything that was ever written down about a symbol needs it."""
     return str(uuid5(NAMESPACE_URL, f"asset:{symbol}"))
@@ -212,7 +212,7 @@ def position_shape(
     }
 
 
-@lru_cache(maxsize=4096)  # Prices move once a minute, and who polls asks every few seconds.
+@lru_cache(maxsize=512)  # Prices move once a minute, and who polls asks every few seconds.
 def _worth(quantity: Decimal, cost: Decimal, price: Decimal, day_price: Decimal) -> Shape:
     profit = quantity * price - cost
     intraday = quantity * (price - day_price)
