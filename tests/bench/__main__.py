@@ -27,6 +27,7 @@ BENCHES = {
     "signal_to_bytes": "from a signal to the order's bytes at the broker",
     "market_data": "messages decoded, guarded, delivered",
     "http_orders": "orders over HTTP to the simulated broker",
+    "simulator": "the simulated broker itself, `bin/trade broker` in another process",
     "recovery": "journal folded, program recovered",
     "restart": "kill -9 to entries open again, the broker in another process",
     "program": "bin/trade itself",

@@ -15,6 +15,7 @@ from msgspec import Struct
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # of every process that a bench starts
 CHILD_SECONDS_MAX = 10.0
+CPU_FIELDS = slice(11, 13)  # of /proc/PID/stat behind the name: user, system
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -48,6 +49,12 @@ class Stopwatch:
         cpu_s, wall_s = self._began
         self.cpu_s += time.process_time() - cpu_s
         self.wall_s += time.perf_counter() - wall_s
+
+
+def cpu_s_of(pid: int) -> float:
+    """CPU seconds that another process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return sum(map(int, fields[CPU_FIELDS])) / os.sysconf("SC_CLK_TCK")
 
 
 def quantile(values: Sequence[float], part: float) -> float:

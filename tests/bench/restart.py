@@ -1,16 +1,14 @@
 """From kill -9 to entries open again: the whole program, its broker in another process, many orders open."""
 
-import os
 import signal
 import time
 from pathlib import Path
 
-from tests.bench.measure import Sample
+from tests.bench.measure import Sample, cpu_s_of
 from tests.crowded import crowd, is_open
 
 WORK = 1_000  # open orders
 WORK_TINY = 8
-CPU_FIELDS = slice(11, 13)  # of /proc/PID/stat behind the name: user, system
 
 
 def once(work: int, folder: Path) -> list[Sample]:
@@ -20,7 +18,7 @@ def once(work: int, folder: Path) -> list[Sample]:
         began_s = time.perf_counter()
         with crowded.account.trading() as running:
             ready = running.wait_line(is_open)
-            wall_s, cpu_s = time.perf_counter() - began_s, _cpu_s(running.process.pid)
+            wall_s, cpu_s = time.perf_counter() - began_s, cpu_s_of(running.process.pid)
             running.end(signal.SIGKILL)
     assert f"{work} open orders" in ready
     return [
@@ -33,8 +31,3 @@ def once(work: int, folder: Path) -> list[Sample]:
         ),
         Sample(name="start to entries open: CPU", value=cpu_s, unit="s"),
     ]
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return sum(map(int, fields[CPU_FIELDS])) / os.sysconf("SC_CLK_TCK")

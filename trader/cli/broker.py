@@ -8,7 +8,7 @@ import click
 import msgspec
 import trio
 
-from trader.cli.options import config_text, file_path
+from trader.cli.options import config_text, file_path, quiet_interpreter
 from trader.exits import StartRefused
 from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
@@ -166,6 +166,7 @@ async def _serve(served: Served, wishes: Wishes) -> None:
         async with trio.open_nursery() as nursery:
             application = build_application(broker, admin)
             await _begin(served)
+            quiet_interpreter()
             try:
                 await nursery.start(
                     serve, application, broker.connections, wishes.port, announce, wishes.host

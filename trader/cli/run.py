@@ -1,6 +1,5 @@
 """The verb `run`: trade a simulated day, recorded bars, or a broker's account."""
 
-import gc
 import getpass
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,13 @@ from trader.calendar import session_on
 from trader.cli.bypass import checked_start
 from trader.cli.commands import checked_reason
 from trader.cli.loopback import loopback
-from trader.cli.options import Common, common_options, config_text, read_config
+from trader.cli.options import (
+    Common,
+    common_options,
+    config_text,
+    quiet_interpreter,
+    read_config,
+)
 from trader.cli.visits import credentials
 from trader.config import BrokerName, Config, StrategyConfig, is_symbol, limits_missing
 from trader.exits import Mistake
@@ -99,7 +104,7 @@ def command(common: Common, /, **asked: object) -> int:
     config = _config(common, wanted)
     broker = BrokerName(wanted.broker) if wanted.broker else config.broker
     build, screen = running_build(), _screen(common)
-    _quiet_interpreter()
+    quiet_interpreter()
     passed_by = checked_start(
         common.database,
         build,
@@ -117,14 +122,6 @@ def command(common: Common, /, **asked: object) -> int:
     for line in closing_lines(common.database, common.log):
         screen.say(line)
     return int(code)
-
-
-def _quiet_interpreter() -> None:
-    """Fewer pauses in the middle of a turn: what was loaded is never looked at again, and threads hand over sooner."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 1_000)
-    sys.setswitchinterval(0.0005)
 
 
 def _screen(common: Common) -> PlainScreen:

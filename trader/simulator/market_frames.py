@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import assert_never
 
 import msgspec
+from msgspec import Struct
 
 from trader.calendar import iso
 from trader.feeds.market import MarketTrade
@@ -25,9 +26,26 @@ ELEMENTS_MAX = 2_000  # of one frame: clients limit a message to 1 MiB
 TIMESTAMP = -1  # MessagePack's extension type
 TAPE = "C"
 EXCHANGE = "V"
+CONDITIONS = ("R",)  # of a quote
 MarketObject = dict[str, str | int | float | list[str] | msgspec.msgpack.Ext]
 _PACK = msgspec.msgpack.Encoder()
 _JSON = msgspec.json.Encoder()
+
+
+class _QuoteElement(Struct, frozen=True, kw_only=True, gc=False):
+    """What a stream tells of a quote, in the order of `quote_object` and what follows it: most of all that is told."""
+
+    bx: str = EXCHANGE
+    bp: float
+    bs: int
+    ax: str = EXCHANGE
+    ap: float
+    ask_size: int = msgspec.field(name="as")
+    c: tuple[str, ...] = CONDITIONS
+    z: str = TAPE
+    T: str
+    S: str
+    t: str | msgspec.msgpack.Ext
 
 
 def bar_object(bar: Bar) -> MarketObject:
@@ -52,7 +70,7 @@ def quote_object(quote: Quote) -> MarketObject:
         "ax": EXCHANGE,
         "ap": quote.ask / PRICE_TICKS_PER_DOLLAR,
         "as": quote.ask_size,
-        "c": ["R"],
+        "c": [*CONDITIONS],
         "z": TAPE,
     }
 
@@ -109,6 +127,8 @@ def _correction_object(word: TradeCorrection) -> MarketObject:
 
 def stream_element(kind: str, word: MarketWord, packed: bool) -> bytes:
     """One object of a stream's array; `kind` is its T."""
+    if isinstance(word, Quote):
+        return _quote_element(kind, word, packed)
     at_ns = word.start_ns if isinstance(word, Bar) else word.at_ns
     content = market_object(word)
     content["T"], content["S"] = kind, word.symbol
@@ -117,6 +137,19 @@ def stream_element(kind: str, word: MarketWord, packed: bool) -> bytes:
         return _PACK.encode(content)
     content["t"] = iso(at_ns)
     return _JSON.encode(content)
+
+
+def _quote_element(kind: str, quote: Quote, packed: bool) -> bytes:
+    element = _QuoteElement(
+        bp=quote.bid / PRICE_TICKS_PER_DOLLAR,
+        bs=quote.bid_size,
+        ap=quote.ask / PRICE_TICKS_PER_DOLLAR,
+        ask_size=quote.ask_size,
+        T=kind,
+        S=quote.symbol,
+        t=timestamp(quote.at_ns) if packed else iso(quote.at_ns),
+    )
+    return _PACK.encode(element) if packed else _JSON.encode(element)
 
 
 def frames(elements: Sequence[bytes], packed: bool) -> Iterable[bytes]:

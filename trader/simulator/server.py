@@ -5,10 +5,12 @@ connection, and because the end of the program must not wait for a client that h
 """
 
 import logging
+import re
 from collections.abc import Callable
 
 import trio
 from hypercorn.config import Config
+from hypercorn.events import Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
@@ -20,6 +22,11 @@ from trader.simulator.connections import Connections
 LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_SECONDS = (
     75.0  # longer than any client's, so that it is the client who closes an idle connection
+)
+
+# Of an answer whose body follows at once; a stream's head tells no length.
+HEAD = re.compile(
+    rb"HTTP/1\.1 [^\r]*\r\n(?:[^\r]+\r\n)*?content-length: *[0-9]+\r\n", re.IGNORECASE
 )
 
 
@@ -48,7 +55,7 @@ async def serve(
         connections.opened(peer, stream.socket.close)
         try:
             state = ConnectionState(LifespanState())
-            await TCPServer(app, config, context, state, stream)  # type: ignore[arg-type]  # it takes plain streams too
+            await _WholeAnswers(app, config, context, state, stream)  # type: ignore[arg-type]  # it takes plain streams too
         finally:
             connections.closed(peer)
 
@@ -68,3 +75,19 @@ def _config() -> Config:
     config.errorlog = logging.getLogger("trader.simulator.server")
     config.include_server_header = False
     return config
+
+
+class _WholeAnswers(TCPServer):
+    """Head and body leave together: two writes wake a client twice, once for nothing."""
+
+    _head = b""
+
+    async def protocol_send(self, event: Event) -> None:
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+        elif event.data.endswith(b"\r\n\r\n") and HEAD.match(event.data):
+            self._head = event.data
+        elif data := self._head + event.data:
+            # What follows a head is its body or, where there is none, nothing: the answer's end.
+            self._head = b""
+            await super().protocol_send(RawData(data=data))

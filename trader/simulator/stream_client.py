@@ -1,7 +1,7 @@
 """One connected stream: what it may hear, and a bounded queue of frames that are on their way to it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -88,6 +88,13 @@ class StreamClient:
     def hears(self, channel: str, symbol: str) -> bool:
         symbols = self.audible.get(channel)
         return symbols is not None and (symbol in symbols or "*" in symbols)
+
+    def heard(self, channel: str, told: Sequence[tuple[str, bytes]]) -> list[bytes]:
+        """What it hears of what is told, each with its symbol."""
+        symbols = self.audible.get(channel, set())
+        if "*" in symbols:
+            return [element for _, element in told]
+        return [element for symbol, element in told if symbol in symbols]
 
     @property
     def is_listening(self) -> bool:

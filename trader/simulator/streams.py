@@ -145,8 +145,7 @@ class Streams:
             return
         elements = [(word.symbol, stream_element(KINDS[channel], word, packed)) for word in words]
         for client in clients:
-            heard = [element for symbol, element in elements if client.hears(channel, symbol)]
-            for frame in frames(heard, packed):
+            for frame in frames(client.heard(channel, elements), packed):
                 self._put(kind, client, frame)
 
     def mute(self, kind: StreamKind, is_mute: bool, account_id: str = "") -> None:

@@ -84,6 +84,10 @@ class Ledger:
         everywhere = (order for orders in self._open.values() for order in orders.values())
         return sorted(everywhere, key=lambda order: order.number)
 
+    def has_open(self, symbol: Symbol) -> bool:
+        """Of any account."""
+        return bool(self._open.get(symbol))
+
     def open_of(self, account_id: str, symbol: Symbol, side: Side) -> Collection[VenueOrder]:
         """An account's open orders on one side; not a copy."""
         return self._open_sides.get((account_id, symbol, side), {}).values()

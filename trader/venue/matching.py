@@ -12,7 +12,7 @@ touched it.
 
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from trader.model import Bar, Phase, Quote, Side, TimeInForce
 from trader.money import (
@@ -45,26 +45,34 @@ class Book(Struct, kw_only=True):
     """What is known of a symbol's market; `last` is the latest trade's price, ZERO before any.
 
     `is_quoted`: the quote was told, not made of a bar. `closed_ns`: the close whose auction has been held.
+    Most quotes are followed by the next before anybody looks at them: their sides are made for the first who does.
     """
 
-    ask: Liquidity
-    bid: Liquidity
     last: Decimal = ZERO
     is_quoted: bool = False
     is_halted: bool = False
     closed_ns: int = 0
+    _ask: Liquidity = field(default_factory=Liquidity)
+    _bid: Liquidity = field(default_factory=Liquidity)
+    _quote: Quote | None = None  # whose sides are not made yet
+    _participation: Decimal = ONE
+
+    @property
+    def ask(self) -> Liquidity:
+        self._make_sides()
+        return self._ask
+
+    @property
+    def bid(self) -> Liquidity:
+        self._make_sides()
+        return self._bid
 
     def far_side(self, side: Side) -> Liquidity:
         """What an order of that side trades against."""
         return self.ask if side is Side.BUY else self.bid
 
     def take_quote(self, quote: Quote, participation: Decimal = ONE) -> None:
-        self.ask = Liquidity(
-            price=price_of(quote.ask), quantity=_part(quote.ask_size, participation)
-        )
-        self.bid = Liquidity(
-            price=price_of(quote.bid), quantity=_part(quote.bid_size, participation)
-        )
+        self._quote, self._participation = quote, participation
         self.is_quoted = True
 
     def make_quote(self, bar: Bar, quantity: Decimal, half_spread_rate: Decimal) -> None:
@@ -72,12 +80,15 @@ class Book(Struct, kw_only=True):
         close = price_of(bar.close)
         half = close * half_spread_rate
         bid = rounded_down(close - half)
-        self.bid = Liquidity(price=bid, quantity=quantity)
-        self.ask = Liquidity(price=max(rounded_up(close + half), bid + CENT), quantity=quantity)
+        ask = max(rounded_up(close + half), bid + CENT)
+        self._quote = None
+        self._bid = Liquidity(price=bid, quantity=quantity)
+        self._ask = Liquidity(price=ask, quantity=quantity)
 
     def forget_quote(self) -> None:
         """A quote does not outlive its session."""
-        self.ask, self.bid = Liquidity(), Liquidity()
+        self._quote = None
+        self._ask, self._bid = Liquidity(), Liquidity()
         self.is_quoted = False
 
     def buy_price(self, at: Phase = Phase.REGULAR) -> Decimal:
@@ -95,9 +106,12 @@ class Book(Struct, kw_only=True):
         """What a held share is worth: the last trade, else the bid."""
         return self.last or self.bid.price
 
-
-def empty_book() -> Book:
-    return Book(ask=Liquidity(), bid=Liquidity())
+    def _make_sides(self) -> None:
+        quote, part = self._quote, self._participation
+        if quote is not None:
+            self._quote = None
+            self._ask = Liquidity(price=price_of(quote.ask), quantity=_part(quote.ask_size, part))
+            self._bid = Liquidity(price=price_of(quote.bid), quantity=_part(quote.bid_size, part))
 
 
 # --- quotes

@@ -54,6 +54,8 @@ class Trading:
 
     def take_quote(self, symbol: Symbol) -> None:
         """The book has a new quote."""
+        if not self._ledger.has_open(symbol):
+            return
         at, book = phase(self._now_ns), self._books[symbol]
         for order_id in self._by_priority(symbol, at, book):
             order = self._ledger.state.orders[order_id]

@@ -25,7 +25,7 @@ from trader.venue.groups import Groups
 from trader.venue.hours import starts_ns, works
 from trader.venue.intake import Intake
 from trader.venue.ledger import Ledger, VenueState
-from trader.venue.matching import Book, empty_book
+from trader.venue.matching import Book
 from trader.venue.refusals import order_not_found, unprocessable
 from trader.venue.replacing import Replacing
 from trader.venue.terms import VenueTerms
@@ -57,7 +57,7 @@ class Venue:
     ) -> None:
         self.terms = terms or VenueTerms()
         self.state = state or VenueState()
-        self.books: dict[Symbol, Book] = {symbol: empty_book() for symbol in symbols}
+        self.books: dict[Symbol, Book] = {symbol: Book() for symbol in symbols}
         self.assets = dict(assets or {})
         self._ledger = Ledger(self.state, random)
         self._intake = Intake(self._ledger, self.books, self.assets)
