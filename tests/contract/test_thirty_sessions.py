@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import resource
 import sys
 from collections import Counter, deque
@@ -143,8 +144,10 @@ def books(folder: Folder) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.slow
 def test_thirty_sessions_in_one_life_and_in_thirty_give_the_same_books_and_memory_stays_flat(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What captures logs for the tests keeps every record: some thousand a session, of each question to the broker.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     one, many = Folder(tmp_path / "one"), Folder(tmp_path / "many")
     one.path.mkdir()
     many.path.mkdir()
