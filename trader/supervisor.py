@@ -49,6 +49,7 @@ POLL_S = 5.0  # of machine time, where the market runs by a clock
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
 AT_BROKER = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL})
 SHUTDOWN_S = 1.0  # machine time for cancels to be proven
+LAST_ROW_S = 10.0  # and for the last row to be durable: a busy disk may take its time
 
 
 class WorkerPlan(Struct, frozen=True, kw_only=True):
@@ -174,8 +175,11 @@ class Supervisor:
         code = exit_code(unproved)
         last = parts.executor.state.sequence
         await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
-        with trio.move_on_after(SHUTDOWN_S):
-            await parts.executor.wait_until(lambda state: state.sequence > last)
+        with trio.move_on_after(LAST_ROW_S):
+            # What others told before may be committed first: then the last word waits still.
+            await parts.executor.wait_until(
+                lambda state: state.sequence > last and not parts.inbox.has_mail()
+            )
         return code, unproved
 
     async def _proved_in_time(self) -> bool:
