@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,18 @@ def standing_broker(path: Path, *more: str) -> Iterator[Account]:
 def is_blocked(symbol: str, line: str) -> bool:
     """A worker wanted to buy, and was told that there is an order, or a position."""
     return f"DUPLICATE BUY BLOCKED: {symbol}" in line
+
+
+def wait_until_it_holds(trader: Running) -> None:
+    """Both orders are filled: nothing is on its way."""
+    for _ in ("JD", "T"):
+        trader.wait_line(lambda line: " BUY " in line and "FILLED" in line)
+
+
+def wait_until_it_blocks(trader: Running) -> None:
+    """Its workers want to buy, and are told that there is an order, or a position."""
+    for symbol in ("JD", "T"):
+        trader.wait_line(partial(is_blocked, symbol))
 
 
 def _gone(process: subprocess.Popen[str]) -> None:

@@ -18,9 +18,8 @@ CHECK_PAUSE_S = 2.0  # machine time
 NAMES_TOLD_MAX = 3
 
 
-Touched = tuple[
-    int, int, int
-]  # device, inode, and when its content or anything else of it was changed
+# Of a file: device, inode, and when its content or anything else of it was changed.
+Touched = tuple[int, int, int]
 
 
 class Freshness:

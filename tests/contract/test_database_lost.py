@@ -5,30 +5,22 @@ import resource
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.program import Running
-from tests.standing_broker import Account, is_blocked, standing_broker
+from tests.standing_broker import (
+    Account,
+    standing_broker,
+    wait_until_it_blocks,
+    wait_until_it_holds,
+)
 
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     with standing_broker(tmp_path) as account:
         yield account
-
-
-def wait_until_it_holds(trader: Running) -> None:
-    """Both orders are filled: nothing is on its way."""
-    for _ in ("JD", "T"):
-        trader.wait_line(lambda line: " BUY " in line and "FILLED" in line)
-
-
-def wait_until_it_blocks(trader: Running) -> None:
-    for symbol in ("JD", "T"):
-        trader.wait_line(partial(is_blocked, symbol))
 
 
 def replaced(path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import signal
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.program import Ended, Running
-from tests.standing_broker import Account, is_blocked, standing_broker
+from tests.program import Ended
+from tests.standing_broker import (
+    Account,
+    standing_broker,
+    wait_until_it_blocks,
+    wait_until_it_holds,
+)
 
 TAKE_OVER = ("--take-over", "--reason", "it hangs")
 
@@ -17,18 +21,6 @@ TAKE_OVER = ("--take-over", "--reason", "it hangs")
 def account(tmp_path: Path) -> Iterator[Account]:
     with standing_broker(tmp_path) as account:
         yield account
-
-
-def wait_until_it_holds(trader: Running) -> None:
-    """Both orders are filled: nothing is on its way."""
-    for _ in ("JD", "T"):
-        trader.wait_line(lambda line: " BUY " in line and "FILLED" in line)
-
-
-def wait_until_it_blocks(trader: Running) -> None:
-    """Its workers want to buy, and are told that there is an order, or a position."""
-    for symbol in ("JD", "T"):
-        trader.wait_line(partial(is_blocked, symbol))
 
 
 def assert_fenced(ended: Ended) -> None:

@@ -433,6 +433,21 @@ WATCH = (
         ),
     ),
     planted(
+        "any write-ahead log will do",
+        Edit("journal/sqlite.py", "            check_log(path)\n", "            pass\n"),
+        plays(
+            "journal_opening",
+            "a_write_ahead_log_of_another_database_is_refused_and_both_are_left_alone",
+        ),
+    ),
+    planted(
+        "the last row of a life is any row",
+        Edit("supervisor.py", " and not parts.inbox.has_mail()", ""),
+        tasks(
+            "supervisor", "the_last_words_of_a_life_are_waited_for_though_others_were_told_before"
+        ),
+    ),
+    planted(
         "a file with two names is nobody's business",
         Edit("journal/place.py", "    if found.st_nlink != 1:\n", "    if False:\n"),
         plays("journal_opening", "a_second_name_of_the_same_file_is_refused"),

@@ -14,6 +14,7 @@ from trader.brokers.direct import DirectBroker, DirectFeed
 from trader.evolve import fold
 from trader.exits import Exit, JournalBroken
 from trader.messages import (
+    AlarmReport,
     DenyReason,
     DifferenceFound,
     Gate,
@@ -462,6 +463,31 @@ async def test_shutting_down_closes_the_gate_and_ends_with_the_last_row() -> Non
     assert Gate.SHUTDOWN in dict(rig.state.gates_closed)
     assert denials(rig) == [("JD", DenyReason.NOT_READY)]
     assert [one.exit_code for one in rig.kept.inputs(LifeEnd)] == [0]
+
+
+class Slow(KeptJournal):
+    """A journal on a busy disk."""
+
+    async def commit(self, batch: Batch) -> None:
+        await trio.sleep(0.5)
+        await super().commit(batch)
+
+
+async def test_the_last_words_of_a_life_are_waited_for_though_others_were_told_before(
+    autojump_clock: MockClock,
+) -> None:
+    journal = Slow()
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], journal=journal)
+
+    async def tell_more() -> None:
+        for number in range(20):
+            await rig.parts.inbox.tell(AlarmReport(alarm="one more", message=str(number)))
+            await trio.sleep(0.1)
+
+    async with rig.running(), trio.open_nursery() as others:
+        others.start_soon(tell_more)
+        await rig.supervisor.shut_down(code_for)
+        assert [one.exit_code for one in journal.inputs(LifeEnd)] == [0]
 
 
 async def test_an_entry_that_rests_at_the_broker_is_canceled_and_an_exit_stays() -> None:

@@ -98,9 +98,8 @@ async def _connected(handshake: Handshake) -> trio.SocketStream | trio.SSLStream
             )
             try:
                 await stream.do_handshake()
-            except (
-                BaseException
-            ):  # Cancelled, too: a server that is tried for days must not cost a socket each time.
+            except BaseException:
+                # Cancelled, too: a server that is tried for days must not cost a socket each time.
                 await trio.aclose_forcefully(stream)
                 raise
             return stream
