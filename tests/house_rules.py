@@ -4,7 +4,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,12 +63,11 @@ TRADERS_OWN = ("trader.journal", "trader.brokers.alpaca.sending", "trader.state"
 
 ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
 ORDER_PATH_LINES_MAX = 1_500
-TRADER_CODE_LINES_MAX = 18_000
-# The simulated broker is a program of its own, for any client; simulated worlds are what the trader is proved in.
-PROVING_PACKAGES = (
-    *("trader.venue", "trader.simulator", "trader.simulation"),
-    *("trader.cli.broker", "trader.cli.conformance", "trader.cli.simulate"),
-)
+LIVE_CODE_LINES_MAX = 16_000
+# What a process with somebody's money in it can load begins here ...
+LIVE_ROOTS = ("trader.__main__", "trader.cli.run")
+# ... and these are programs of their own, or plays, that it loads only when no money is about.
+PLAYED_PACKAGES = ("trader.venue", "trader.simulator", "trader.simulation", "trader.scenarios")
 FILE_LINES_MAX = 400
 LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
 FUNCTION_LINES_MAX = 70
@@ -131,6 +130,20 @@ def imports_of(module: Module) -> Iterator[str]:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in NAMES else node.module
+
+
+def reached_from(roots: Iterable[str]) -> set[str]:
+    """The modules that these load, or could load later, themselves included."""
+    modules = {module.name: module for module in MODULES}
+    found: set[str] = set()
+    left = list(roots)
+    while left:
+        name = left.pop()
+        if name in modules and name not in found:
+            found.add(name)
+            left.extend(imports_of(modules[name]))
+            left.append(name.rpartition(".")[0])  # A package is loaded before what is in it.
+    return found
 
 
 def calls_of(module: Module) -> Iterator[tuple[str, ast.Call]]:

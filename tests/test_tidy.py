@@ -12,6 +12,8 @@ import pytest
 from tests.house_rules import (
     FILE_LINES_MAX,
     FUNCTION_LINES_MAX,
+    LIVE_CODE_LINES_MAX,
+    LIVE_ROOTS,
     MACHINE_PATH,
     MODULES,
     MODULES_OF_EXTRAS,
@@ -19,9 +21,8 @@ from tests.house_rules import (
     ORDER_PATH,
     ORDER_PATH_LINES_MAX,
     PACKAGE_OF,
-    PROVING_PACKAGES,
+    PLAYED_PACKAGES,
     ROOT,
-    TRADER_CODE_LINES_MAX,
     Module,
     cash_is_never_clamped,
     deciding_is_a_plain_function,
@@ -37,6 +38,7 @@ from tests.house_rules import (
     nothing_runs_what_it_was_sent,
     only_declared_packages_are_imported,
     orders_leave_by_one_door,
+    reached_from,
     the_journal_is_never_changed,
     the_venue_knows_only_words,
     values_are_frozen,
@@ -158,8 +160,17 @@ def test_the_program_stays_small() -> None:
         module.lines for module in MODULES if module.name.removeprefix("trader.") in ORDER_PATH
     )
     assert path < ORDER_PATH_LINES_MAX
-    trader = [module for module in MODULES if not module.name.startswith(PROVING_PACKAGES)]
-    assert sum(module.code_lines for module in trader) < TRADER_CODE_LINES_MAX
+
+
+def test_what_runs_with_somebodys_money_stays_small() -> None:
+    reached = reached_from(LIVE_ROOTS)
+    assert {"trader.executor", "trader.brokers.alpaca.sending", "trader.journal.sqlite"} <= reached
+    live = [
+        module
+        for module in MODULES
+        if module.name in reached and not module.name.startswith(PLAYED_PACKAGES)
+    ]
+    assert sum(module.code_lines for module in live) < LIVE_CODE_LINES_MAX
 
 
 def test_mutable_values_that_are_allowed_exist() -> None:
