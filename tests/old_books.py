@@ -5,10 +5,14 @@ That day has the incident's own figures: 47 symbols, 712 buys of which 47 happen
 """
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 STAGES = ("before", "after", "cleaned")
 SCHEMA = """
@@ -167,6 +171,16 @@ def _at(day: int, hour: int, minute: int) -> datetime:
 
 def _iso(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
+
+
+def built_by_shared_script(folder: Path, stage: str, *more: str) -> Path:
+    """The same day by the script in the shared folder; skips the test where that folder isn't."""
+    if not SHARED.exists():
+        pytest.skip(f"the shared folder's {SHARED.name} is not here")
+    path = folder / f"shared-{stage}.db"
+    command = [sys.executable, "-P", str(SHARED), str(path), "--stage", stage, *more]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
 
 
 Cells = Sequence[object]

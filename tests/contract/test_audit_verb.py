@@ -4,15 +4,13 @@ import hashlib
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.old_books import NAMED, SHARED, STAGES, incident
+from tests.old_books import NAMED, STAGES, built_by_shared_script, incident
 from trader.__main__ import main
 from trader.exits import Exit
 
@@ -45,15 +43,6 @@ def refused(captured: Captured, *arguments: str, code: Exit) -> str:
 
 
 # ------------------------------------------------------------------------------------------ the incident
-
-
-def built_by_shared_script(folder: Path, stage: str, *more: str) -> Path:
-    if not SHARED.exists():
-        pytest.skip(f"the shared folder's {SHARED.name} is not here")
-    path = folder / f"shared-{stage}.db"
-    command = [sys.executable, "-P", str(SHARED), str(path), "--stage", stage, *more]
-    subprocess.run(command, check=True, capture_output=True)
-    return path
 
 
 def books(folder: Path, source: str, stage: str, *more: str) -> str:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trader.audit.cash import cash_findings, cash_judged, profit_findings, profits_of
 from trader.audit.cells import Moments
-from trader.audit.columns import Mapped, Told, mapped
+from trader.audit.columns import Told, mapped
 from trader.audit.findings import findings_of, notes_of, reading_lines, timeline_of
 from trader.audit.judging import judged
 from trader.audit.reading import Reading
@@ -55,12 +55,12 @@ def audit(wanted: Wanted, progress: Progress = silent) -> Audit:
     """Everything that can be found; raises Mistake or StartRefused where the file can't be read."""
     digest = file_digest(wanted.path) if wanted.path.is_file() else ""
     with looking_at(wanted.path) as database, ExitStack() as stack:
-        names = mapped(database, wanted.told)
-        found = _audited(wanted, database, names, digest, progress)
+        found = audit_of(database, wanted, digest=digest, progress=progress)
         if wanted.earlier is None:
             return found
         earlier = stack.enter_context(looking_at(wanted.earlier))
-        gone = gone_since(database, names, earlier, mapped(earlier, wanted.told))
+        names = (mapped(one, wanted.told) for one in (database, earlier))
+        gone = gone_since(database, next(names), earlier, next(names))
         return replace(found, findings=(*found.findings, *gone))
 
 
@@ -71,9 +71,11 @@ def rows_to_read(path: Path, told: Told) -> int:
         return int(database.execute(f"SELECT count(*) FROM {name}").fetchone()[0])
 
 
-def _audited(
-    wanted: Wanted, database: sqlite3.Connection, names: Mapped, digest: str, progress: Progress
+def audit_of(
+    database: sqlite3.Connection, wanted: Wanted, *, digest: str, progress: Progress = silent
 ) -> Audit:
+    """The same of a database that is open; `digest` names the bytes it has on the disk."""
+    names = mapped(database, wanted.told)
     moments = Moments(wanted.zone, wanted.zone_name)
     reading = Reading(database, names, moments)
     positions, history = reading.positions(), reading.history()
@@ -109,6 +111,7 @@ def _audited(
         last_ns=clocked.last_ns,
         symbols=tuple(symbols),
         money=money,
+        equity=account.equity,
         profits=profits,
         bursts=tuple(bursts),
         minutes=clocked.minutes,

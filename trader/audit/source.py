@@ -23,7 +23,7 @@ def looking_at(path: Path) -> Iterator[sqlite3.Connection]:
     Raises Mistake where it is no SQLite database, StartRefused where it is locked, or half of it is in another file.
     """
     header = checked_header(path)
-    _check_beside(path)
+    check_beside(path)
     # A file in WAL mode could not be read without making two more beside it; its own log is empty, so nothing in it
     # can be missed, and whoever writes meanwhile is noticed at the end.
     is_wal = header[18] == 2
@@ -68,15 +68,28 @@ def checked_header(path: Path) -> bytes:
     return header
 
 
-def _check_beside(path: Path) -> None:
-    for suffix, what in (("-wal", "a log with changes"), ("-journal", "a transaction, unfinished")):
+def check_beside(path: Path) -> None:
+    """Raise StartRefused where part of the database is in a log or a journal beside it."""
+    for suffix, what, remedy in (
+        ("-wal", "a log with changes", "PRAGMA wal_checkpoint(TRUNCATE)"),
+        ("-journal", "a transaction, unfinished", "PRAGMA quick_check"),
+    ):
         beside = path.with_name(path.name + suffix)
-        if beside.exists() and beside.stat().st_size:
+        if _is_hot(beside):
             raise StartRefused(
                 f"{what} is in {beside.name}, not yet in the file",
                 where=str(path),
-                remedy=f"end the program that writes it; {_COPY.format(path.name)}",
+                remedy=f"end the program that writes it, then: sqlite3 {path.name} '{remedy}'",
             )
+
+
+def _is_hot(beside: Path) -> bool:
+    """A journal that begins with a zero byte was never begun, or is done with; so SQLite sees it, too."""
+    try:
+        with beside.open("rb") as file:
+            return file.read(1) not in (b"", b"\0")
+    except FileNotFoundError:
+        return False
 
 
 def _unreadable(path: Path, error: sqlite3.DatabaseError) -> StartRefused:

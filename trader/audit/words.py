@@ -220,6 +220,7 @@ class Audit(Struct, frozen=True, kw_only=True):
     last_ns: int | None
     symbols: tuple[Judged, ...]
     money: Money
+    equity: Decimal | None  # as recorded, and adjusted by repairs
     profits: tuple[Profit, ...]
     bursts: tuple[Burst, ...]
     minutes: Minutes
