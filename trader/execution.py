@@ -39,6 +39,7 @@ from trader.messages import (
     LifeEnded,
     LookupMissed,
     Noted,
+    Opening,
     OrderReport,
     OrderRequest,
     Released,
@@ -90,6 +91,8 @@ def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return agreement.on_statement(state, heard)
         case Activity():
             return movements.on_activity(state, heard)
+        case Opening():
+            return movements.on_opening(state, heard)
         case Adoption():
             return movements.on_adoption(state, heard)
         case Acceptance():

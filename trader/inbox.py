@@ -19,6 +19,7 @@ from trader.messages import (
     Input,
     LifeEnd,
     LookupMissed,
+    Opening,
     OrderReport,
     OrderRequest,
     Resolution,
@@ -96,7 +97,15 @@ def _rank(heard: Input) -> tuple[int, int, str, int, str]:
     match heard:
         case Boot():
             return (0, 0, "", 0, "")
-        case Command() | GateReport() | WorkerReport() | Resolution() | Adoption() | Acceptance():
+        case (
+            Command()
+            | GateReport()
+            | WorkerReport()
+            | Resolution()
+            | Opening()
+            | Adoption()
+            | Acceptance()
+        ):
             return (0, 1, "", 0, "")  # as they came: sorting is stable
         case SendStarted():
             return (1, 0, heard.client_order_id, 0, "")
