@@ -30,6 +30,7 @@ BENCHES = {
     "simulator": "the simulated broker itself, `bin/trade broker` in another process",
     "recovery": "journal folded, program recovered",
     "restart": "kill -9 to entries open again, the broker in another process",
+    "audit": "another program's books, audited by `bin/trade audit` in a process of its own",
     "program": "bin/trade itself",
 }
 ROUNDS = 5
