@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tests.mutants import book_bugs, decision_bugs, scenario_bugs, shell_bugs
+from tests.mutants import audit_bugs, book_bugs, decision_bugs, scenario_bugs, shell_bugs
 from tests.mutants.planted import Catch, Planted
 from tests.mutants.risk_rules import rules_off
 from tests.program import ROOT
@@ -20,6 +20,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
     "What scenarios guard": scenario_bugs.SCENARIOS,
+    "Another program's books": (*audit_bugs.AUDIT, *audit_bugs.REPAIR),
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)
 SAFETY = ROOT / "docs" / "safety.md"
