@@ -416,6 +416,13 @@ def command(verb: str, subject: str = "") -> Command:
     return Command(command_id="c1", verb=verb, subject=subject, who="ada", reason="I said so")
 
 
+def asked(verb: str, subject: str = "", *, name: str = "a1", reason: str = "why not") -> Command:
+    """The command of somebody who waits for the answer."""
+    return Command(
+        command_id=name, verb=verb, subject=subject, who="ada", reason=reason, wants_answer=True
+    )
+
+
 def boot(
     epoch: int = 1,
     *,

@@ -14,6 +14,7 @@ from trader.messages import (
     BrakeTripped,
     CancelRequested,
     ClockMoved,
+    CommandAnswered,
     DifferenceFound,
     DuplicateBlocked,
     Entry,
@@ -46,7 +47,7 @@ from trader.model import (
     RequestId,
 )
 from trader.money import ZERO, plain
-from trader.state import ALL_SYMBOLS, Counts, ExecutionState
+from trader.state import ALL_SYMBOLS, ANSWERS_MAX, Counts, ExecutionState, Halt
 
 
 def fold(state: ExecutionState, entries: Iterable[Entry]) -> ExecutionState:
@@ -106,7 +107,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case WorkerMoved():
             return conditions.worker_moved(state, event)
         case Halted():
-            return replace(state, halted=f"{event.who}: {event.reason}")
+            return replace(state, halt=_halt(event))
+        case CommandAnswered():
+            return replace(state, answers=(*state.answers, event)[-ANSWERS_MAX:])
         case Resumed():
             return _resumed(state)
         case StatementCompared():
@@ -148,10 +151,21 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
     )
 
 
+def _halt(event: Halted) -> Halt:
+    return Halt(
+        who=event.who,
+        reason=event.reason,
+        command_id=event.command_id,
+        at_ns=event.at_ns,
+        cancels=event.cancels,
+        flattens=event.flattens,
+    )
+
+
 def _resumed(state: ExecutionState) -> ExecutionState:
     """Whoever resumes accepts the loss so far: the brakes start over from here."""
     equity = plain(state.equity)
-    return replace(state, halted="", brakes=frozenset(), equity_session=equity, equity_peak=equity)
+    return replace(state, halt=None, brakes=frozenset(), equity_session=equity, equity_peak=equity)
 
 
 # ---------------------------------------------------------------------------------------------- requests

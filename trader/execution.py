@@ -66,7 +66,7 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
     events = _decided(state, heard)
-    return (*events, *reducing.ended(state, events))
+    return (*events, *reducing.followed(state, events))
 
 
 def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:

@@ -103,6 +103,14 @@ class Claim(StrEnum):
     FOREIGN_CHANGE = "foreign_change"  # a replacement or restatement that we never ask for
 
 
+class Mode(StrEnum):
+    """Of the whole program: what it may still do. Exits and cancels it may always."""
+
+    ACTIVE = "ACTIVE"
+    HALTED = "HALTED"  # no entries, until a person resumes
+    REDUCING = "REDUCING"  # neither, and what is held goes
+
+
 class ReductionKind(StrEnum):
     """What wants a position gone."""
 
@@ -330,8 +338,9 @@ class WorkerReport(Struct, frozen=True, kw_only=True, tag="worker"):
 class Command(Struct, frozen=True, kw_only=True, tag="command"):
     """What a person wants.
 
-    verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries'), 'release' (subject: a quarantined symbol,
-    or '*'), 'bypass' (subject: a check of the start).
+    verb 'halt' (subject: '', 'cancel': entries, too, or 'flatten': everything), 'resume', 'flatten' (subject: a symbol,
+    or '*'), 'cancel' (subject: an order's id, '*', or 'entries'), 'stop', 'release' (subject: a quarantined symbol, or
+    '*'), 'bypass' (subject: a check of the start). One that wants an answer gets one, and is never done twice.
     """
 
     command_id: str
@@ -339,6 +348,7 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
     subject: str = ""
     who: str
     reason: str
+    wants_answer: bool = False
 
 
 class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
@@ -610,10 +620,17 @@ class WorkerMoved(Struct, frozen=True, kw_only=True, tag="worker_moved"):
 
 
 class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
-    """No entries until somebody resumes; survives restarts."""
+    """No entries until somebody resumes; survives restarts.
+
+    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes.
+    """
 
     who: str
     reason: str
+    command_id: str = ""
+    at_ns: int = 0
+    cancels: bool = False
+    flattens: bool = False
 
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
@@ -644,6 +661,17 @@ class ReductionEnded(Struct, frozen=True, kw_only=True, tag="reduction_ended"):
     symbol: Symbol
     reference: str
     exits: int  # orders that it took
+
+
+class CommandAnswered(Struct, frozen=True, kw_only=True, tag="command_answered"):
+    """What a person who waits for it is told. outcome: 'done', 'nothing' (it is so already) or 'refused'."""
+
+    command_id: str
+    verb: str
+    subject: str
+    who: str
+    outcome: str
+    message: str
 
 
 class Noted(Struct, frozen=True, kw_only=True, tag="noted"):
@@ -679,6 +707,7 @@ Event = (
     | Resumed
     | ReductionBegan
     | ReductionEnded
+    | CommandAnswered
     | Noted
 )
 

@@ -20,6 +20,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
     "Reductions": stop_bugs.REDUCTIONS,
+    "The kill switch": stop_bugs.KILL_SWITCH,
     "What scenarios guard": scenario_bugs.SCENARIOS,
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)

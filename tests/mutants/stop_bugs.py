@@ -44,7 +44,7 @@ REDUCTIONS = (
         "a reduction goes on when it is over",
         Edit(
             "execution.py",
-            "    return (*events, *reducing.ended(state, events))",
+            "    return (*events, *reducing.followed(state, events))",
             "    return events",
         ),
         plays("reducing", "what_is_held_is_sold_whole_at_the_market_and_then_it_is_over"),
@@ -100,5 +100,45 @@ REDUCTIONS = (
         Edit("inbox.py", "-heard.urgency", "0"),
         Edit("reducing.py", "sorted(exits, key=lambda one: -one.urgency)", "exits"),
         tasks("reducer", "everything_is_sold_the_dearest_first_and_it_is_over"),
+    ),
+)
+
+KILL_SWITCH = (
+    planted(
+        "a second halt loosens the first",
+        Edit(
+            "commands.py",
+            '    flattens = command.subject == "flatten" or (before is not None and before.flattens)',
+            '    flattens = command.subject == "flatten"',
+        ),
+        plays("commands", "a_second_halt_wants_more_or_as_much_and_never_less"),
+    ),
+    planted(
+        "entries are resumed while an order is in doubt",
+        Edit("commands.py", "    if unknown:\n", "    if False:\n"),
+        plays("commands", "nobody_resumes_while_an_order_is_in_doubt"),
+    ),
+    planted(
+        "a command that is told again is done again",
+        Edit(
+            "commands.py",
+            "    if state.answer(command.command_id) is not None:\n",
+            "    if False:\n",
+        ),
+        plays("commands", "the_same_command_again_changes_nothing_and_writes_nothing"),
+    ),
+    planted(
+        "halt and cancel forgets the entries that the broker shows later",
+        Edit(
+            "reducing.py",
+            "(halt := state.halt) is None or not halt.cancels",
+            "(halt := state.halt) is None or halt",
+        ),
+        plays("commands", "halt_and_cancel_takes_back_what_works_and_what_the_broker_shows_later"),
+    ),
+    planted(
+        "while reducing, what turns up later stays",
+        Edit("reducing.py", "    return (*ends, *_began_by_halt(state))", "    return (*ends,)"),
+        plays("commands", "while_reducing_what_turns_up_later_goes_too"),
     ),
 )

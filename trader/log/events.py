@@ -109,6 +109,16 @@ class ReductionEnded(LogEvent, frozen=True, kw_only=True, tag="reduction_ended")
     exits: int
 
 
+class CommandAnswered(LogEvent, frozen=True, kw_only=True, tag="command_answered"):
+    """What a person's command came to: `done`, `nothing` (it is so already) or `refused`; the message says why."""
+
+    command_id: str
+    verb: str
+    subject: str
+    who: str
+    outcome: str
+
+
 # --- requests
 
 
@@ -347,6 +357,7 @@ Event = (
     | Resumed
     | ReductionBegan
     | ReductionEnded
+    | CommandAnswered
     | RequestAccepted
     | DuplicateBlocked
     | RequestDenied
