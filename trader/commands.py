@@ -123,6 +123,10 @@ def _resume(state: ExecutionState, command: Command) -> Done:
         return _noted("refused", command, f"{len(unknown)} orders are UNKNOWN: {names}")
     going = sorted(state.reductions)
     still = f"; still going: {', '.join(going)}" if going else ""
+    still += "".join(
+        f"; still closed: {'every symbol' if symbol == ALL_SYMBOLS else symbol}, quarantined: {why}"
+        for symbol, why in sorted(state.quarantined.items())
+    )
     resumed = Resumed(who=command.who, reason=command.reason)
     return Done("done", f"resumed; was {', '.join(was)}{still}", (resumed,))
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.journal_plays import OPEN_NS, Play, day, fill, opened, request
 from trader.__main__ import main
+from trader.cli import commands
 from trader.exits import Exit
 from trader.journal.sqlite import open_journal
 from trader.log.narrator import Narrator
@@ -155,8 +156,9 @@ def test_status_of_an_ended_life_says_how_it_ended(folder: Path, capsys: Capture
 
 
 def test_verbs_look_while_the_program_runs_and_do_not_disturb_it(
-    folder: Path, capsys: Captured
+    folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(commands, "WAIT_S", 0.0)  # This one will not begin to listen.
     play = day(list(range(60)))
     journal = open_journal(folder / "trading_data.db", create=True, since="12:00", inline=True)
     for batch in play.each():

@@ -28,6 +28,9 @@ VERBS: dict[str, dict[str, str]] = {
     "Stop": {
         "halt": "Stop entering, durably.",
         "resume": "Allow entries again, with a reason.",
+        "flatten": "Sell a position, or everything.",
+        "cancel": "Cancel an order, or all of them.",
+        "stop": "End the running program; positions stay.",
     },
     "Prove": {
         "reconcile": "Our books against the broker's; settle a difference.",

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from trader.build import Build
 from trader.calendar import iso
 from trader.config import Config, limits_lines
+from trader.control import halt_file
 from trader.evolve import fold
 from trader.exits import StartRefused
 from trader.journal.failures import JournalDamaged
@@ -97,6 +98,16 @@ def _check_tables(journal: SqliteJournal, state: ExecutionState) -> None:
     if differing:
         what = f"tables that don't say what the journal says: {', '.join(differing)}"
         raise JournalDamaged(what, state.sequence, str(journal.path))
+
+
+def halted_lines(database: Path, state: ExecutionState) -> Iterator[str]:
+    """What a person reads before anything else: that, since when and why this run enters nothing."""
+    if state.halt is not None:
+        going = "; what is held goes" if state.halt.flattens else ""
+        since = f"since {iso(state.halt.at_ns)}" if state.halt.at_ns else "already"
+        yield f"{state.mode.value} {since} by {state.halted}: exits only{going}. bin/trade resume --reason"
+    if (reason := halt_file.wanted(database)) is not None:
+        yield f"HALTED by the file {halt_file.halt_file(database)}: {reason}"
 
 
 def ready_lines(config: Config, state: ExecutionState, tail: str) -> Sequence[str]:
