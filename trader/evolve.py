@@ -7,7 +7,7 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, orders, positions
+from trader import accounting, calendar, conditions, orders, positions
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -19,7 +19,6 @@ from trader.messages import (
     Entry,
     Event,
     ExecutionBooked,
-    Gate,
     GateMoved,
     Halted,
     LifeBegan,
@@ -79,11 +78,11 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case ExecutionBooked():
             return _execution_booked(state, event)
         case ClockMoved():
-            return _clock_moved(state, event)
+            return conditions.clock_moved(state, event)
         case SessionBegan():
-            return _session_began(state, event)
+            return conditions.session_began(state, event)
         case LifeBegan():
-            return _life_began(state, event)
+            return conditions.life_began(state, event)
         case CancelRequested() | LookupWanted():
             return _asked(state, event)
         case OpeningBooked():
@@ -101,13 +100,13 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
             tripped = (event.brake, event.symbol or ALL_SYMBOLS)
             return replace(state, brakes=state.brakes | {tripped})
         case GateMoved():
-            return _gate_moved(state, event)
+            return conditions.gate_moved(state, event)
         case WorkerMoved():
-            return _worker_moved(state, event)
+            return conditions.worker_moved(state, event)
         case Halted():
             return replace(state, halted=f"{event.who}: {event.reason}")
         case Resumed():
-            return _resumed(state)
+            return conditions.resumed(state)
         case StatementCompared():
             return replace(
                 state,
@@ -119,7 +118,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
             return replace(state, differing=state.differing.set(event.symbol, surplus))
-        case LifeEnded() | DifferenceFound() | Alarmed() | Noted():
+        case LifeEnded():
+            return replace(state, is_ended=True)
+        case DifferenceFound() | Alarmed() | Noted():
             return state
         case _:
             assert_never(event)
@@ -135,7 +136,7 @@ def _asked(state: ExecutionState, event: CancelRequested | LookupWanted) -> Exec
 
 
 def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
-    return _at_new_peak(
+    return conditions.at_new_peak(
         replace(
             state,
             books=accounting.opened(state.books, event.cash),
@@ -143,12 +144,6 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
             equity_session=plain(state.equity_session + event.cash),
         )
     )
-
-
-def _resumed(state: ExecutionState) -> ExecutionState:
-    """Whoever resumes accepts the loss so far: the brakes start over from here."""
-    equity = plain(state.equity)
-    return replace(state, halted="", brakes=frozenset(), equity_session=equity, equity_peak=equity)
 
 
 # ---------------------------------------------------------------------------------------------- requests
@@ -304,97 +299,3 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     )
     accrued = _accruing(state, taken.at_ns, event.fees)
     return _with_order(replace(state, books=books, fees_accrued=accrued), order, now)
-
-
-# ------------------------------------------------------------------------------------- clock and conditions
-
-
-def _clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
-    held, value = state.positions, state.positions_value
-    for symbol, mark in event.marks.items():
-        position = held.get(symbol)
-        if position is not None and position.mark != mark:
-            marked = replace(position, mark=mark)
-            value += marked.value - position.value
-            held = held.set(symbol, marked)
-    return _at_new_peak(
-        replace(
-            state,
-            at_ns=event.at_ns,
-            phase=event.phase,
-            positions=held,
-            positions_value=plain(value),
-        )
-    )
-
-
-def _at_new_peak(state: ExecutionState) -> ExecutionState:
-    equity = plain(state.equity)
-    if not state.is_opened or equity <= state.equity_peak:
-        return state
-    return replace(state, equity_peak=equity)
-
-
-def _session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:
-    """A new day: counters start over; of what ended before the day that ends now only id and filled quantity stay."""
-    kept = {
-        name: order
-        for name, order in state.orders.items()
-        if orders.is_live(order) or order.state_ns >= state.session_began_ns
-    }
-    filled = {name: one.quantity_filled for name, one in state.orders.items() if name not in kept}
-    fresh = {
-        symbol: replace(position, entries_session=0, entries_filled_ns=())
-        for symbol, position in state.positions.items()
-    }
-    return replace(
-        state,
-        session=event.session,
-        session_began_ns=state.at_ns,
-        equity_session=event.equity,
-        orders=Map(kept),
-        used=state.used.update(filled),
-        positions=Map(fresh),
-        tellings=Map(),
-        tellings_before=state.tellings,
-        entries_recent=(),
-    )
-
-
-def _life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
-    return replace(
-        state,
-        epoch=event.epoch,
-        build=event.build,
-        account=event.account,
-        symbols=frozenset(event.symbols),
-        limits=event.limits,
-        fees=event.fees,
-        at_ns=max(state.at_ns, event.at_ns),
-        # Questions and cancels of the life before are answered to nobody.
-        orders=Map(
-            {
-                name: replace(order, lookup_open=False, cancel_requested=False)
-                for name, order in state.orders.items()
-            }
-        ),
-        gates_closed=tuple((gate, "starting") for gate in GATES_AT_START),
-        workers_cold=Map(),
-        counts=Counts(),
-        statements=0,
-    )
-
-
-GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)
-
-
-def _gate_moved(state: ExecutionState, event: GateMoved) -> ExecutionState:
-    others = tuple(one for one in state.gates_closed if one[0] is not event.gate)
-    closed = others if event.is_open else (*others, (event.gate, event.reason))
-    return replace(state, gates_closed=closed)
-
-
-def _worker_moved(state: ExecutionState, event: WorkerMoved) -> ExecutionState:
-    others = tuple(one for one in state.workers_cold.get(event.symbol, ()) if one != event.worker)
-    cold = others if event.ready else (*others, event.worker)
-    return replace(state, workers_cold=state.workers_cold.set(event.symbol, cold))
