@@ -1,17 +1,10 @@
-"""What the clock, sessions, lives and conditions do to the state: the part of `evolve` that is about no order."""
+"""What the clock, a session, a life, gates and workers move in the state: a part of `evolve`, with no rule in it."""
 
 from immutables import Map
 from msgspec.structs import replace
 
 from trader import orders
-from trader.messages import (
-    ClockMoved,
-    Gate,
-    GateMoved,
-    LifeBegan,
-    SessionBegan,
-    WorkerMoved,
-)
+from trader.messages import ClockMoved, Gate, GateMoved, LifeBegan, SessionBegan, WorkerMoved
 from trader.money import plain
 from trader.state import Counts, ExecutionState
 
@@ -19,6 +12,7 @@ GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)
 
 
 def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
+    """Market time, and new marks of what is held."""
     held, value = state.positions, state.positions_value
     for symbol, mark in event.marks.items():
         position = held.get(symbol)
@@ -38,6 +32,7 @@ def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
 
 
 def at_new_peak(state: ExecutionState) -> ExecutionState:
+    """The highest equity so far is what a drawdown is measured from."""
     equity = plain(state.equity)
     if not state.is_opened or equity <= state.equity_peak:
         return state
@@ -71,6 +66,7 @@ def session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:
 
 
 def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
+    """Who it is and by which limits; gates are shut, workers are cold, and nobody has agreed with the broker."""
     return replace(
         state,
         epoch=event.epoch,
@@ -96,18 +92,14 @@ def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
 
 
 def gate_moved(state: ExecutionState, event: GateMoved) -> ExecutionState:
+    """Open, or closed for this reason."""
     others = tuple(one for one in state.gates_closed if one[0] is not event.gate)
     closed = others if event.is_open else (*others, (event.gate, event.reason))
     return replace(state, gates_closed=closed)
 
 
 def worker_moved(state: ExecutionState, event: WorkerMoved) -> ExecutionState:
+    """Ready, or cold."""
     others = tuple(one for one in state.workers_cold.get(event.symbol, ()) if one != event.worker)
     cold = others if event.ready else (*others, event.worker)
     return replace(state, workers_cold=state.workers_cold.set(event.symbol, cold))
-
-
-def resumed(state: ExecutionState) -> ExecutionState:
-    """Whoever resumes accepts the loss so far: the brakes start over from here."""
-    equity = plain(state.equity)
-    return replace(state, halted="", brakes=frozenset(), equity_session=equity, equity_peak=equity)

@@ -7,7 +7,7 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, conditions, orders, positions
+from trader import accounting, calendar, conditions, orders, positions, reductions
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -28,6 +28,8 @@ from trader.messages import (
     OpeningBooked,
     OrderChanged,
     Quarantined,
+    ReductionBegan,
+    ReductionEnded,
     Released,
     RequestAccepted,
     RequestDenied,
@@ -106,7 +108,7 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case Halted():
             return replace(state, halted=f"{event.who}: {event.reason}")
         case Resumed():
-            return conditions.resumed(state)
+            return _resumed(state)
         case StatementCompared():
             return replace(
                 state,
@@ -118,6 +120,8 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
             return replace(state, differing=state.differing.set(event.symbol, surplus))
+        case ReductionBegan() | ReductionEnded():
+            return replace(state, reductions=reductions.moved(state.reductions, event))
         case LifeEnded():
             return replace(state, is_ended=True)
         case DifferenceFound() | Alarmed() | Noted():
@@ -144,6 +148,12 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
             equity_session=plain(state.equity_session + event.cash),
         )
     )
+
+
+def _resumed(state: ExecutionState) -> ExecutionState:
+    """Whoever resumes accepts the loss so far: the brakes start over from here."""
+    equity = plain(state.equity)
+    return replace(state, halted="", brakes=frozenset(), equity_session=equity, equity_peak=equity)
 
 
 # ---------------------------------------------------------------------------------------------- requests
@@ -181,6 +191,7 @@ def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
         used=state.used.set(order.client_order_id, ZERO),
         orders=state.orders.set(order.client_order_id, order),
         positions=state.positions.set(order.symbol, position),
+        reductions=reductions.with_order(state.reductions, order),
         books=accounting.reserved(state.books, order.reserved),
         entries_open=state.entries_open + is_entry,
         entries_recent=_with_entry(state) if is_entry else state.entries_recent,

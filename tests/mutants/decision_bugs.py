@@ -58,15 +58,19 @@ DUPLICATES = (
     ),
     planted(
         "the id of an order is of its telling, not of its decision",
-        Edit("inquiry.py", "request.decision_key[:24]", "request.request_id[-24:]"),
+        Edit(
+            "inquiry.py",
+            "request.side, request.decision_key)",
+            "request.side, DecisionKey(request.request_id[-24:]))",
+        ),
         properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
     ),
     planted(
         "the id of an order is random",
         Edit(
             "inquiry.py",
-            "{request.symbol}-{request.side.value[0]}-{request.decision_key[:24]}",
-            "{request.symbol}-{__import__('random').getrandbits(64)}",
+            "{symbol}-{side.value[0]}-{key[:24]}",
+            "{symbol}-{__import__('random').getrandbits(64)}",
         ),
         properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
     ),
