@@ -33,6 +33,7 @@ from trader.model import ENTRY_PURPOSES, MINUTE_NS, ClientOrderId, OrderState, P
 from trader.orders import is_live
 from trader.outbox import Outbox
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
+from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy
 from trader.tape import Tape
@@ -71,6 +72,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     executor: Executor
     tape: Tape
+    reducer: Reducer
     workers: tuple[WorkerPlan, ...]
     heart: Heart = field(default_factory=Heart)
     extended_hours: bool = False
@@ -98,6 +100,7 @@ class Supervisor:
             # Statements are counted anew in each life: none may be asked for before this one has begun.
             await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
             core.start_soon(self._reconcile, name="reconcile")
+            core.start_soon(parts.reducer.run, name="reducer")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
             await core.start(parts.feed.run, parts.tape.deliver, self._hear, name="market data")
             for plan in parts.workers:

@@ -17,6 +17,7 @@ from trader.messages import Boot, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
 from trader.ports import Broker, Feed, Journal, Pace
+from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies import build
 from trader.strategies.base import StrategyError
@@ -64,6 +65,7 @@ def assembled(
         capacity=lanes_needed(state, config.limits, len(config.symbols)),
         last_check=lambda order: last_check(order) or entry_refusal(executor.state, order),
     )
+    reducer = Reducer(inbox, pace)
     tape = Tape(config.symbols, pace.market_ns, listeners.rejected_tick)
     executor = Executor(
         state,
@@ -73,6 +75,7 @@ def assembled(
         publisher=tape,
         pace=pace,
         unjournaled=listeners.unjournaled,
+        acted=reducer.look,
     )
     boot = boot_of(config, identity, pace.market_ns())
     return Parts(
@@ -84,6 +87,7 @@ def assembled(
         outbox=outbox,
         executor=executor,
         tape=tape,
+        reducer=reducer,
         workers=tuple(workers),
         heart=heart,
         extended_hours=config.extended_hours,
