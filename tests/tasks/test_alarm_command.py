@@ -1,5 +1,7 @@
 """Alarms are given to a command at once, folded, bounded; by the clock of the machine, which is virtual here."""
 
+from collections import Counter
+
 import msgspec
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -89,11 +91,10 @@ async def test_what_waits_is_told_when_the_program_ends_even_by_a_failure(
             bench.command.sound(alarm("silent_task", None))
             scope.cancel()
             await trio.sleep_forever()
-    assert bench.counts() == [
-        ("books_differ", "JD", 1),
-        ("books_differ", "JD", 1),
-        ("silent_task", None, 1),
-    ]
+    assert Counter(bench.counts()) == {
+        ("books_differ", "JD", 1): 2,
+        ("silent_task", None, 1): 1,
+    }
 
 
 async def test_a_command_that_hangs_holds_nobody_up(autojump_clock: MockClock) -> None:
@@ -118,7 +119,7 @@ async def test_a_flood_of_different_alarms_is_bounded_and_says_so(
         await wait_all_tasks_blocked()
         told = bench.counts()
     assert len(told) == WAITING_MAX + 1
-    assert told[-1] == ("more_alarms", None, 9 * WAITING_MAX)
+    assert ("more_alarms", None, 9 * WAITING_MAX) in told
     assert bench.running_max <= RUNNING_MAX
 
 
