@@ -219,10 +219,13 @@ class Process:
         """0 before the broker has told its time."""
         return self._clock() + self.clock_ahead_ns if self._clock is not None else 0
 
-    def _unjournaled(self, requests: Iterable[Input], why: str) -> None:
+    def _unjournaled(self, inputs: Iterable[Input], why: str) -> None:
+        requests = [one for one in inputs if isinstance(one, OrderRequest)]
+        if not requests:
+            return
         # Without the folder, which is another one in each run.
         why = why.replace(str(self._disk.database), self._disk.database.name)
-        self._note(f"unjournaled: {len(list(requests))} requests: {why}")
+        self._note(f"unjournaled: {len(requests)} requests: {why}")
         self.refused_requests += 1
 
     def _last_check(self, books: Books, order: Order) -> str:
