@@ -150,6 +150,23 @@ def test_status_tells_what_a_person_has_to_know(folder: Path, capsys: Captured) 
     assert answer["process"] == "gone"
 
 
+def test_status_begins_with_the_mode_and_what_has_to_go(folder: Path, capsys: Captured) -> None:
+    write(folder, play_of_a_day())
+    assert said(capsys, "status").splitlines()[0] == "mode      ACTIVE"
+    said(capsys, "halt", "--flatten", "--reason", "storm")
+    first, gs, jd, *_ = said(capsys, "status").splitlines()
+    assert first.startswith("mode      REDUCING, since 2026-01-26T")
+    assert first.endswith(": storm")
+    assert gs.startswith("          GS has to go (flatten, since 2026-01-26T")
+    assert "waits for the end of trd-GS-B-" in gs
+    assert jd.startswith("          JD has to go")
+    assert "next exit" in jd
+    status = in_json(capsys, "status")
+    assert isinstance(status, dict)
+    assert status["mode"]["mode"] == "REDUCING"
+    assert [one["symbol"] for one in status["reductions"]] == ["GS", "JD"]
+
+
 def test_status_of_an_ended_life_says_how_it_ended(folder: Path, capsys: Captured) -> None:
     write(folder, opened().hear(LifeEnd(at_ns=OPEN_NS, exit_code=4)))
     assert "ended at 2026-01-26T14:30:00.000Z, exit code 4" in said(capsys, "status")

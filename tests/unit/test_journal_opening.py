@@ -407,3 +407,22 @@ def test_people_with_an_old_sqlite3_can_read_the_file(path: Path) -> None:
         assert " OVER " not in text.upper()
         assert "GENERATED" not in text.upper()
     reader.close()
+
+
+def test_an_older_traders_journal_is_brought_up_to_date_and_says_the_same(path: Path) -> None:
+    change(
+        path,
+        "DROP TABLE mode_row",
+        "DROP TABLE reduction_rows",
+        "DELETE FROM _sqlite_migrations WHERE name <> 'first_schema'",
+        "PRAGMA user_version = 1",
+    )
+    [finding] = [one for one in of_books(path, "") if one.check == "tables"]
+    assert finding.verdict is Verdict.OK, "nothing is wrong with it"
+    books = opening.opened(path, create=False)
+    assert books.state.sequence > 0
+    books.journal.close()
+    reader = reading_connection(path)
+    assert reader.execute("PRAGMA user_version").fetchone() == (place.SCHEMA_VERSION,)
+    assert reader.execute("SELECT count(*) FROM reduction_rows").fetchone() == (0,)
+    reader.close()

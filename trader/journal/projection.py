@@ -22,6 +22,7 @@ from trader.messages import (
     Entry,
     Event,
     ExecutionBooked,
+    Halted,
     LifeBegan,
     LifeEnded,
     OpeningBooked,
@@ -93,6 +94,8 @@ class Drafting:
         self.orders: dict[ClientOrderId, OrderTrace] = {}
         self.symbols: set[Symbol] = set()
         self.all_symbols = False
+        self.mode_moved = False
+        self.has_ended = False  # a reduction
 
     def add(self, entry: Entry) -> None:
         """One entry: itself, and a row for everything that happened in it."""
@@ -164,15 +167,18 @@ class Drafting:
             case LifeBegan():
                 self.lives.append(tables.life_row(place, event))
                 self.ledger.account = event.account
-                self.all_symbols = True
+                self.all_symbols = self.mode_moved = True
             case LifeEnded():
                 self.ends.append((tables.iso(event.at_ns), event.exit_code, epoch))
+            case Halted():
+                self.mode_moved = True
             case Resumed():
-                self.all_symbols = True
+                self.all_symbols = self.mode_moved = True
             case WorkerMoved():
                 self.symbols.add(event.symbol)
             case ReductionBegan() | ReductionEnded():
                 self.symbols.add(event.symbol)
+                self.has_ended |= isinstance(event, ReductionEnded)
             case Quarantined() | BrakeTripped() | Released() if event.symbol is not None:
                 self.symbols.add(event.symbol)
             case Released():
@@ -216,7 +222,7 @@ class Projection:
         assert ledger.value == state.positions_value, "and their holdings"
         new, moved = self._order_rows(batch, drafting)
         last = batch.entries[-1]
-        statements = [
+        statements: list[tuple[str, list[Row]]] = [
             (tables.INSERT_LIFE, drafting.lives),  # before the entries: a trigger compares epochs
             (tables.INSERT_ENTRY, drafting.entries),
             (tables.INSERT_DECISION, drafting.decisions),
@@ -228,6 +234,9 @@ class Projection:
             (tables.INSERT_MOVEMENT, drafting.movements),
             (tables.INSERT_NOTICE, drafting.notices),
             (tables.UPSERT_POSITION, list(_position_rows(state, drafting))),
+            (tables.UPSERT_MODE, [tables.mode_row(state)] if drafting.mode_moved else []),
+            (tables.CLEAR_REDUCTIONS, [()] if state.reductions or drafting.has_ended else []),
+            (tables.INSERT_REDUCTION, list(tables.reduction_rows(state))),
             (tables.UPSERT_ACCOUNT, [tables.account_row(last.sequence, drafting.head_hash, state)]),
             (tables.END_LIFE, drafting.ends),
         ]

@@ -54,7 +54,7 @@ def tables_that_differ(reader: sqlite3.Connection) -> list[str]:
 
 
 def standing_that_differ(reader: sqlite3.Connection, state: ExecutionState) -> list[str]:
-    """The tables of what stands (account, positions, orders) that don't say what the folded journal says.
+    """The tables of what stands (account, positions, orders, kill switch) that don't say what the folded journal says.
 
     For a start, which has folded the journal anyway: a look at all tables costs as much as writing them once more.
     """
@@ -70,6 +70,9 @@ def standing_that_differ(reader: sqlite3.Connection, state: ExecutionState) -> l
             for row in positions
         ),
         "order_rows": _orders_agree(reader, state),
+        # An older trader's file has no mode until the next life begins.
+        "mode_row": _rows(reader, "mode_row") in ([], [tables.mode_row(state)]),
+        "reduction_rows": _rows(reader, "reduction_rows") == list(tables.reduction_rows(state)),
     }
     return [table for table, is_so in agrees.items() if not is_so]
 
