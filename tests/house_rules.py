@@ -17,7 +17,7 @@ FLOORS = {
     2: "execution inquiry state evolve reports agreement movements corrections",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
     " credentials failure heartbeat steps systemd",
-    4: "supervisor executor worker inbox mailbox outbox doubt tape",
+    4: "supervisor executor worker inbox mailbox outbox doubt patience tape",
     5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",
 }
