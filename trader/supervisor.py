@@ -32,6 +32,7 @@ from trader.messages import (
 from trader.model import ENTRY_PURPOSES, MINUTE_NS, ClientOrderId, OrderState, Phase, Symbol
 from trader.orders import is_live
 from trader.outbox import Outbox
+from trader.patience import Patience, in_doubt
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
 from trader.reducer import Reducer
 from trader.state import ExecutionState
@@ -48,7 +49,6 @@ STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
 STATEMENT_MINUTES = 5  # of market time
 POLL_S = 5.0  # of machine time, where the market runs by a clock
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
-AT_BROKER = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL})
 SHUTDOWN_S = 1.0  # machine time for cancels to be proven
 LAST_ROW_S = 10.0  # and for the last row to be durable: a busy disk may take its time
 
@@ -87,6 +87,7 @@ class Supervisor:
         self._look_wanted = trio.Event()  # and no more, unless it finds that something has moved
         self._statement_wanted = False
         self._told: Statement | None = None  # the last one
+        self._patience = Patience()
         self._minute = -1
         self.restarts: Counter[str] = Counter()
 
@@ -226,10 +227,10 @@ class Supervisor:
             attempts += 1
             heard = await self._statement()
             told = self._parts.executor.state.statements
-            for one in heard:
-                if isinstance(one, Statement):
-                    self._told = one = replace(one, attempts=attempts)
-                await self._parts.inbox.tell(one)
+            statement = heard[-1]
+            assert isinstance(statement, Statement), "a statement ends with its Statement"
+            self._told = replace(statement, attempts=attempts)
+            await self._parts.inbox.tell_all([*heard[:-1], self._told])
             self._parts.pace.ended(self)
             await self._parts.executor.wait_until(lambda state: state.statements > told)  # noqa: B023
             if not _is_unreconciled(self._parts.executor.state):
@@ -238,12 +239,14 @@ class Supervisor:
             await trio.sleep(STATEMENT_PAUSE_S)
 
     async def _has_looked(self) -> bool:
-        """The books say what the last statement said, and so does the broker: there is nothing to compare."""
+        """The books say what the last statement said, and so does the broker: there is nothing to compare (anew)."""
         state, told = self._parts.executor.state, self._told
         if told is None or _is_unreconciled(state) or not agreement.holds(state, told):
             return False
         found = await self._look(told)
-        return found is not None and _are_known(self._parts.executor.state, found)
+        if found is None:
+            return False
+        return not self._patience.is_over(in_doubt(self._parts.executor.state, found))
 
     async def _look(self, told: Statement) -> frozenset[ClientOrderId] | None:
         """Once more where the first gets no answer: that is cheaper than a statement."""
@@ -340,15 +343,6 @@ class Supervisor:
 
 def _has_live(state: ExecutionState) -> bool:
     return any(one.entries or one.exits for one in state.positions.values())
-
-
-def _are_known(state: ExecutionState, found: frozenset[ClientOrderId]) -> bool:
-    """Of each live order of ours: it is among those that are open at the broker, and nobody doubts it."""
-    return all(
-        name in found and state.orders[name].state in AT_BROKER
-        for one in state.positions.values()
-        for name in (*one.entries, *one.exits)
-    )
 
 
 def _is_unreconciled(state: ExecutionState) -> bool:
