@@ -151,7 +151,7 @@ class FaultRule(Struct, frozen=True, kw_only=True):
         return clock_ns >= self.clock_from_ns and is_before
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class StandingRule(Struct, frozen=True, kw_only=True):
     """A rule, how often its occasion has come and how often it has struck; `number` names it for ever."""
 
     number: int
@@ -177,10 +177,10 @@ class Faults:
         """All that there ever were, in order; `strikes` goes with them."""
         return tuple(self._rules)
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[StandingRule]:
         """Those that may still strike."""
         return [
-            Standing(
+            StandingRule(
                 number=number,
                 rule=rule,
                 matches=self._matches[number],
