@@ -44,7 +44,9 @@ MARKET = (
         "--seed", type=int, default=7, show_default=True, help="Of market, chances and delays."
     ),
     click.option(
-        "--start", metavar="TIME", help="Where the market is to stand, as 2026-01-26T15:50."
+        "--start",
+        metavar="TIME",
+        help="Where the market is to stand, as 2026-01-26 or 2026-01-26T15:50.",
     ),
     click.option(
         "--pace",

@@ -1,5 +1,6 @@
 """Makes the simulated broker that a person wishes for: its market, accounts, terms, and what befalls it."""
 
+import re
 import secrets
 from contextlib import ExitStack
 from decimal import Decimal
@@ -37,6 +38,8 @@ from trader.simulator.script import BadKey, Script, described
 from trader.simulator.store import kept_keys
 from trader.simulator.venue_script import Described, read_venue, terms_of_table
 from trader.venue import VenueTerms
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Wishes(Struct, frozen=True, kw_only=True):
@@ -116,8 +119,9 @@ def _lock(state: Path) -> ProcessLock:
 
 def _served(wishes: Wishes) -> Served:
     _check_host(wishes)
-    market = _market(wishes)
     described_venue = _venue(wishes)
+    terms = _terms(wishes, described_venue.terms)
+    market = _market(wishes, terms)
     first, *further = described_venue.accounts or [_only_account(wishes)]
     broker = SimulatedBroker(
         market,
@@ -126,7 +130,7 @@ def _served(wishes: Wishes) -> Served:
         path=wishes.state,
         cash=first.cash,
         assets={*(() if wishes.data else LISTINGS), *described_venue.assets},
-        terms=_terms(wishes, described_venue.terms),
+        terms=terms,
         service=Service(
             further=further,
             keeps_keys=True,
@@ -180,7 +184,7 @@ def _check_host(wishes: Wishes) -> None:
             )
 
 
-def _market(wishes: Wishes) -> Market:
+def _market(wishes: Wishes, terms: VenueTerms) -> Market:
     symbols = None
     if wishes.symbols is not None:
         symbols = [Symbol(word) for one in wishes.symbols.split(",") if (word := one.strip())]
@@ -188,7 +192,8 @@ def _market(wishes: Wishes) -> Market:
             raise Mistake("names no symbol", where="--symbols", remedy="write --symbols JD,GS")
     try:
         if wishes.data:
-            return RecordedMarket(list(map(Path, wishes.data)), symbols, with_trades=True)
+            paths = list(map(Path, wishes.data))
+            return RecordedMarket(paths, symbols, everything=True, spread_rate=terms.spread_rate)
         return SyntheticMarket(wishes.seed, DEFAULT_SYMBOLS if symbols is None else symbols)
     except MarketDataError as error:
         raise Mistake(str(error)) from None
@@ -237,8 +242,10 @@ def _start_ns(wishes: Wishes, broker: SimulatedBroker) -> int | None:
     if wishes.start is None:
         return None
     where = f"--start {wishes.start}"
+    # A date alone is its session's opening.
+    is_date = DATE.fullmatch(wishes.start) is not None
     try:
-        start_ns = moment_ns(wishes.start, FIRST_SESSION)
+        start_ns = moment_ns(f"{wishes.start}T09:30" if is_date else wishes.start, FIRST_SESSION)
         date = first_session(start_ns)
     except ValueError as error:
         raise Mistake(str(error), where=where) from None
