@@ -45,6 +45,24 @@ def test_a_fault_file_makes_the_named_order_lose_its_reply(tmp_path: Path) -> No
         assert [one["client_order_id"] for one in orders] == ["lost-2", "lost-1", "kept-1"]
 
 
+def test_faults_are_of_one_life_and_orders_are_not(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[fault]]\nverb = "accept-then-504"\n')
+    arguments = ["--faults", str(script), "--state", str(tmp_path / "s.db"), "--pace", "stepped"]
+    for life in range(2):
+        with running(*arguments) as (process, client):
+            (standing,) = client.get("/admin/faults").json()
+            assert (standing["strikes"], standing["verb"]) == (0, "accept-then-504")
+            assert post_order(client, f"lost-{life}").status_code == 504
+            added = client.post("/admin/faults", json={"verb": "no-id", "times": "always"})
+            assert added.status_code == 201
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_SECONDS) == 0
+    with running(*arguments[2:]) as (_, client):
+        assert client.get("/admin/faults").json() == []
+        assert len(client.get("/v2/orders").json()) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -153,8 +153,8 @@ WRONG = {
     '[[fault]]\nverb = "no-id"\nkey = "PK"': (
         "faults.toml:3: key: no account has the key 'PK' (PKONE, PKTWO)"
     ),
-    '[[fault]]\nverb = "drop-event"\nchannel = "bars"\nkey = "PKONE"': (
-        "faults.toml:4: key: nobody's account is known on MARKET"
+    '[[fault]]\nverb = "refuse-stream"\nkey = "PKONE"': (
+        "faults.toml:3: key: nobody's account is known on CONNECT (write method = "
     ),
     '[[fault]]\nverb = "no-id"\nsymbol = 3': "faults.toml:3: symbol: expected `str`, got `int`",
     '[[fault]]\nverb = "no-id"\nfrom = "25:00"': "faults.toml:3: from: no such time of day: 25:00",

@@ -252,8 +252,10 @@ def _account(key: str, method: str, scene: FaultScene) -> str:
         return ""
     if key not in scene.accounts:
         raise BadKey("key", f"no account has the key {key[:40]!r}", ", ".join(scene.accounts))
-    if method and method not in (*REQUESTS, EVENT):
-        raise BadKey("key", f"nobody's account is known on {method}")
+    if method == CONNECT:
+        raise BadKey(
+            "key", f"nobody's account is known on {method}", f'write method = "{AUTHENTICATE}"'
+        )
     return scene.accounts[key]
 
 
