@@ -33,6 +33,7 @@ from trader.messages import (
     RequestAccepted,
     RequestDenied,
     Resumed,
+    SecurityStatusMoved,
     WorkerMoved,
     encode,
 )
@@ -169,7 +170,7 @@ class Drafting:
                 self.ends.append((tables.iso(event.at_ns), event.exit_code, epoch))
             case Resumed():
                 self.all_symbols = True
-            case WorkerMoved():
+            case WorkerMoved() | SecurityStatusMoved():
                 self.symbols.add(event.symbol)
             case ReductionBegan() | ReductionEnded():
                 self.symbols.add(event.symbol)
