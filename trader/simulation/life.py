@@ -108,10 +108,11 @@ class Process:
             self.die()
 
     def die(self) -> None:
-        """Power off. The files are as they are at this instant."""
+        """Power off. The files are as they are at this instant; of a process whose place is taken, only it dies."""
         if not self.is_dead:
             self.is_dead = True
-            self._disk.lose_power(self.journal.wal_durable if self.journal else 0)
+            if self._disk.held_by in (0, self.number):
+                self._disk.lose_power(self.journal.wal_durable if self.journal else 0)
             self._scope.cancel()
             self.wake()
 
@@ -147,6 +148,7 @@ class Process:
             take_over=take_over,
             simulated=(self.number, f"second {trio.current_time():09.0f}"),
         )
+        self._disk.held_by = self.number
         try:
             self._opened(self, books)
             wanted = TakeOver(who="operator", reason="it hangs") if take_over else None
@@ -154,6 +156,8 @@ class Process:
             return await self._trade(books, link)
         finally:
             books.journal.close()
+            if self._disk.held_by == self.number:
+                self._disk.held_by = 0
 
     async def _trade(self, books: Books, link: Link) -> int:
         links = Links(http=link.transport(), open_socket=link.open_socket)
