@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     0: "model messages money calendar calendar_table config exits remedies sources",
     1: "orders recognition positions reductions question risk brakes accounting reconcile"
-    " market_guard strategies venue wire",
+    " market_guard marks strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections"
-    " reducing commands",
+    " reducing commands disruptions",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics"
     " alerts build credentials failure heartbeat steps systemd alarm_command",
-    4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape",
+    4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape overnight",
     5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",
 }

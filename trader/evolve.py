@@ -35,6 +35,7 @@ from trader.messages import (
     RequestAccepted,
     RequestDenied,
     Resumed,
+    SecurityStatusMoved,
     SessionBegan,
     StatementCompared,
     WorkerMoved,
@@ -93,10 +94,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case BooksMoved():
             return _books_moved(state, event)
         case Released():
-            left = state.quarantined
-            if (event.symbol or ALL_SYMBOLS) in left:
-                left = left.delete(event.symbol or ALL_SYMBOLS)
-            return replace(state, quarantined=left)
+            return conditions.released(state, event)
+        case SecurityStatusMoved():
+            return conditions.security_status_moved(state, event)
         case Quarantined():
             return _quarantined(state, event)
         case BrakeTripped():
@@ -255,7 +255,9 @@ def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionSt
 def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> ExecutionState:
     before = state.orders[event.client_order_id]
     held = state.position(event.symbol)
-    position = replace(positions.booked(held, event), mark=positions.mark_of(event))
+    position = replace(
+        positions.booked(held, event), mark=positions.mark_of(event), marked_ns=state.at_ns
+    )
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(
         state,

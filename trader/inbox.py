@@ -22,7 +22,9 @@ from trader.messages import (
     LookupMissed,
     OrderReport,
     OrderRequest,
+    PriceJumped,
     Resolution,
+    SecurityStatus,
     SendOutcome,
     SendStarted,
     Statement,
@@ -108,6 +110,8 @@ def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
             return (0, 0, 0, "", 0, "")
         case Command() | GateReport() | WorkerReport() | Resolution() | Adoption() | Acceptance():
             return (0, 1, 0, "", 0, "")  # as they came: sorting is stable
+        case SecurityStatus() | PriceJumped():
+            return (0, 1, 0, "", 0, "")
         case SendStarted():
             return (1, 0, 0, heard.client_order_id, 0, "")
         case OrderReport():

@@ -298,6 +298,24 @@ class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
     marks: dict[Symbol, int]
 
 
+class SecurityStatus(Struct, frozen=True, kw_only=True, tag="security_status"):
+    """Whether a symbol trades (FIX 326). `reason` is the exchange's, with its code; `at_ns` when that began."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
+
+
+class PriceJumped(Struct, frozen=True, kw_only=True, tag="price_jumped"):
+    """Several ticks agree on a price (price ticks) that is far from the day before, and no split is known."""
+
+    symbol: Symbol
+    before: int
+    after: int
+    at_ns: int
+
+
 class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     """A new life of the program: who it is, and by which limits and fees it lives."""
 
@@ -379,6 +397,8 @@ Input = (
     | Adoption
     | Acceptance
     | Clock
+    | SecurityStatus
+    | PriceJumped
     | Boot
     | GateReport
     | WorkerReport
@@ -485,6 +505,15 @@ class ClockMoved(Struct, frozen=True, kw_only=True, tag="clock_moved"):
     at_ns: int
     phase: Phase
     marks: dict[Symbol, int]
+
+
+class SecurityStatusMoved(Struct, frozen=True, kw_only=True, tag="security_status_moved"):
+    """A symbol's trading halts, so that it takes no entries; or goes on."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
 
 
 class SessionBegan(Struct, frozen=True, kw_only=True, tag="session_began"):
@@ -690,6 +719,7 @@ Event = (
     | CancelRequested
     | LookupWanted
     | ClockMoved
+    | SecurityStatusMoved
     | SessionBegan
     | LifeBegan
     | LifeEnded

@@ -67,6 +67,7 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     gates_closed: tuple[tuple[Gate, str], ...] = ()
     workers_cold: Map[Symbol, tuple[str, ...]] = Map()
     quarantined: Map[Symbol, str] = Map()
+    halts: Map[Symbol, tuple[str, int]] = Map()  # of trading: why, and since when
     booked: Map[str, None] = (
         Map()
     )  # references of everything that moved the books without an order of ours

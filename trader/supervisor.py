@@ -17,7 +17,7 @@ from trader.executor import Executor, symbol_view
 from trader.failure import failure_text
 from trader.heartbeat import Heart
 from trader.inbox import Inbox
-from trader.mailbox import Mailbox
+from trader.mailbox import Mailbox, StartOver
 from trader.messages import (
     Boot,
     Clock,
@@ -26,12 +26,14 @@ from trader.messages import (
     GateReport,
     Input,
     LifeEnd,
+    SecurityStatus,
     Statement,
     WorkerReport,
 )
 from trader.model import ENTRY_PURPOSES, MINUTE_NS, ClientOrderId, OrderState, Phase, Symbol
 from trader.orders import is_live
 from trader.outbox import Outbox
+from trader.overnight import Overnight
 from trader.patience import Patience, in_doubt
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
 from trader.reducer import Reducer
@@ -72,6 +74,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     executor: Executor
     tape: Tape
+    overnight: Overnight
     reducer: Reducer
     workers: tuple[WorkerPlan, ...]
     heart: Heart = field(default_factory=Heart)
@@ -90,6 +93,7 @@ class Supervisor:
         self._patience = Patience()
         self._minute = -1
         self.restarts: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()  # incarnations before the one that runs
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run for ever; `started` means: agreed with the broker, workers warm, entries open if the books agree."""
@@ -102,6 +106,7 @@ class Supervisor:
             await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
             core.start_soon(self._reconcile, name="reconcile")
             core.start_soon(parts.reducer.run, name="reducer")
+            core.start_soon(parts.overnight.run, name="overnight")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
             await core.start(parts.feed.run, parts.tape.deliver, self._hear, name="market data")
             for plan in parts.workers:
@@ -121,6 +126,7 @@ class Supervisor:
         state = self._parts.executor.state
         if self._minute % STATEMENT_MINUTES == 0:
             self._want_statement()
+        await self._end_halts(state, at_ns)
         held = sorted(symbol for symbol, one in state.positions.items() if one.quantity)
         session = calendar.session_of(at_ns)
         await self._parts.inbox.tell(
@@ -131,6 +137,15 @@ class Supervisor:
                 marks=self._parts.tape.marks(held),
             )
         )
+
+    async def _end_halts(self, state: ExecutionState, at_ns: int) -> None:
+        """What has a bar trades, also where nobody was there to hear the exchange say that it goes on."""
+        for symbol, (_, since_ns) in sorted(state.halts.items()):
+            if self._parts.tape.bars_ns.get(symbol, -1) >= since_ns:
+                told = SecurityStatus(
+                    symbol=symbol, is_halted=False, reason="it has a bar", at_ns=at_ns
+                )
+                await self._parts.inbox.tell(told)
 
     async def keep_time(self, sleep_until_ns: Callable[[int], Awaitable[None]]) -> None:
         """Tick by the running clock, for ever; the settled pace ticks by itself."""
@@ -302,6 +317,11 @@ class Supervisor:
                 worker = await self._warm_up(plan, mailbox)
                 parts.pace.ended(plan)
                 await run_worker(worker, mailbox, parts.inbox)
+            except StartOver:
+                parts.pace.began(plan)
+                await parts.inbox.tell(
+                    WorkerReport(worker=plan.name, symbol=plan.symbol, ready=False)
+                )
             except Exception as failure:
                 parts.pace.began(plan)
                 self.restarts[plan.name] += 1
@@ -320,23 +340,26 @@ class Supervisor:
                 pause_s = WORKER_PAUSE_FIRST_S  # It ran well for a while; this is another trouble.
             await trio.sleep(pause_s)
             pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
+            self._begun[plan.name] += 1
 
     async def _warm_up(self, plan: WorkerPlan, mailbox: Mailbox) -> Worker:
         parts = self._parts
         strategy = plan.make()
         worker = Worker(
             name=plan.name,
-            incarnation=f"{parts.boot.epoch}.{self.restarts[plan.name]}",
+            incarnation=f"{parts.boot.epoch}.{self._begun[plan.name]}",
             account=parts.boot.account,
             symbol=plan.symbol,
             strategy=strategy,
             extended_hours=parts.extended_hours,
         )
-        if strategy.bars_needed:
-            history = await parts.feed.history(
-                plan.symbol, parts.pace.market_ns(), strategy.bars_needed
-            )
-            worker.warm_up(history, mailbox.view)
+        # The first tick is held against history, also where the strategy needs none.
+        count = strategy.bars_needed or int(not parts.tape.is_seeded(plan.symbol))
+        if count:
+            history = await parts.feed.history(plan.symbol, parts.pace.market_ns(), count)
+            if history:
+                parts.tape.seed(plan.symbol, history[-1])
+            worker.warm_up(history if strategy.bars_needed else [], mailbox.view)
         await parts.inbox.tell(WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True))
         return worker
 

@@ -270,6 +270,7 @@ def all_wrong() -> Question:
         is_warming_up=True,
         halted="ada: stop",
         quarantined="unexplained",
+        trading_halt="",
         brakes=brakes,
     )
     return Question(

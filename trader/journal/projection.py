@@ -34,6 +34,7 @@ from trader.messages import (
     RequestAccepted,
     RequestDenied,
     Resumed,
+    SecurityStatusMoved,
     WorkerMoved,
     encode,
 )
@@ -174,7 +175,7 @@ class Drafting:
                 self.mode_moved = True
             case Resumed():
                 self.all_symbols = self.mode_moved = True
-            case WorkerMoved():
+            case WorkerMoved() | SecurityStatusMoved():
                 self.symbols.add(event.symbol)
             case ReductionBegan() | ReductionEnded():
                 self.symbols.add(event.symbol)

@@ -16,6 +16,7 @@ from trader.market_guard import Rejection
 from trader.messages import Boot, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
+from trader.overnight import Overnight
 from trader.ports import Broker, Feed, Journal, Pace
 from trader.reducer import Reducer
 from trader.state import ExecutionState
@@ -77,6 +78,7 @@ def assembled(
         unjournaled=listeners.unjournaled,
         acted=reducer.look,
     )
+    overnight = Overnight(tape, feed, pace, inbox, pace.market_ns)
     boot = boot_of(config, identity, pace.market_ns())
     return Parts(
         boot=boot,
@@ -87,6 +89,7 @@ def assembled(
         outbox=outbox,
         executor=executor,
         tape=tape,
+        overnight=overnight,
         reducer=reducer,
         workers=tuple(workers),
         heart=heart,
