@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     0: "model messages money calendar calendar_table config exits sources",
     1: "orders recognition positions question risk brakes accounting reconcile market_guard strategies venue wire",
-    2: "execution inquiry state evolve conditions reports agreement movements corrections",
+    2: "execution inquiry state evolve conditions reports agreement movements corrections soundness",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
     " credentials failure heartbeat steps systemd",
     4: "supervisor executor worker inbox mailbox outbox doubt tape",

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from trader import agreement, brakes, corrections, movements, reports, risk
+from trader import agreement, brakes, corrections, movements, reports, risk, soundness
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound, wanted_of
 from trader.messages import (
@@ -73,6 +73,10 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
+    return soundness.checked(state, _decided(state, heard))
+
+
+def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     match heard:
         case OrderRequest():
             return _on_request(state, heard)
