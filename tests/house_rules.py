@@ -18,7 +18,7 @@ FLOORS = {
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
     " credentials failure heartbeat steps systemd",
     4: "supervisor executor worker inbox mailbox outbox doubt tape",
-    5: "live doctor backtest scenarios simulation explanation",
+    5: "live doctor backtest scenarios simulation explanation verification",
     6: "__main__ cli",
 }
 PURE_FLOOR_MAX = 2

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tests.mutants import book_bugs, decision_bugs, scenario_bugs, shell_bugs
+from tests.mutants import book_bugs, decision_bugs, proof_bugs, scenario_bugs, shell_bugs
 from tests.mutants.planted import Catch, Planted
 from tests.mutants.risk_rules import rules_off
 from tests.program import ROOT
@@ -14,6 +14,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Limits and gates": decision_bugs.LIMITS,
     "Order states and reports": book_bugs.ORDERS,
     "The books": book_bugs.BOOKS,
+    "The proof of the books": proof_bugs.PROOFS,
     "Turns": shell_bugs.TURNS,
     "Lanes and doubt": shell_bugs.LANES,
     "The journal": shell_bugs.JOURNAL,

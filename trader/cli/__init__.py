@@ -30,6 +30,7 @@ VERBS: dict[str, dict[str, str]] = {
         "resume": "Allow entries again, with a reason.",
     },
     "Prove": {
+        "verify": "Everything in the database, recomputed from its journal.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
     },
