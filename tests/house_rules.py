@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
     0: "model messages money calendar calendar_table config exits sources",
-    1: "orders recognition positions question risk brakes accounting reconcile market_guard strategies venue wire",
+    1: "orders recognition positions question risk brakes accounting lots reconcile market_guard strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections soundness",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
     " credentials failure heartbeat steps systemd",

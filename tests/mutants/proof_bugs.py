@@ -55,6 +55,18 @@ PROOFS = (
         properties("verification", "any_day_is_proved_at_each_prefix"),
     ),
     planted(
+        "the last shares in are sold first",
+        Edit(
+            "lots.py", "        lot = held[0]\n", "        held.reverse()\n        lot = held[0]\n"
+        ),
+        plays("lots", "the_oldest_shares_are_sold_first"),
+    ),
+    planted(
+        "a busted execution stays in the lots",
+        Edit("lots.py", "            kept[place] = None\n", "            pass\n"),
+        plays("lots", "a_bust_never_was_and_its_correction_was_always_so"),
+    ),
+    planted(
         "verify ends well whatever it has found",
         Edit(
             "cli/verify.py",

@@ -20,6 +20,7 @@ VERBS: dict[str, dict[str, str]] = {
         "orders": "The orders, their states and reasons.",
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
+        "pnl": "Profit and loss by symbol, strategy or day; FIFO lots.",
         "logs": "The log, filtered.",
         "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
