@@ -46,6 +46,7 @@ from trader.model import (
     BookedExecution,
     Order,
     RequestId,
+    Symbol,
 )
 from trader.money import ZERO, plain
 from trader.state import ALL_SYMBOLS, ANSWERS_MAX, Counts, ExecutionState, Halt
@@ -262,6 +263,7 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
     state = replace(
         state,
         executed=state.executed.set(event.execution.execution_id, event.client_order_id),
+        brought=_brought(state, event),
         fees_accrued=_accruing(state, event.execution.at_ns, event.fees),
         books=accounting.booked(state.books, event),
         positions=state.positions.set(event.symbol, position),
@@ -275,6 +277,14 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         realized=event.realized,
     )
     return _with_order(state, before, orders.booked(before, done, event.released))
+
+
+def _brought(state: ExecutionState, event: ExecutionBooked | BooksMoved) -> Map[Symbol, Decimal]:
+    shares = accounting.brought_by(event)
+    if event.symbol is None or not shares:
+        return state.brought
+    so_far = state.brought.get(event.symbol, ZERO)
+    return state.brought.set(event.symbol, plain(so_far + shares))
 
 
 def _accruing(state: ExecutionState, at_ns: int, fees: Decimal) -> Map[str, Decimal]:
@@ -308,6 +318,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     state = replace(
         state,
         booked=state.booked.set(event.reference, None),
+        brought=_brought(state, event),
         fees_accrued=accrued,
         books=accounting.moved(state.books, event),
         positions=held,

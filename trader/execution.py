@@ -19,6 +19,7 @@ from trader import (
     reducing,
     reports,
     risk,
+    soundness,
 )
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound, wanted_of
@@ -77,7 +78,7 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
     events = _decided(state, heard)
-    return (*events, *reducing.followed(state, events))
+    return soundness.checked(state, (*events, *reducing.followed(state, events)))
 
 
 def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:

@@ -72,6 +72,8 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
         Map()
     )  # references of everything that moved the books without an order of ours
     executed: Map[ExecutionId, ClientOrderId] = Map()  # every execution ever booked, by its order
+    # Shares that executions and movements brought of each symbol, summed apart from the positions: soundness.py.
+    brought: Map[Symbol, Decimal] = Map()
     fees_accrued: Map[str, Decimal] = Map()  # by session, until the broker charges them
     differing: Map[Symbol, Decimal] = Map()  # by how much more we hold than the broker says
     halt: Halt | None = None

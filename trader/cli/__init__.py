@@ -20,6 +20,7 @@ VERBS: dict[str, dict[str, str]] = {
         "orders": "The orders, their states and reasons.",
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
+        "pnl": "Profit and loss by symbol, strategy or day; FIFO lots.",
         "logs": "The log, filtered.",
         "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
@@ -33,6 +34,7 @@ VERBS: dict[str, dict[str, str]] = {
         "stop": "End the running program; positions stay.",
     },
     "Prove": {
+        "verify": "Everything in the database, recomputed from its journal.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
     },
