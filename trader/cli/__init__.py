@@ -37,6 +37,9 @@ VERBS: dict[str, dict[str, str]] = {
         "verify": "Everything in the database, recomputed from its journal.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
+        "audit": "What is wrong with another program's books; changes nothing.",
+        "repair": "Mend another program's books by rows beside theirs.",
+        "import": "Open our books from another program's audited ones.",
     },
     "Try": {
         "scenario": "What has happened to others, done to this program.",
