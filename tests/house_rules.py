@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
     0: "model messages money calendar calendar_table config exits sources",
-    1: "orders recognition positions question risk brakes accounting reconcile market_guard strategies venue wire",
+    1: "orders recognition positions question protection risk brakes accounting reconcile market_guard strategies"
+    " venue wire",
     2: "execution inquiry state evolve reports agreement movements corrections",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
     " credentials failure heartbeat steps systemd",
-    4: "supervisor executor worker inbox mailbox outbox doubt tape",
+    4: "supervisor executor worker inbox mailbox outbox doubt tape protector",
     5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",
 }

@@ -7,7 +7,7 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, orders, positions
+from trader import accounting, calendar, orders, positions, protection
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -234,8 +234,8 @@ def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionSt
 
 def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> ExecutionState:
     before = state.orders[event.client_order_id]
-    held = state.position(event.symbol)
-    position = replace(positions.booked(held, event), mark=positions.mark_of(event))
+    held = protection.guarded(state.position(event.symbol), before)
+    position = protection.marked(positions.booked(held, event), positions.mark_of(event))
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(
         state,
@@ -314,7 +314,7 @@ def _clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
     for symbol, mark in event.marks.items():
         position = held.get(symbol)
         if position is not None and position.mark != mark:
-            marked = replace(position, mark=mark)
+            marked = protection.marked(position, mark)
             value += marked.value - position.value
             held = held.set(symbol, marked)
     return _at_new_peak(

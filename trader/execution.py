@@ -109,7 +109,7 @@ def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
         case Boot():
             return _on_boot(state, heard)
         case AlarmReport():
-            return (Alarmed(alarm=heard.alarm, symbol=None, message=heard.message),)
+            return (Alarmed(alarm=heard.alarm, symbol=heard.symbol, message=heard.message),)
         case LifeEnd():
             return (LifeEnded(at_ns=heard.at_ns, exit_code=heard.exit_code),)
         case _:
@@ -201,6 +201,9 @@ def _intent(state: ExecutionState, question: Question) -> Order:
         build=state.build,
         reserved=plain(question.cost) if request.side is Side.BUY else ZERO,
         state_ns=state.at_ns,
+        stop_price=request.stop_price,
+        trail=request.trail,
+        protection=request.protection,
     )
 
 

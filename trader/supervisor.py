@@ -29,10 +29,19 @@ from trader.messages import (
     Statement,
     WorkerReport,
 )
-from trader.model import ENTRY_PURPOSES, MINUTE_NS, ClientOrderId, OrderState, Phase, Symbol
+from trader.model import (
+    ENTRY_PURPOSES,
+    MINUTE_NS,
+    ClientOrderId,
+    Distances,
+    OrderState,
+    Phase,
+    Symbol,
+)
 from trader.orders import is_live
 from trader.outbox import Outbox
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
+from trader.protector import Protector, alarm_of, unguarded
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy
 from trader.tape import Tape
@@ -58,6 +67,7 @@ class WorkerPlan(Struct, frozen=True, kw_only=True):
     name: str
     symbol: Symbol
     make: Callable[[], Strategy]
+    protection: Distances | None = None  # of entries that bring none of their own
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -71,6 +81,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     executor: Executor
     tape: Tape
+    protector: Protector
     workers: tuple[WorkerPlan, ...]
     heart: Heart = field(default_factory=Heart)
     extended_hours: bool = False
@@ -98,6 +109,7 @@ class Supervisor:
             # Statements are counted anew in each life: none may be asked for before this one has begun.
             await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
             core.start_soon(self._reconcile, name="reconcile")
+            core.start_soon(parts.protector.run, name="protector")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
             await core.start(parts.feed.run, parts.tape.deliver, self._hear, name="market data")
             for plan in parts.workers:
@@ -172,6 +184,8 @@ class Supervisor:
             self._want_statement()  # The stream may not have told: ask.
             await self._proved_in_time()
         unproved = _unproved(parts.executor.state)
+        for symbol, cover in unguarded(parts.executor.state):
+            await parts.inbox.tell(alarm_of(symbol, cover))
         code = exit_code(unproved)
         last = parts.executor.state.sequence
         await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
@@ -185,7 +199,11 @@ class Supervisor:
     async def _proved_in_time(self) -> bool:
         with trio.move_on_after(SHUTDOWN_S):
             await self._parts.executor.wait_until(
-                lambda state: Gate.SHUTDOWN in dict(state.gates_closed) and not _unproved(state)
+                lambda state: (
+                    Gate.SHUTDOWN in dict(state.gates_closed)
+                    and not _unproved(state)
+                    and not any(unguarded(state))
+                )
             )
             return True
         return False
@@ -329,6 +347,7 @@ class Supervisor:
             symbol=plan.symbol,
             strategy=strategy,
             extended_hours=parts.extended_hours,
+            protection=plan.protection,
         )
         if strategy.bars_needed:
             history = await parts.feed.history(

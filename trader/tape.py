@@ -6,11 +6,20 @@ late has to begin with.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from trader.mailbox import Mailbox
 from trader.market_guard import Guard, Rejection
 from trader.model import Bar, Quote, Symbol
 from trader.strategies.base import Fill, SymbolView
+
+
+class Listener(Protocol):
+    """Who sees every trusted tick, and hears whose state has changed. Neither may block."""
+
+    def ticked(self, tick: Bar | Quote) -> None: ...
+
+    def changed(self, symbol: Symbol) -> None: ...
 
 
 class Tape:
@@ -28,6 +37,7 @@ class Tape:
         self._readers: dict[Symbol, list[Mailbox]] = {symbol: [] for symbol in self._guards}
         self.quotes: dict[Symbol, Quote] = {}
         self.closes: dict[Symbol, int] = {}
+        self.listener: Listener | None = None
 
     def deliver(self, tick: Bar | Quote) -> None:
         """Judge it, and hand it on if it is fit to decide on; symbols that nobody asked for are dropped."""
@@ -48,6 +58,8 @@ class Tape:
             self.closes[tick.symbol] = tick.close
         for reader in self._readers[tick.symbol]:
             reader.put(tick)
+        if self.listener is not None:
+            self.listener.ticked(tick)
 
     def publish(self, symbol: Symbol, view: SymbolView, fills: list[Fill]) -> None:
         """The executor's side: the new state of a symbol, then its fills."""
@@ -55,6 +67,8 @@ class Tape:
             reader.view = view
             for fill in fills:
                 reader.put(fill)
+        if self.listener is not None:
+            self.listener.changed(symbol)
 
     def attach(self, symbol: Symbol, reader: Mailbox) -> None:
         """From now on this mailbox gets what there is of the symbol, beginning with the last quote."""

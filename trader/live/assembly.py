@@ -17,6 +17,7 @@ from trader.messages import Boot, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
 from trader.ports import Broker, Feed, Journal, Pace
+from trader.protector import Protector
 from trader.state import ExecutionState
 from trader.strategies import build
 from trader.strategies.base import StrategyError
@@ -74,6 +75,9 @@ def assembled(
         pace=pace,
         unjournaled=listeners.unjournaled,
     )
+    tape.listener = protector = Protector(
+        inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes
+    )
     boot = boot_of(config, identity, pace.market_ns())
     return Parts(
         boot=boot,
@@ -84,6 +88,7 @@ def assembled(
         outbox=outbox,
         executor=executor,
         tape=tape,
+        protector=protector,
         workers=tuple(workers),
         heart=heart,
         extended_hours=config.extended_hours,
@@ -127,6 +132,7 @@ def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
                     make=lambda name=name, wanted=wanted: build(  # type: ignore[misc]
                         wanted.kind, name, wanted.params, wanted.size.size
                     ),
+                    protection=wanted.protection,
                 )
             )
     return plans
