@@ -13,12 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
     0: "model messages money calendar calendar_table config exits sources",
-    1: "orders recognition positions question protection risk brakes accounting reconcile market_guard strategies"
-    " venue wire",
-    2: "execution inquiry state evolve reports agreement movements corrections",
+    1: "orders recognition positions reductions question protection risk brakes accounting reconcile market_guard"
+    " strategies venue wire",
+    2: "execution inquiry state evolve conditions reports agreement movements corrections reducing commands",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
     " credentials failure heartbeat steps systemd",
-    4: "supervisor executor worker inbox mailbox outbox doubt tape protector",
+    4: "supervisor executor worker reducer inbox mailbox outbox doubt tape protector",
     5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",
 }
@@ -70,7 +70,8 @@ LIVE_ROOTS = ("trader.__main__", "trader.cli.run")
 # ... and these are programs of their own, or plays, that it loads only when no money is about.
 PLAYED_PACKAGES = ("trader.venue", "trader.simulator", "trader.simulation", "trader.scenarios")
 FILE_LINES_MAX = 400
-LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
+# Closed unions of words: one list each, read as one.
+LONG_FILES = {"trader.messages": 800, "trader.log.events": 500}
 FUNCTION_LINES_MAX = 70
 
 # Nothing of the program imports these: whoever installed their extra does.

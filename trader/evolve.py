@@ -7,7 +7,7 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, orders, positions, protection
+from trader import accounting, calendar, conditions, orders, positions, protection, reductions
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -19,7 +19,6 @@ from trader.messages import (
     Entry,
     Event,
     ExecutionBooked,
-    Gate,
     GateMoved,
     Halted,
     LifeBegan,
@@ -29,6 +28,8 @@ from trader.messages import (
     OpeningBooked,
     OrderChanged,
     Quarantined,
+    ReductionBegan,
+    ReductionEnded,
     Released,
     RequestAccepted,
     RequestDenied,
@@ -79,11 +80,11 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case ExecutionBooked():
             return _execution_booked(state, event)
         case ClockMoved():
-            return _clock_moved(state, event)
+            return conditions.clock_moved(state, event)
         case SessionBegan():
-            return _session_began(state, event)
+            return conditions.session_began(state, event)
         case LifeBegan():
-            return _life_began(state, event)
+            return conditions.life_began(state, event)
         case CancelRequested() | LookupWanted():
             return _asked(state, event)
         case OpeningBooked():
@@ -101,9 +102,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
             tripped = (event.brake, event.symbol or ALL_SYMBOLS)
             return replace(state, brakes=state.brakes | {tripped})
         case GateMoved():
-            return _gate_moved(state, event)
+            return conditions.gate_moved(state, event)
         case WorkerMoved():
-            return _worker_moved(state, event)
+            return conditions.worker_moved(state, event)
         case Halted():
             return replace(state, halted=f"{event.who}: {event.reason}")
         case Resumed():
@@ -119,6 +120,8 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
             return replace(state, differing=state.differing.set(event.symbol, surplus))
+        case ReductionBegan() | ReductionEnded():
+            return replace(state, reductions=reductions.moved(state.reductions, event))
         case LifeEnded() | DifferenceFound() | Alarmed() | Noted():
             return state
         case _:
@@ -135,7 +138,7 @@ def _asked(state: ExecutionState, event: CancelRequested | LookupWanted) -> Exec
 
 
 def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
-    return _at_new_peak(
+    return conditions.at_new_peak(
         replace(
             state,
             books=accounting.opened(state.books, event.cash),
@@ -186,6 +189,7 @@ def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
         used=state.used.set(order.client_order_id, ZERO),
         orders=state.orders.set(order.client_order_id, order),
         positions=state.positions.set(order.symbol, position),
+        reductions=reductions.with_order(state.reductions, order),
         books=accounting.reserved(state.books, order.reserved),
         entries_open=state.entries_open + is_entry,
         entries_recent=_with_entry(state) if is_entry else state.entries_recent,
@@ -304,97 +308,3 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     )
     accrued = _accruing(state, taken.at_ns, event.fees)
     return _with_order(replace(state, books=books, fees_accrued=accrued), order, now)
-
-
-# ------------------------------------------------------------------------------------- clock and conditions
-
-
-def _clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
-    held, value = state.positions, state.positions_value
-    for symbol, mark in event.marks.items():
-        position = held.get(symbol)
-        if position is not None and position.mark != mark:
-            marked = protection.marked(position, mark)
-            value += marked.value - position.value
-            held = held.set(symbol, marked)
-    return _at_new_peak(
-        replace(
-            state,
-            at_ns=event.at_ns,
-            phase=event.phase,
-            positions=held,
-            positions_value=plain(value),
-        )
-    )
-
-
-def _at_new_peak(state: ExecutionState) -> ExecutionState:
-    equity = plain(state.equity)
-    if not state.is_opened or equity <= state.equity_peak:
-        return state
-    return replace(state, equity_peak=equity)
-
-
-def _session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:
-    """A new day: counters start over; of what ended before the day that ends now only id and filled quantity stay."""
-    kept = {
-        name: order
-        for name, order in state.orders.items()
-        if orders.is_live(order) or order.state_ns >= state.session_began_ns
-    }
-    filled = {name: one.quantity_filled for name, one in state.orders.items() if name not in kept}
-    fresh = {
-        symbol: replace(position, entries_session=0, entries_filled_ns=())
-        for symbol, position in state.positions.items()
-    }
-    return replace(
-        state,
-        session=event.session,
-        session_began_ns=state.at_ns,
-        equity_session=event.equity,
-        orders=Map(kept),
-        used=state.used.update(filled),
-        positions=Map(fresh),
-        tellings=Map(),
-        tellings_before=state.tellings,
-        entries_recent=(),
-    )
-
-
-def _life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
-    return replace(
-        state,
-        epoch=event.epoch,
-        build=event.build,
-        account=event.account,
-        symbols=frozenset(event.symbols),
-        limits=event.limits,
-        fees=event.fees,
-        at_ns=max(state.at_ns, event.at_ns),
-        # Questions and cancels of the life before are answered to nobody.
-        orders=Map(
-            {
-                name: replace(order, lookup_open=False, cancel_requested=False)
-                for name, order in state.orders.items()
-            }
-        ),
-        gates_closed=tuple((gate, "starting") for gate in GATES_AT_START),
-        workers_cold=Map(),
-        counts=Counts(),
-        statements=0,
-    )
-
-
-GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)
-
-
-def _gate_moved(state: ExecutionState, event: GateMoved) -> ExecutionState:
-    others = tuple(one for one in state.gates_closed if one[0] is not event.gate)
-    closed = others if event.is_open else (*others, (event.gate, event.reason))
-    return replace(state, gates_closed=closed)
-
-
-def _worker_moved(state: ExecutionState, event: WorkerMoved) -> ExecutionState:
-    others = tuple(one for one in state.workers_cold.get(event.symbol, ()) if one != event.worker)
-    cold = others if event.ready else (*others, event.worker)
-    return replace(state, workers_cold=state.workers_cold.set(event.symbol, cold))

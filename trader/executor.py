@@ -56,6 +56,7 @@ class Executor:
         publisher: Publisher,
         pace: Pace,
         unjournaled: Callable[[Iterable[Input], str], None] = lambda requests, why: None,
+        acted: Callable[[ExecutionState], None] = lambda state: None,
     ) -> None:
         self._state = state
         self._inbox = inbox
@@ -64,6 +65,7 @@ class Executor:
         self._publisher = publisher
         self._pace = pace
         self._unjournaled = unjournaled
+        self._acted = acted
         self._committed = trio.Event()
 
     @property
@@ -98,6 +100,7 @@ class Executor:
         self._state = state
         steps.reach("committed", batch)
         self._act(entries)
+        self._acted(state)
         steps.reach("acted", batch)
         self._committed.set()
         self._committed = trio.Event()
@@ -181,6 +184,8 @@ def entry_refusal(state: ExecutionState, order: Order) -> str:
         return ""
     if state.halted:
         return f"halted by {state.halted}"
+    if order.symbol in state.reductions:
+        return f"{order.symbol} is {state.reductions[order.symbol].words}"
     return dict(state.gates_closed).get(Gate.SHUTDOWN, "")
 
 
@@ -205,6 +210,7 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
             or state.gates_closed
             or state.workers_cold.get(symbol)
             or symbol in state.quarantined
+            or symbol in state.reductions
             or ALL_SYMBOLS in state.quarantined
         ),
     )

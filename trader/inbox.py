@@ -85,36 +85,36 @@ class Inbox:
 
 
 def in_order(batch: list[Input]) -> list[Input]:
-    """Commands and fences, then reports, then the clock, then requests by (market time, symbol, request id).
+    """Commands and fences, then reports, then the clock, then requests by (market time, urgency, symbol, id).
 
     Reports of one order are put in the order of its life, so that which of two sockets was read first does not show.
     """
     return sorted(batch, key=_rank)
 
 
-def _rank(heard: Input) -> tuple[int, int, str, int, str]:
+def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
     match heard:
         case Boot():
-            return (0, 0, "", 0, "")
+            return (0, 0, 0, "", 0, "")
         case Command() | GateReport() | WorkerReport() | Resolution() | Adoption() | Acceptance():
-            return (0, 1, "", 0, "")  # as they came: sorting is stable
+            return (0, 1, 0, "", 0, "")  # as they came: sorting is stable
         case SendStarted():
-            return (1, 0, heard.client_order_id, 0, "")
+            return (1, 0, 0, heard.client_order_id, 0, "")
         case OrderReport():
-            return (1, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
+            return (1, 0, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
         case SendOutcome() | CancelOutcome() | LookupMissed():
-            return (1, 0, heard.client_order_id, 1, "~")
+            return (1, 0, 0, heard.client_order_id, 1, "~")
         case ExecutionCorrected():
-            return (1, 1, heard.client_order_id, heard.at_ns, heard.execution_id)
+            return (1, 1, 0, heard.client_order_id, heard.at_ns, heard.execution_id)
         case Activity():
-            return (1, 2, "", heard.at_ns, heard.activity_id)
+            return (1, 2, 0, "", heard.at_ns, heard.activity_id)
         case Statement():
-            return (1, 3, "", 0, "")
+            return (1, 3, 0, "", 0, "")
         case Clock():
-            return (2, heard.at_ns, "", 0, "")
+            return (2, heard.at_ns, 0, "", 0, "")
         case OrderRequest():
-            return (3, heard.at_ns, heard.symbol, 0, heard.request_id)
+            return (3, heard.at_ns, -heard.urgency, heard.symbol, 0, heard.request_id)
         case AlarmReport():
-            return (0, 1, "", 0, "")
+            return (0, 1, 0, "", 0, "")
         case LifeEnd():
-            return (4, 0, "", 0, "")
+            return (4, 0, 0, "", 0, "")

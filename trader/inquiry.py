@@ -7,11 +7,12 @@ known; a worker only says what it would like.
 from decimal import Decimal
 
 from trader import protection, risk
-from trader.messages import DenyReason, OrderRequest
-from trader.model import MINUTE_NS, ClientOrderId, Side
+from trader.messages import Blocking, DenyReason, OrderRequest
+from trader.model import MINUTE_NS, ClientOrderId, DecisionKey, OrderState, Side, Symbol
 from trader.money import MILL, ONE, ZERO, plain, price_of, rounded, rounded_down, rounded_up, share
 from trader.positions import Position
 from trader.question import Denial, Question, Standing, Wanted
+from trader.reductions import Reduction, decision_key
 from trader.state import ALL_SYMBOLS, ExecutionState
 
 QUOTE_TICKS_MAX = 10**11
@@ -19,9 +20,21 @@ QUOTE_TICKS_MAX = 10**11
 
 def client_order_id(request: OrderRequest) -> ClientOrderId:
     """The one id of a decision's order: FIX 11, at most 48 characters, a function of the decision alone."""
-    return ClientOrderId(
-        f"trd-{request.symbol}-{request.side.value[0]}-{request.decision_key[:24]}"
-    )
+    return _order_of(request.symbol, request.side, request.decision_key)
+
+
+def _order_of(symbol: Symbol, side: Side, key: DecisionKey) -> ClientOrderId:
+    return ClientOrderId(f"trd-{symbol}-{side.value[0]}-{key[:24]}")
+
+
+def exit_key(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> DecisionKey:
+    """Of the next exit of a reduction: the first whose order never was."""
+    attempt = reduction.exits
+    while True:
+        attempt += 1
+        key = decision_key(state.account, reduction.reference, symbol, attempt)
+        if _order_of(symbol, Side.SELL, key) not in state.used:
+            return key
 
 
 def unsound(request: OrderRequest) -> Denial | None:
@@ -47,8 +60,23 @@ def wanted_of(state: ExecutionState, request: OrderRequest) -> Wanted:
         position=position,
         live_entry=state.orders[position.entries[0]] if position.entries else None,
         decision_known=client_order_id(request) in state.used,
+        reduced=_reduced_by(state, request),
         limits=state.limits,
     )
+
+
+def _reduced_by(state: ExecutionState, request: OrderRequest) -> tuple[Blocking, str] | None:
+    """While a position goes, nobody else sells it, and the reduction itself waits until every exit is over."""
+    reduction = state.reductions.get(request.symbol)
+    if reduction is None or risk.is_entry(request):
+        return None
+    live = state.position(request.symbol).exits
+    if live:
+        in_doubt = state.orders[live[0]].state is OrderState.UNKNOWN
+        return Blocking.UNKNOWN_ORDER if in_doubt else Blocking.LIVE_ORDER, live[0]
+    if request.decision_key == exit_key(state, request.symbol, reduction):
+        return None
+    return Blocking.REDUCTION, reduction.words
 
 
 def question_of(state: ExecutionState, request: OrderRequest) -> Question:
@@ -64,6 +92,7 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         position=position,
         live_entry=wanted.live_entry,
         decision_known=wanted.decision_known,
+        reduced=wanted.reduced,
         standing=_standing(state, request),
         limits=state.limits,
         cash_free=state.books.cash_free,
@@ -76,7 +105,7 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
         opposite_orders=tuple(state.orders[one] for one in opposite),
-        quantity_sellable=_quantity_sellable(state, position),
+        quantity_sellable=quantity_sellable(state, position),
     )
 
 
@@ -101,7 +130,7 @@ def _quantity(
         case "target" if risk.is_entry(request):
             return plain(amount - position.quantity - position.quantity_pending_buy)
         case "target":
-            return plain(_quantity_sellable(state, position) - amount)
+            return plain(quantity_sellable(state, position) - amount)
         case "notional" if price:
             return rounded_down(share(amount, ONE, price), ONE)
         case "equity" if price:
@@ -110,8 +139,8 @@ def _quantity(
             return ZERO
 
 
-def _quantity_sellable(state: ExecutionState, position: Position) -> Decimal:
-    """Where the broker's books differ from ours, the smaller holding counts."""
+def quantity_sellable(state: ExecutionState, position: Position) -> Decimal:
+    """Proven shares that no live exit may take; where the broker's books differ from ours, by the smaller holding."""
     surplus = state.differing.get(position.symbol, ZERO)
     return position.quantity_sellable - max(surplus, ZERO)
 
@@ -130,7 +159,13 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         gates_closed=state.gates_closed,
         is_tradable=symbol in state.symbols,
         is_warming_up=bool(state.workers_cold.get(symbol)),
-        halted=state.halted,
+        halted=state.halted or _reduced(state, symbol),
         quarantined=quarantined,
         brakes=brakes,
     )
+
+
+def _reduced(state: ExecutionState, symbol: Symbol) -> str:
+    """A position that has to go is not entered meanwhile."""
+    reduction = state.reductions.get(symbol)
+    return f"{symbol} is {reduction.words}" if reduction is not None else ""

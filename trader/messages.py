@@ -87,6 +87,7 @@ class Blocking(StrEnum):
     LIVE_ORDER = "live_order"
     UNKNOWN_ORDER = "unknown_order"
     POSITION = "position"
+    REDUCTION = "reduction"  # the position is on its way out already
 
 
 class Claim(StrEnum):
@@ -102,6 +103,15 @@ class Claim(StrEnum):
     REJECTED = "rejected"
     CANCEL_REJECTED = "cancel_rejected"
     FOREIGN_CHANGE = "foreign_change"  # a replacement or restatement that we never ask for
+
+
+class ReductionKind(StrEnum):
+    """What wants a position gone."""
+
+    FLATTEN = "flatten"  # a person
+    PROTECTION = "protection"  # a stop, a take-profit or a time exit
+    EXIT = "exit"  # its strategy, while other orders hold the shares
+    SESSION = "session"  # the end of the trading day
 
 
 class Brake(StrEnum):
@@ -140,6 +150,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, tag="request"):
     stop_price: Decimal | None = None  # of a stop, dollars
     trail: Decimal | None = None  # of a trailing stop, a fraction
     protection: Protection | None = None  # of an entry
+    urgency: int = 0  # among requests of one instant the most urgent is decided, and sent, first
 
 
 class OrderReport(Struct, frozen=True, kw_only=True, tag="order_report"):
@@ -618,6 +629,29 @@ class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
     reason: str
 
 
+class ReductionBegan(Struct, frozen=True, kw_only=True, tag="reduction_began"):
+    """A position has to go, whatever it takes: no entries, live orders canceled, then exits until it is flat.
+
+    reference names what wants it (a command's id, a request's decision key), and its exits' ids are made from it: one
+    reference stands for one reduction of a symbol, for ever.
+    """
+
+    symbol: Symbol
+    kind: ReductionKind
+    reference: str
+    who: str
+    reason: str
+    at_ns: int
+
+
+class ReductionEnded(Struct, frozen=True, kw_only=True, tag="reduction_ended"):
+    """It is flat, with nothing on its way."""
+
+    symbol: Symbol
+    reference: str
+    exits: int  # orders that it took
+
+
 class Noted(Struct, frozen=True, kw_only=True, tag="noted"):
     """Heard and kept for the record; nothing changed."""
 
@@ -649,6 +683,8 @@ Event = (
     | WorkerMoved
     | Halted
     | Resumed
+    | ReductionBegan
+    | ReductionEnded
     | Noted
 )
 

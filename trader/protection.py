@@ -157,14 +157,14 @@ def marked(position: Position, mark: int) -> Position:
 class Cover(Struct, frozen=True, kw_only=True):
     """How much of a position is safe. Quantities are shares.
 
-    held: what is proven, by the smaller of both books. leaving: in other exits, those in doubt included. stops: live
-    orders that protect, newest last. guarded: in stops that the broker is known to have. missing: no live order sells
+    held: what is proven, by the smaller of both books. stops: live orders that protect, newest last. others: the live
+    exits beside them. guarded: in stops that the broker is known to have. missing: no live order sells
     it. unproven: no order that the broker is known to have does.
     """
 
     held: Decimal
-    leaving: Decimal
     stops: tuple[Order, ...]
+    others: tuple[Order, ...]
     guarded: Decimal
     missing: Decimal
     unproven: Decimal
@@ -172,8 +172,8 @@ class Cover(Struct, frozen=True, kw_only=True):
     @property
     def excess(self) -> Decimal:
         """By how much the stops could sell more than there is."""
-        resting = sum((one.quantity_leaves for one in self.stops), ZERO)
-        return max(resting - max(self.held - self.leaving, ZERO), ZERO)
+        resting, leaving = _leaves(self.stops), _leaves(self.others)
+        return max(resting - max(self.held - leaving, ZERO), ZERO)
 
 
 def cover_of(
@@ -182,18 +182,20 @@ def cover_of(
     """What covers this position. `surplus`: by how much more we hold than the broker says."""
     exits = [orders[name] for name in position.exits]
     held = ZERO if position.is_hands_off else max(position.quantity - max(surplus, ZERO), ZERO)
-    leaving = sum((one.quantity_leaves for one in exits if not is_resting_stop(one)), ZERO)
+    stops = tuple(one for one in exits if is_resting_stop(one))
     proven = [one for one in exits if one.state in AT_BROKER]
-    stops = [one for one in exits if is_resting_stop(one)]
-    selling = sum((one.quantity_leaves for one in proven), ZERO)
     return Cover(
         held=held,
-        leaving=leaving,
-        stops=tuple(stops),
-        guarded=sum((one.quantity_leaves for one in stops if one in proven), ZERO),
+        stops=stops,
+        others=tuple(one for one in exits if not is_resting_stop(one)),
+        guarded=_leaves(one for one in stops if one in proven),
         missing=plain(max(held - position.quantity_pending_sell, ZERO)),
-        unproven=plain(max(held - selling, ZERO)),
+        unproven=plain(max(held - _leaves(proven), ZERO)),
     )
+
+
+def _leaves(orders: Iterable[Order]) -> Decimal:
+    return sum((one.quantity_leaves for one in orders), ZERO)
 
 
 def wants_stop(position: Position, is_required: bool) -> bool:
@@ -231,7 +233,7 @@ def stop_key(account: AccountId, position: Position, quantity: Decimal) -> Decis
 
 def firing_key(account: AccountId, position: Position, leg: "Leg", event: str) -> DecisionKey:
     """Names the decision to be out because of a level, or a time, that was met at this event."""
-    return _key((account, position.strategy or "", position.symbol, "SELL|exit", leg, event))
+    return _key((account, position.strategy or "", position.symbol, "SELL|stop", leg, event))
 
 
 def _key(parts: Iterable[str]) -> DecisionKey:

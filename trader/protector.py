@@ -12,7 +12,8 @@ import trio
 from trader.inbox import Inbox
 from trader.messages import AlarmReport, Command, Input, OrderRequest
 from trader.model import (
-    SECOND_NS,
+    MINUTE_NS,
+    STOP_TYPES,
     Bar,
     DecisionKey,
     Order,
@@ -150,13 +151,15 @@ class Protector:
             self._watched.pop(symbol, None)
         met = self._met.pop(symbol, None)
         yield from self._alarm(state, position, cover)
+        if symbol in state.reductions:
+            return  # It goes, and whatever holds its shares with it.
         if guard is not None and guard.exit_ns is not None and cover.held:
             self._waiting.add(symbol)
             now_ns = self._pace.market_ns()
-            if now_ns >= guard.exit_ns and self._is_due(symbol, "time"):
-                minute = now_ns // (60 * SECOND_NS)
+            if now_ns >= guard.exit_ns and self._is_due(symbol, Leg.TIME):
+                minute = now_ns // MINUTE_NS
                 met = met or (Leg.TIME, f"timer|{guard.exit_ns}|{minute}", now_ns)
-        if met is not None and guard is not None and not cover.leaving and cover.held:
+        if met is not None and guard is not None and cover.held and _may_fire(cover, met[0]):
             yield self._firing(state, position, guard, *met)
             return
         if too_much := list(_too_much(cover, guard)):
@@ -209,7 +212,6 @@ class Protector:
             state,
             position,
             key=stop_key(state.account, position, cover.missing),
-            purpose=Purpose.STOP,
             order_type=kind,
             size=Size(unit="shares", amount=cover.missing),
             guard=guard,
@@ -230,7 +232,6 @@ class Protector:
             state,
             position,
             key=firing_key(state.account, position, leg, event),
-            purpose=Purpose.EXIT,
             order_type=OrderType.MARKET if profit is None else OrderType.LIMIT,
             size=POSITION_WHOLE,
             guard=guard,
@@ -244,7 +245,6 @@ class Protector:
         position: Position,
         *,
         key: DecisionKey,
-        purpose: Purpose,
         order_type: OrderType,
         size: Size,
         guard: Protection,
@@ -253,7 +253,7 @@ class Protector:
     ) -> OrderRequest:
         assert position.strategy is not None, "what is held belongs to somebody"
         self._tellings += 1
-        is_stop = purpose is Purpose.STOP
+        is_stop = order_type in STOP_TYPES
         return OrderRequest(
             request_id=RequestId(f"{PROTECTOR}/{state.epoch}/{self._tellings:08d}"),
             decision_key=key,
@@ -261,7 +261,7 @@ class Protector:
             symbol=position.symbol,
             strategy=position.strategy,
             side=Side.SELL,
-            purpose=purpose,
+            purpose=Purpose.STOP,
             order_type=order_type,
             time_in_force=TimeInForce.GTC if is_stop else TimeInForce.DAY,
             size=size,
@@ -302,6 +302,12 @@ class Protector:
 
 def _cover(state: ExecutionState, position: Position) -> Cover:
     return cover_of(position, state.orders, state.differing.get(position.symbol, ZERO))
+
+
+def _may_fire(cover: Cover, leg: Leg) -> bool:
+    """Not while the shares are on their way out anyway; but an exit that only rests doesn't help against a fall."""
+    resting = all(one.state in CANCELABLE for one in cover.others)
+    return not cover.others or (leg is not Leg.TAKE_PROFIT and resting)
 
 
 def _too_much(cover: Cover, guard: Protection | None) -> Iterator[Order]:

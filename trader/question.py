@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from trader.config import Limits
-from trader.messages import Brake, DenyReason, Gate, OrderRequest
+from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import Order, Phase
 from trader.money import canonical
 from trader.positions import Position
@@ -31,6 +31,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     position: Position
     live_entry: Order | None  # the first live entry order of the symbol
     decision_known: bool
+    reduced: tuple[Blocking, str] | None = None  # an exit of a position that goes already, by this
     limits: Limits
 
 

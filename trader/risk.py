@@ -50,7 +50,7 @@ def duplicate(wanted: Wanted) -> tuple[Blocking, str] | None:
     if wanted.decision_known:
         return Blocking.DECISION, wanted.request.decision_key
     if not is_entry(wanted.request):
-        return None
+        return wanted.reduced
     live = wanted.live_entry
     if live is not None:
         in_doubt = live.state is OrderState.UNKNOWN

@@ -15,6 +15,7 @@ from trader.messages import Brake, Gate
 from trader.model import AccountId, ClientOrderId, ExecutionId, Order, Phase, RequestId, Symbol
 from trader.money import ZERO
 from trader.positions import Position, PositionMap
+from trader.reductions import ReductionMap
 
 ALL_SYMBOLS = Symbol("*")  # the key of a quarantine that is not about one symbol
 
@@ -61,6 +62,7 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     fees_accrued: Map[str, Decimal] = Map()  # by session, until the broker charges them
     differing: Map[Symbol, Decimal] = Map()  # by how much more we hold than the broker says
     halted: str = ""
+    reductions: ReductionMap = Map()  # positions that have to go, until they are flat
     brakes: frozenset[tuple[Brake, Symbol]] = frozenset()
     entries_open: int = 0
     # Of the last minute: market time, and how many entries were accepted then.

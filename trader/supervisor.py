@@ -42,6 +42,7 @@ from trader.orders import is_live
 from trader.outbox import Outbox
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
 from trader.protector import Protector, alarm_of, unguarded
+from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy
 from trader.tape import Tape
@@ -82,6 +83,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     executor: Executor
     tape: Tape
     protector: Protector
+    reducer: Reducer
     workers: tuple[WorkerPlan, ...]
     heart: Heart = field(default_factory=Heart)
     extended_hours: bool = False
@@ -110,6 +112,7 @@ class Supervisor:
             await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
             core.start_soon(self._reconcile, name="reconcile")
             core.start_soon(parts.protector.run, name="protector")
+            core.start_soon(parts.reducer.run, name="reducer")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
             await core.start(parts.feed.run, parts.tape.deliver, self._hear, name="market data")
             for plan in parts.workers:

@@ -7,9 +7,17 @@ import trio
 from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.rig import LIMITS, Rig, plan
+from tests.rig import LIMITS, PRICES, Rig, plan
 from trader.evolve import fold
-from trader.messages import AlarmReport, Command, ExecutionCorrected, OrderRequest
+from trader.messages import (
+    AlarmReport,
+    CancelOutcome,
+    Command,
+    ExecutionCorrected,
+    OrderReport,
+    OrderRequest,
+    SendOutcome,
+)
 from trader.model import (
     MINUTE_NS,
     SECOND_NS,
@@ -26,9 +34,11 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
+from trader.money import rounded_down
 from trader.protection import is_resting_stop
 from trader.protector import ENTRY_WAITS_S, STOPS_MAX
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
+from trader.venue import Refusal
 
 JD = Symbol("JD")
 TWO_PERCENT = Distances(stop=Decimal("0.02"))
@@ -78,7 +88,8 @@ def rig_of(
 
 
 def stops(rig: Rig) -> list[Order]:
-    return [one for one in rig.state.orders.values() if is_resting_stop(one)]
+    found = [one for one in rig.state.orders.values() if is_resting_stop(one)]
+    return sorted(found, key=lambda one: one.decision_id)
 
 
 def live(rig: Rig) -> list[Order]:
@@ -112,6 +123,17 @@ def price(rig: Rig, middle: int, size: int = 1_000) -> None:
     rig.feed.give([tick])
 
 
+def refuse_stops(rig: Rig) -> None:
+    """From now on the broker takes none: they lie above the market."""
+    submit = rig.venue.submit
+
+    async def refusing(order: Order) -> OrderReport | SendOutcome:
+        is_stop = is_resting_stop(order)
+        return await submit(replace(order, stop_price=Decimal(1_000)) if is_stop else order)
+
+    rig.venue.submit = refusing  # type: ignore[method-assign]
+
+
 async def pass_seconds(rig: Rig, seconds: float) -> None:
     """On the machine; the market's clock goes along."""
     for _ in range(int(seconds * 2)):
@@ -130,14 +152,11 @@ async def test_an_entry_that_is_filled_has_its_stop_at_the_broker() -> None:
         await rig.minute()
         await rig.minute()
         (stop,) = stops(rig)
-        assert (stop.state, stop.quantity, stop.purpose) == (OrderState.NEW, 100, Purpose.STOP)
+        assert (stop.state, stop.purpose) == (OrderState.NEW, Purpose.STOP)
+        assert stop.quantity == 100
         entry = next(one for one in rig.state.orders.values() if one.purpose is Purpose.ENTER)
         assert entry.limit_price is not None
-        assert (
-            entry.limit_price * Decimal("0.97")
-            < stop.stop_price
-            < entry.limit_price * Decimal("0.981")
-        )
+        assert stop.stop_price == rounded_down(entry.limit_price * Decimal("0.98"))
         assert at_venue(rig) == [("stop", 100, "new")]
         for _ in range(5):
             await rig.minute()
@@ -199,7 +218,9 @@ async def test_a_stop_that_ends_is_renewed_under_another_id(autojump_clock: Mock
         (first,) = stops(rig)
         known = rig.venue.venue.order_by_client_id("direct", first.client_order_id)
         assert known is not None
-        rig.venue._queue(rig.venue.venue.cancel("direct", known.order_id))
+        told = rig.venue.venue.cancel("direct", known.order_id)
+        assert not isinstance(told, Refusal)
+        rig.venue._queue(told)
         await wait_all_tasks_blocked()
         await pass_seconds(rig, 2)
         assert [one.state for one in stops(rig)] == [OrderState.CANCELED, OrderState.NEW]
@@ -221,7 +242,8 @@ async def test_what_is_filled_in_part_is_guarded_and_the_rest_of_the_entry_makes
         assert stops(rig) == []
         await pass_seconds(rig, ENTRY_WAITS_S + 1)
         entry = next(one for one in rig.state.orders.values() if one.purpose is Purpose.ENTER)
-        assert (entry.state, entry.quantity_filled) == (OrderState.CANCELED, 1_000)
+        assert entry.state is OrderState.CANCELED
+        assert entry.quantity_filled == 1_000
         assert at_venue(rig) == [("stop", 1_000, "new")]
         assert alarms(rig) == []
 
@@ -344,17 +366,7 @@ async def test_a_position_whose_stop_is_refused_raises_the_alarm_within_five_sec
     autojump_clock: MockClock,
 ) -> None:
     rig = rig_of()
-    rig.venue.refuses_stops = True  # type: ignore[attr-defined]
-    submit = rig.venue.submit
-
-    async def refusing(order: Order) -> object:
-        if is_resting_stop(order):
-            order = replace(
-                order, stop_price=Decimal(1_000)
-            )  # above the market: no broker takes it
-        return await submit(order)
-
-    rig.venue.submit = refusing  # type: ignore[method-assign, assignment]
+    refuse_stops(rig)
     async with rig.running():
         await rig.minute()
         await pass_seconds(rig, 3.5)
@@ -422,3 +434,134 @@ async def test_an_end_of_the_program_waits_for_the_stop_of_what_was_just_bought(
         assert (code, unproved) == (0, [])
         assert at_venue(rig) == [("stop", 1_000, "new")]
         assert alarms(rig) == []
+
+
+# ------------------------------------------------------------------- what fires, and what makes way (S27)
+
+
+async def seconds_and_price(rig: Rig, middle: int) -> None:
+    """A second later, at this price."""
+    rig.venue.advance(rig.market_ns() + SECOND_NS)
+    price(rig, middle)
+    await wait_all_tasks_blocked()
+    rig.parts.protector.wake()
+    await wait_all_tasks_blocked()
+
+
+async def minute_at(rig: Rig, middle: int) -> None:
+    """A market minute later, at this price; what waits for the next minute comes."""
+    rig.venue.advance(rig.market_ns() + MINUTE_NS)
+    price(rig, middle)
+    await wait_all_tasks_blocked()
+    await rig.supervisor.tick(rig.market_ns())
+    await wait_all_tasks_blocked()
+
+
+def oversold(rig: Rig) -> bool:
+    """Whether what was open at the venue could ever have sold more than was held."""
+    return rig.venue.venue.account("direct").quantity(JD) < 0
+
+
+async def test_a_strategys_exit_makes_the_stop_go_first_and_then_sells_once(
+    autojump_clock: MockClock,
+) -> None:
+    made: list[Guarded] = []
+
+    def make() -> Guarded:
+        made.append(Guarded(TWO_PERCENT, 100))
+        return made[-1]
+
+    rig = Rig(["JD"], [plan("JD/guarded", "JD", make)])
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        assert at_venue(rig) == [("stop", 100, "new")]
+        made[0].leaves = True
+        for _ in range(4):
+            await rig.minute()
+        assert at_venue(rig) == [("stop", 100, "canceled"), ("market", 100, "filled")]
+        assert rig.state.position(JD).is_flat
+        assert not rig.state.reductions
+        assert rig.state.cash_at_broker == rig.venue.venue.account("direct").cash
+    assert not oversold(rig)
+
+
+async def test_the_exit_waits_for_proof_that_the_stop_is_gone(autojump_clock: MockClock) -> None:
+    made: list[Guarded] = []
+
+    def make() -> Guarded:
+        made.append(Guarded(TWO_PERCENT, 100))
+        return made[-1]
+
+    rig = Rig(["JD"], [plan("JD/guarded", "JD", make)])
+    cancel, unheard = rig.venue.cancel, []
+
+    async def mute(order: Order) -> CancelOutcome:
+        unheard.append(order)
+        return CancelOutcome(client_order_id=order.client_order_id, outcome="accepted")
+
+    rig.venue.cancel = mute  # type: ignore[method-assign]
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        made[0].leaves = True
+        for _ in range(3):
+            await rig.minute()
+        assert len(unheard) == 1
+        assert at_venue(rig) == [("stop", 100, "new")], "nothing is sold while it may be alive"
+        await cancel(unheard[0])
+        for _ in range(2):
+            await rig.minute()
+        assert at_venue(rig) == [("stop", 100, "canceled"), ("market", 100, "filled")]
+
+
+async def test_a_profit_is_taken_when_two_quotes_after_one_another_say_so(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of(Distances(stop=Decimal("0.02"), take_profit=Decimal("0.02")))
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        await seconds_and_price(rig, 330_000)
+        await seconds_and_price(rig, PRICES["JD"])
+        await seconds_and_price(rig, 330_000)
+        assert at_venue(rig) == [("stop", 100, "new")], "one tick is no reason"
+        await seconds_and_price(rig, 330_000)
+        for _ in range(2):
+            await minute_at(rig, 330_000)
+        assert at_venue(rig) == [("stop", 100, "canceled"), ("market", 100, "filled")]
+        assert rig.state.position(JD).realized > 0
+
+
+async def test_a_position_ends_at_its_time(autojump_clock: MockClock) -> None:
+    rig = rig_of(Distances(exit_after=150))
+    async with rig.running():
+        await rig.minute()
+        for _ in range(2):
+            await rig.minute()
+            assert held_at_venue(rig) == 100
+        await rig.minute()
+        rig.parts.protector.wake()
+        await wait_all_tasks_blocked()
+        assert at_venue(rig) == [("market", 100, "filled")]
+
+
+async def test_a_stop_that_cannot_rest_is_held_here_and_fires_when_confirmed(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of()
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        guard = rig.state.position(JD).protection
+        assert guard is not None
+        assert guard.stop_price is not None
+        low = int(guard.stop_price * 10_000) - 500
+        await seconds_and_price(rig, low)
+        await seconds_and_price(rig, low + 1_000)
+        await seconds_and_price(rig, low)
+        assert at_venue(rig) == [], "one tick is no reason"
+        await seconds_and_price(rig, low)
+        await seconds_and_price(rig, low)
+        assert at_venue(rig) == [("market", 100, "filled")]
+        assert rig.state.position(JD).is_flat

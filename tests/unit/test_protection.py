@@ -239,7 +239,7 @@ def test_of_an_entry_in_doubt_only_what_is_proven_counts() -> None:
 def test_shares_on_their_way_out_need_no_stop() -> None:
     play = held() >> sell("JD", 40, "31.9") >> sent() >> report(Claim.NEW)
     assert lacking(play) == (22, 22, 0)
-    assert cover(play).leaving == 40
+    assert [one.quantity_leaves for one in cover(play).others] == [40]
 
 
 def test_a_stop_for_more_than_is_left_is_seen() -> None:

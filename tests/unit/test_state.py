@@ -96,6 +96,7 @@ def long_play() -> Play:
         report(Claim.FILLED, 62, executed(42, "31.9", 62, "late"), of=0),
         report(Claim.NEW, symbol=Symbol("T"), of=1),
         command("halt"),
+        command("flatten", "*"),
         command("dance"),
         buy("T", 10, "22.5"),
         reboot,

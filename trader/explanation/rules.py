@@ -58,6 +58,8 @@ def duplicate_seen(question: Question) -> RuleSeen:
         live_entry=f"{live.client_order_id} {live.state.value}" if live is not None else "none",
         held=position.quantity,
     )
+    if question.reduced is not None:
+        numbers |= _numbers(reduced=" ".join(question.reduced))
     if question.request.purpose.value == "add":
         adds = max(position.entries_session - 1, 0)
         numbers |= _numbers(adds=adds, adds_max=question.limits.adds_max)

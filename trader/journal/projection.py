@@ -27,6 +27,8 @@ from trader.messages import (
     OpeningBooked,
     OrderChanged,
     Quarantined,
+    ReductionBegan,
+    ReductionEnded,
     Released,
     RequestAccepted,
     RequestDenied,
@@ -168,6 +170,8 @@ class Drafting:
             case Resumed():
                 self.all_symbols = True
             case WorkerMoved():
+                self.symbols.add(event.symbol)
+            case ReductionBegan() | ReductionEnded():
                 self.symbols.add(event.symbol)
             case Quarantined() | BrakeTripped() | Released() if event.symbol is not None:
                 self.symbols.add(event.symbol)

@@ -301,6 +301,8 @@ def _symbol_closed(state: ExecutionState, position: Position) -> Iterator[str]:
         yield "hands-off"
     if symbol in state.quarantined:
         yield f"quarantined: {state.quarantined[symbol]}"
+    if symbol in state.reductions:
+        yield state.reductions[symbol].words
     yield from sorted(f"brake {brake.value}" for brake, of in state.brakes if of == symbol)
     for name in (*position.entries, *position.exits):
         if state.orders[name].state is OrderState.UNKNOWN:

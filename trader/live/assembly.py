@@ -18,6 +18,7 @@ from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
 from trader.ports import Broker, Feed, Journal, Pace
 from trader.protector import Protector
+from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies import build
 from trader.strategies.base import StrategyError
@@ -65,6 +66,7 @@ def assembled(
         capacity=lanes_needed(state, config.limits, len(config.symbols)),
         last_check=lambda order: last_check(order) or entry_refusal(executor.state, order),
     )
+    reducer = Reducer(inbox, pace)
     tape = Tape(config.symbols, pace.market_ns, listeners.rejected_tick)
     executor = Executor(
         state,
@@ -74,6 +76,7 @@ def assembled(
         publisher=tape,
         pace=pace,
         unjournaled=listeners.unjournaled,
+        acted=reducer.look,
     )
     tape.listener = protector = Protector(
         inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes
@@ -89,6 +92,7 @@ def assembled(
         executor=executor,
         tape=tape,
         protector=protector,
+        reducer=reducer,
         workers=tuple(workers),
         heart=heart,
         extended_hours=config.extended_hours,

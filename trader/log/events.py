@@ -95,6 +95,20 @@ class Resumed(LogEvent, frozen=True, kw_only=True, tag="resumed"):
     reason: str
 
 
+class ReductionBegan(LogEvent, frozen=True, kw_only=True, tag="reduction_began"):
+    """A position has to go: no entries, its orders are canceled, then exits until it is flat, over restarts too."""
+
+    kind: str
+    who: str
+    reason: str
+
+
+class ReductionEnded(LogEvent, frozen=True, kw_only=True, tag="reduction_ended"):
+    """It is flat, with nothing on its way."""
+
+    exits: int
+
+
 # --- requests
 
 
@@ -331,6 +345,8 @@ Event = (
     | WorkerFailed
     | Halted
     | Resumed
+    | ReductionBegan
+    | ReductionEnded
     | RequestAccepted
     | DuplicateBlocked
     | RequestDenied

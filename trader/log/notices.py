@@ -55,6 +55,8 @@ class Notices:
                 return self._condition(event)
             case messages.Halted() | messages.Resumed():
                 return self._stopped(event)
+            case messages.ReductionBegan() | messages.ReductionEnded():
+                return self._reduced(event)
             case _:
                 return self._alarm(event)
 
@@ -201,6 +203,28 @@ class Notices:
             timestamp=self.timestamp,
             sequence=self.sequence,
             message=f"resumed by {who}: {reason}",
+            who=who,
+            reason=reason,
+        )
+
+    def _reduced(self, event: messages.ReductionBegan | messages.ReductionEnded) -> Event:
+        symbol = outside(event.symbol)
+        if isinstance(event, messages.ReductionEnded):
+            return log.ReductionEnded(
+                timestamp=self.timestamp,
+                sequence=self.sequence,
+                symbol=symbol,
+                message=f"{symbol} is flat, with nothing on its way; exits: {event.exits}",
+                exits=event.exits,
+            )
+        kind, who, reason = event.kind.value, outside(event.who), outside(event.reason)
+        return log.ReductionBegan(
+            timestamp=self.timestamp,
+            level="warning",
+            sequence=self.sequence,
+            symbol=symbol,
+            message=f"{symbol} has to go ({kind}, by {who})" + because(reason),
+            kind=kind,
             who=who,
             reason=reason,
         )

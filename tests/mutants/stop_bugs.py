@@ -1,0 +1,104 @@
+"""Bugs planted in what stops the program and brings positions home: reductions, the kill switch, the control socket."""
+
+from tests.mutants.planted import Edit, planted, plays, tasks
+
+REDUCTIONS = (
+    planted(
+        "a second exit beside one that is live or in doubt",
+        Edit("inquiry.py", "    if live:\n        in_doubt", "    if False:\n        in_doubt"),
+        Edit("reducing.py", "    if live:\n        return", "    if False:\n        return"),
+        Edit(
+            "inquiry.py",
+            "        if _order_of(symbol, Side.SELL, key) not in state.used:\n",
+            "        if True:\n",
+        ),
+        Edit(
+            "positions.py",
+            "        return self.quantity - self.quantity_pending_sell",
+            "        return self.quantity",
+        ),
+        plays("reducing", "an_exit_in_doubt_is_never_followed_by_a_second_one"),
+        masked="would_oversell",
+    ),
+    planted(
+        "an exit is told while an order of its symbol is live",
+        Edit("reducing.py", "    if live:\n        return", "    if False:\n        return"),
+        plays("reducing", "an_entry_in_flight_is_canceled_once_the_broker_has_shown_it"),
+    ),
+    planted(
+        "a symbol that is reduced is entered again",
+        Edit("inquiry.py", "state.halted or _reduced(state, symbol)", "state.halted"),
+        plays("reducing", "an_add_is_denied_by_the_reduction_in_its_own_words"),
+    ),
+    planted(
+        "an entry that waits to be sent leaves although its symbol is reduced",
+        Edit("executor.py", "    if order.symbol in state.reductions:\n", "    if False:\n"),
+        plays("reducing", "while_it_goes_nobody_enters_and_the_words_say_why"),
+    ),
+    planted(
+        "others sell what is reduced",
+        Edit("risk.py", "        return wanted.reduced\n", "        return None\n"),
+        plays("reducing", "nobody_else_sells_what_goes_already"),
+    ),
+    planted(
+        "a reduction goes on when it is over",
+        Edit(
+            "execution.py",
+            "    return (*events, *reducing.ended(state, events))",
+            "    return events",
+        ),
+        plays("reducing", "what_is_held_is_sold_whole_at_the_market_and_then_it_is_over"),
+        tasks("reducer", "everything_is_sold_the_dearest_first_and_it_is_over"),
+    ),
+    planted(
+        "a reduction is over with the shares, whatever is still live",
+        Edit(
+            "reducing.py",
+            "        if state.position(symbol).is_flat\n",
+            "        if not state.position(symbol).quantity\n",
+        ),
+        plays("reducing", "an_entry_in_flight_is_canceled_once_the_broker_has_shown_it"),
+    ),
+    planted(
+        "a life forgets what has to go",
+        Edit(
+            "conditions.py",
+            "        workers_cold=Map(),\n",
+            "        workers_cold=Map(),\n        reductions=Map(),\n",
+        ),
+        plays("reducing", "the_exits_name_is_the_same_after_a_crash_and_so_is_the_intention"),
+        tasks("reducer", "a_life_that_ends_at_any_commit_is_followed_by_one_that_goes_on"),
+    ),
+    planted(
+        "exits go before the broker has said what is held",
+        Edit("reducing.py", "    if not state.statements or _is", "    if _is"),
+        Edit("reducing.py", "    if not state.statements:\n", "    if False:\n"),
+        plays("reducing", "the_exits_name_is_the_same_after_a_crash_and_so_is_the_intention"),
+    ),
+    planted(
+        "a failed exit is followed by the next at once",
+        Edit("reducing.py", "last.created_ns == state.at_ns", "False"),
+        plays("reducing", "an_exit_that_failed_is_followed_by_another_a_minute_later"),
+        tasks("reducer", "rejected_exits_are_tried_again_a_minute_later_and_not_before"),
+    ),
+    planted(
+        "what is hands-off is flattened",
+        Edit("reducing.py", " or position.is_hands_off", ""),
+        plays("reducing", "what_is_hands_off_is_never_flattened"),
+    ),
+    planted(
+        "a reduction sells more than the smaller of both holdings",
+        Edit(
+            "inquiry.py",
+            "position.quantity_sellable - max(surplus, ZERO)",
+            "position.quantity_sellable",
+        ),
+        plays("reducing", "where_both_sides_differ_the_smaller_holding_goes"),
+    ),
+    planted(
+        "the dearest position waits its turn by the alphabet",
+        Edit("inbox.py", "-heard.urgency", "0"),
+        Edit("reducing.py", "sorted(exits, key=lambda one: -one.urgency)", "exits"),
+        tasks("reducer", "everything_is_sold_the_dearest_first_and_it_is_over"),
+    ),
+)

@@ -1,0 +1,212 @@
+"""What a standing reduction leads to: its symbol's orders go, proof is awaited, what is held is sold; until it is flat.
+
+Nothing here sends anything. `due` says what has to be told now, from the committed state alone, so that a life that
+ends anywhere is followed by one that goes on; the executor decides it like everything else.
+
+Exits are market orders in regular hours: they need no quote and don't rest. The next one waits for the next market
+minute, so that a broker that refuses them is not stormed; and for every order of the symbol to be over, the doubtful
+ones, too, because they may hold or sell the same shares.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from trader.evolve import evolve
+from trader.inquiry import exit_key, quantity_sellable
+from trader.messages import (
+    Command,
+    DenyReason,
+    Event,
+    Gate,
+    OrderRequest,
+    ReductionBegan,
+    ReductionEnded,
+    ReductionKind,
+)
+from trader.model import (
+    STOP_TYPES,
+    Order,
+    OrderState,
+    OrderType,
+    Phase,
+    Purpose,
+    RequestId,
+    Side,
+    Size,
+    Symbol,
+)
+from trader.money import ONE, ZERO, rounded_down
+from trader.protection import is_resting_stop
+from trader.question import Denial, Question
+from trader.reductions import Reduction
+from trader.risk import OPERATOR
+from trader.state import ExecutionState
+
+CANCELABLE = frozenset({OrderState.PENDING_NEW, OrderState.NEW, OrderState.PARTIALLY_FILLED})
+
+
+class Step(NamedTuple):
+    """What is to be told now; `name` is the same for the same thing, which may be told again in a later minute."""
+
+    name: str
+    wants: Command | OrderRequest
+
+
+# -------------------------------------------------------------------------------------------- in `decide`
+
+
+def began(
+    state: ExecutionState,
+    symbol: Symbol,
+    kind: ReductionKind,
+    *,
+    reference: str,
+    who: str,
+    reason: str,
+) -> tuple[Event, ...]:
+    """The event that begins it; none where nothing is there to go, it goes already, or nobody may touch it."""
+    position = state.position(symbol)
+    if position.is_flat or position.is_hands_off or symbol in state.reductions:
+        return ()
+    return (
+        ReductionBegan(
+            symbol=symbol,
+            kind=kind,
+            reference=reference,
+            who=who,
+            reason=reason,
+            at_ns=state.at_ns,
+        ),
+    )
+
+
+def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Event, ...]:
+    """What frees the shares of an exit that was denied because other orders hold them; none where it stays denied.
+
+    A protective stop makes way for its strategy's exit, and every exit for one that protects. Only for all of a
+    position: a part of it would leave the rest without its stop.
+    """
+    request, position = question.request, question.position
+    holders = [state.orders[name] for name in position.exits]
+    is_protection = request.purpose is Purpose.STOP
+    makes_way = bool(holders) and (is_protection or any(map(is_resting_stop, holders)))
+    is_whole = request.size == Size(unit="target", amount=ZERO) or (
+        request.size.unit == "shares" and request.size.amount >= position.quantity
+    )
+    if (
+        denial.reason is not DenyReason.WOULD_OVERSELL
+        or state.phase is not Phase.REGULAR
+        or request.order_type in STOP_TYPES
+        or not (makes_way and is_whole)
+    ):
+        return ()
+    return began(
+        state,
+        request.symbol,
+        ReductionKind.PROTECTION if is_protection else ReductionKind.EXIT,
+        reference=request.decision_key,
+        who=request.strategy,
+        reason=request.reason,
+    )
+
+
+def ended(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...]:
+    """The ends that follow once these events have happened: flat, and nothing live that could change it."""
+    if not state.reductions or not events:
+        return ()
+    for event in events:
+        state = evolve(state, event)
+    return tuple(
+        ReductionEnded(symbol=symbol, reference=one.reference, exits=one.exits)
+        for symbol, one in sorted(state.reductions.items())
+        if state.position(symbol).is_flat
+    )
+
+
+# ---------------------------------------------------------------------------------------- what comes next
+
+
+def due(state: ExecutionState) -> Iterator[Step]:
+    """What every standing reduction wants told now: cancels first, then exits, the most urgent first."""
+    if not state.statements or _is_stopping(state):
+        return  # Before the first agreement of a life, what is held is not proven.
+    for symbol, reduction in sorted(state.reductions.items()):
+        for order in _live(state, symbol):
+            if order.client_order_id != reduction.exit and can_cancel(order):
+                yield Step(order.client_order_id, _cancel(state, order, reduction))
+    exits = [
+        _exit(state, symbol, reduction)
+        for symbol, reduction in sorted(state.reductions.items())
+        if not waits_for(state, symbol)
+    ]
+    for request in sorted(exits, key=lambda one: -one.urgency):
+        yield Step(request.decision_key, request)
+
+
+def can_cancel(order: Order) -> bool:
+    """The broker has shown that it has the order, and we have not asked yet."""
+    return not order.cancel_requested and order.state in CANCELABLE
+
+
+def waits_for(state: ExecutionState, symbol: Symbol) -> str:
+    """What the next exit of a symbol's reduction waits for, in words; empty when it is due."""
+    live = _live(state, symbol)
+    if _is_stopping(state):
+        return "the next start"
+    if not state.statements:
+        return "the broker's statement"
+    if live:
+        return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
+    if state.phase is not Phase.REGULAR:
+        return f"regular hours (the market is {state.phase.value})"
+    if quantity_sellable(state, state.position(symbol)) < ONE:
+        return "a whole share that both sides agree on: look at bin/trade reconcile"
+    last = _last_exit(state, symbol)
+    if last is not None and last.created_ns == state.at_ns:
+        return f"the next minute (its last exit: {last.state.value} {last.state_reason})".rstrip()
+    return ""
+
+
+def _is_stopping(state: ExecutionState) -> bool:
+    return any(gate is Gate.SHUTDOWN for gate, _ in state.gates_closed)
+
+
+def _live(state: ExecutionState, symbol: Symbol) -> list[Order]:
+    position = state.position(symbol)
+    return [state.orders[one] for one in (*position.entries, *position.exits)]
+
+
+def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
+    name = state.reductions[symbol].exit
+    return state.orders.get(name) if name is not None else None
+
+
+def _cancel(state: ExecutionState, order: Order, reduction: Reduction) -> Command:
+    return Command(
+        command_id=f"reduce-{order.client_order_id}-{state.sequence}",
+        verb="cancel",
+        subject=order.client_order_id,
+        who=reduction.who,
+        reason=f"{order.symbol} is {reduction.words}",
+    )
+
+
+def _exit(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> OrderRequest:
+    """Its next exit. The dearest position is the most urgent one."""
+    position = state.position(symbol)
+    key = exit_key(state, symbol, reduction)
+    return OrderRequest(
+        request_id=RequestId(f"reduce/{symbol}/{key[:24]}/{state.sequence}"),
+        decision_key=key,
+        at_ns=state.at_ns,
+        symbol=symbol,
+        strategy=OPERATOR,
+        side=Side.SELL,
+        purpose=Purpose.EXIT,
+        order_type=OrderType.MARKET,
+        size=Size(unit="shares", amount=rounded_down(quantity_sellable(state, position), ONE)),
+        limit_price=None,
+        quote=None,
+        reason=f"{reduction.kind.value} by {reduction.who}: {reduction.reason}",
+        urgency=max(0, int(position.value)),
+    )
