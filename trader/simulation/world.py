@@ -26,6 +26,7 @@ from trader.live.summary import proven
 from trader.messages import DenyReason
 from trader.model import MINUTE_NS, SECOND_NS
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
+from trader.simulation import guards
 from trader.simulation.broker_side import Hands, broker_of, run_market
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
 from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
@@ -149,6 +150,7 @@ class World:
             self.faults[fault_of(happened.event)] += not happened.undone
         for reason, count in self._auditor.outcomes.items():
             self.reached[f"outcome {reason}"] += count
+        self.reached["alarm position_unprotected"] += self._auditor.unprotected.total()
         venue = self._broker.venue.state
         return Verdict(
             seed=self.setting.seed,
@@ -184,6 +186,7 @@ class World:
             async with trio.open_nursery() as world:
                 world.start_soon(run_market, self._broker, name="market")
                 world.start_soon(self._live, world, name="lives")
+                world.start_soon(guards.watch, self._judged, self.complain, name="guards")
                 misfortunes = Misfortunes(self, world)
                 world.start_soon(misfortunes.befall, name="misfortunes")
                 await self._heal()
@@ -279,6 +282,9 @@ class World:
 
     # ------------------------------------------------------------------------------------------- judging
 
+    def _judged(self) -> tuple[Process | None, Auditor]:
+        return self.process, self._auditor
+
     def _opened(self, process: Process, books: Books) -> None:
         """E3, E6: what was acknowledged is there, and folds to what it was."""
         self._auditor = Auditor(self.complain)
@@ -361,7 +367,8 @@ class World:
             return ["the last life has not begun"]
         if await settle(process):
             return ["a person acts"]
-        return unsettled(state, self._broker.venue, self._broker.account)
+        venue, account = self._broker.venue, self._broker.account
+        return unsettled(state, venue, account) + guards.uncovered(state, venue, account)
 
     async def _end(self) -> None:
         """A clean stop, and the proof over the journal's bytes."""
