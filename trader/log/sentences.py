@@ -27,8 +27,10 @@ class Known:
 
     @property
     def price(self) -> str | None:
-        """What was paid for a share, or else the limit."""
-        return amount(ratio(self.notional, self.filled) if self.filled else self.order.limit_price)
+        """What was paid for a share, or else the limit, or the stop's price."""
+        order = self.order
+        asked = order.stop_price if order.limit_price is None else order.limit_price
+        return amount(ratio(self.notional, self.filled) if self.filled else asked)
 
     @property
     def reserved(self) -> Decimal:
@@ -38,7 +40,17 @@ class Known:
 
     def wish(self) -> str:
         """'BUY 33 JD @ 31.92'."""
-        return wish(self.order.side, self.order.quantity, self.order.symbol, self.order.limit_price)
+        return order_words(self.order)
+
+
+def order_words(order: Order) -> str:
+    """'BUY 33 JD @ 31.92', 'SELL 33 JD stop 31.28', 'SELL 33 JD trailing 2 %'."""
+    start = f"{order.side.value} {canonical(order.quantity)} {outside(order.symbol)}"
+    if order.stop_price is not None:
+        return f"{start} stop {canonical(order.stop_price)}"
+    if order.trail is not None:
+        return f"{start} trailing {canonical(order.trail * 100)} %"
+    return wish(order.side.value, order.quantity, order.symbol, order.limit_price)
 
 
 def wish(side: str, quantity: Decimal, symbol: str, limit_price: Decimal | None) -> str:
@@ -59,7 +71,7 @@ class Said(Notices):
 
     def accepted(self, event: messages.RequestAccepted) -> Event:
         order, reason = event.order, outside(event.order.reason)
-        words = wish(order.side.value, order.quantity, order.symbol, order.limit_price)
+        words = order_words(order)
         return log.RequestAccepted(
             timestamp=self.timestamp,
             sequence=self.sequence,
