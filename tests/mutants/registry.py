@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tests.mutants import book_bugs, decision_bugs, scenario_bugs, shell_bugs, stop_bugs
+from tests.mutants import book_bugs, decision_bugs, guard_bugs, scenario_bugs, shell_bugs, stop_bugs
 from tests.mutants.planted import Catch, Planted
 from tests.mutants.risk_rules import rules_off
 from tests.program import ROOT
@@ -20,6 +20,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
     "Reductions": stop_bugs.REDUCTIONS,
+    "What guards a position": guard_bugs.PROTECTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)
