@@ -96,19 +96,22 @@ def unsound_prices(request: OrderRequest) -> Denial | None:
         if price is not None and not (
             price.is_finite() and ZERO < price <= PRICE_MAX and price == rounded(price, MILL)
         ):
-            return Denial(reason=DenyReason.PRICE_TICK, numbers={"price": str(price)[:40]})
+            return _unsound(str(price))
     for trail in (request.trail, guard.trail):
         if trail is not None and not (trail.is_finite() and ZERO < trail < ONE):
-            return Denial(reason=DenyReason.PRICE_TICK, numbers={"trail": str(trail)[:40]})
+            return _unsound(str(trail))
     is_stop = request.order_type in STOP_TYPES
     told = (request.stop_price is not None, request.trail is not None)
     wanted = {OrderType.STOP: (True, False), OrderType.TRAILING_STOP: (False, True)}
     if told != wanted.get(request.order_type, (False, False)) or (
         is_stop and request.purpose is not Purpose.STOP
     ):
-        kind = request.order_type.value
-        return Denial(reason=DenyReason.PRICE_TICK, numbers={"order_type": kind})
+        return _unsound(request.order_type.value)
     return None
+
+
+def _unsound(what: str) -> Denial:
+    return Denial(reason=DenyReason.PRICE_TICK, numbers={"unsound": what[:40]})
 
 
 def stop_required(question: Question) -> Denial | None:
@@ -313,9 +316,8 @@ def order_type_of(guard: Protection) -> OrderType:
     return OrderType.STOP if guard.stop_price is not None else OrderType.TRAILING_STOP
 
 
-def words_of(guard: Protection) -> str:
-    """For people: 'stop 31.28', 'trailing 2 %'."""
-    if guard.stop_price is not None:
-        return f"stop {canonical(guard.stop_price)}"
-    assert guard.trail is not None, "a stop has a price or a trail"
-    return f"trailing {canonical(guard.trail * 100)} %"
+def stop_words(stop_price: Decimal | None, trail: Decimal | None) -> str:
+    """For people: 'stop 31.28', 'trailing 2 %'; nothing for what is no stop."""
+    if stop_price is not None:
+        return f"stop {canonical(stop_price)}"
+    return "" if trail is None else f"trailing {canonical(trail * 100)} %"

@@ -19,6 +19,7 @@ from trader.model import (
     Order,
     OrderState,
     OrderType,
+    Phase,
     Protection,
     Purpose,
     Quote,
@@ -42,8 +43,8 @@ from trader.protection import (
     moment_of,
     order_type_of,
     stop_key,
+    stop_words,
     wants_stop,
-    words_of,
 )
 from trader.state import ExecutionState
 from trader.worker import POSITION_WHOLE
@@ -52,6 +53,7 @@ LOOK_EVERY_S = 0.5  # machine time, where the market runs by a clock
 UNPROTECTED_S_MAX = 4.0  # and the alarm is on record before five are over
 ENTRY_WAITS_S = 2.0  # that an entry filled in part keeps its stop from resting
 PAUSE_FIRST_S, PAUSE_MAX_S = 1.0, 60.0  # between two attempts at the same
+FIRE_PAUSE_MAX_S = 5.0  # and where a level was met
 STOPS_MAX = 4  # beside one another, before they are made one
 
 PROTECTOR = "protector"
@@ -149,19 +151,22 @@ class Protector:
             self._watched.setdefault(symbol, Confirmation())
         else:
             self._watched.pop(symbol, None)
-        met = self._met.pop(symbol, None)
+        met = self._met.pop(symbol, None) if state.phase is Phase.REGULAR else None
         yield from self._alarm(state, position, cover)
         if symbol in state.reductions:
             return  # It goes, and whatever holds its shares with it.
         if guard is not None and guard.exit_ns is not None and cover.held:
             self._waiting.add(symbol)
             now_ns = self._pace.market_ns()
-            if now_ns >= guard.exit_ns and self._is_due(symbol, Leg.TIME):
+            if now_ns >= guard.exit_ns and state.phase is Phase.REGULAR:
                 minute = now_ns // MINUTE_NS
                 met = met or (Leg.TIME, f"timer|{guard.exit_ns}|{minute}", now_ns)
         if met is not None and guard is not None and cover.held and _may_fire(cover, met[0]):
-            yield self._firing(state, position, guard, *met)
+            if self._is_due(symbol, "fire", most_s=FIRE_PAUSE_MAX_S):
+                yield self._firing(state, position, guard, *met)
             return
+        if not cover.held:
+            self._settle(symbol, "fire")
         if too_much := list(_too_much(cover, guard)):
             self._waiting.add(symbol)
             if self._is_due(symbol, "cancel"):
@@ -207,7 +212,8 @@ class Protector:
         self, state: ExecutionState, position: Position, guard: Protection, cover: Cover
     ) -> OrderRequest:
         kind = order_type_of(guard)
-        words = f"guards {canonical(cover.missing)} of {canonical(cover.held)}: {words_of(guard)}"
+        stop = stop_words(guard.stop_price, guard.trail)
+        words = f"guards {canonical(cover.missing)} of {canonical(cover.held)}: {stop}"
         return self._request(
             state,
             position,
@@ -285,13 +291,13 @@ class Protector:
 
     # ------------------------------------------------------------------------------------------- patience
 
-    def _is_due(self, symbol: Symbol, what: str) -> bool:
+    def _is_due(self, symbol: Symbol, what: str, most_s: float = PAUSE_MAX_S) -> bool:
         """Now, and then later each time, as long as it is wanted without a break."""
         not_before_s, pause_s = self._again.get((symbol, what), (0.0, PAUSE_FIRST_S))
         now_s = self.now_s()
         if now_s < not_before_s:
             return False
-        self._again[symbol, what] = (now_s + pause_s, min(2 * pause_s, PAUSE_MAX_S))
+        self._again[symbol, what] = (now_s + pause_s, min(2 * pause_s, most_s))
         return True
 
     def _settle(self, symbol: Symbol, *troubles: str) -> None:

@@ -131,7 +131,7 @@ PROTECTIONS = (
     ),
     planted(
         "a broker that refuses stops is stormed",
-        Edit("protector.py", "min(2 * pause_s, PAUSE_MAX_S)", "pause_s / 2"),
+        Edit("protector.py", "min(2 * pause_s, most_s)", "pause_s / 2"),
         tasks(
             "protector",
             "a_position_whose_stop_is_refused_raises_the_alarm_within_five_seconds",

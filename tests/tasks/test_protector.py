@@ -7,13 +7,14 @@ import trio
 from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.rig import LIMITS, PRICES, Rig, plan
+from tests.rig import LIMITS, PRICES, Rig, plan, quote_at
 from trader.evolve import fold
 from trader.messages import (
     AlarmReport,
     CancelOutcome,
     Command,
     ExecutionCorrected,
+    Input,
     OrderReport,
     OrderRequest,
     SendOutcome,
@@ -27,6 +28,7 @@ from trader.model import (
     ExecutionId,
     Order,
     OrderState,
+    Phase,
     Purpose,
     Quote,
     Side,
@@ -565,3 +567,38 @@ async def test_a_stop_that_cannot_rest_is_held_here_and_fires_when_confirmed(
         await seconds_and_price(rig, low)
         assert at_venue(rig) == [("market", 100, "filled")]
         assert rig.state.position(JD).is_flat
+
+
+async def test_outside_of_regular_hours_nothing_fires(autojump_clock: MockClock) -> None:
+    rig = rig_of()
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        guard = rig.state.position(JD).protection
+        assert guard is not None
+        assert guard.stop_price is not None
+        closed = replace(rig.state, phase=Phase.POST)
+        protector = rig.parts.protector
+        protector._state = lambda: closed
+        low = int(guard.stop_price * 10_000) - 500
+        for _ in range(4):
+            await seconds_and_price(rig, low)
+        assert at_venue(rig) == []
+
+
+async def test_a_level_that_is_met_is_not_told_with_every_tick(autojump_clock: MockClock) -> None:
+    rig = rig_of(Distances(take_profit=Decimal("0.02")))
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        protector, told = rig.parts.protector, list[Input]()
+        frozen = rig.state
+        protector._state = lambda: frozen  # nothing comes of it
+        for _ in range(40):
+            rig.venue.advance(rig.market_ns() + SECOND_NS // 10)
+            protector.ticked(replace(quote_at("JD", rig.market_ns()), bid=330_000, ask=330_200))
+            told += protector.look()
+            await trio.sleep(0.1)
+        fired = [one for one in told if isinstance(one, OrderRequest)]
+        assert 2 <= len(fired) <= 3
+        assert len({one.decision_key for one in fired}) == len(fired)

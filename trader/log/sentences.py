@@ -10,6 +10,7 @@ from trader.log.words import because, outside
 from trader.messages import OrderRequest
 from trader.model import SECOND_NS, Order, OrderState
 from trader.money import canonical, ratio
+from trader.protection import stop_words
 
 
 class Known:
@@ -45,11 +46,8 @@ class Known:
 
 def order_words(order: Order) -> str:
     """'BUY 33 JD @ 31.92', 'SELL 33 JD stop 31.28', 'SELL 33 JD trailing 2 %'."""
-    start = f"{order.side.value} {canonical(order.quantity)} {outside(order.symbol)}"
-    if order.stop_price is not None:
-        return f"{start} stop {canonical(order.stop_price)}"
-    if order.trail is not None:
-        return f"{start} trailing {canonical(order.trail * 100)} %"
+    if stop := stop_words(order.stop_price, order.trail):
+        return f"{order.side.value} {canonical(order.quantity)} {outside(order.symbol)} {stop}"
     return wish(order.side.value, order.quantity, order.symbol, order.limit_price)
 
 

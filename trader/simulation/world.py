@@ -30,7 +30,7 @@ from trader.simulation import guards
 from trader.simulation.broker_side import Hands, broker_of, run_market
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
 from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
-from trader.simulation.disk import Disk
+from trader.simulation.disk import Disk, memory
 from trader.simulation.draw import ARRIVES, Setting, befalling, fault_of
 from trader.simulation.fault import UNFORESEEABLE, Fault
 from trader.simulation.life import Process
@@ -82,12 +82,6 @@ def simulated(setting: Setting, *, traced: bool = False, folder: Path | None = N
         return world.verdict(time.process_time() - began_s)
     finally:
         shutil.rmtree(root)
-
-
-def memory() -> str | None:
-    """A folder in memory where there is one: nothing here depends on how fast a disk is."""
-    shared = Path("/dev/shm")
-    return str(shared) if shared.is_dir() else None
 
 
 class World:
@@ -186,7 +180,8 @@ class World:
             async with trio.open_nursery() as world:
                 world.start_soon(run_market, self._broker, name="market")
                 world.start_soon(self._live, world, name="lives")
-                world.start_soon(guards.watch, self._judged, self.complain, name="guards")
+                now = lambda: (self.process, self._auditor)  # noqa: E731
+                world.start_soon(guards.watch, now, self.complain, name="guards")
                 misfortunes = Misfortunes(self, world)
                 world.start_soon(misfortunes.befall, name="misfortunes")
                 await self._heal()
@@ -281,9 +276,6 @@ class World:
         return "failed"
 
     # ------------------------------------------------------------------------------------------- judging
-
-    def _judged(self) -> tuple[Process | None, Auditor]:
-        return self.process, self._auditor
 
     def _opened(self, process: Process, books: Books) -> None:
         """E3, E6: what was acknowledged is there, and folds to what it was."""
