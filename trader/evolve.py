@@ -7,7 +7,7 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, conditions, orders, positions, reductions
+from trader import accounting, calendar, conditions, orders, positions, protection, reductions
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -255,9 +255,9 @@ def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionSt
 
 def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> ExecutionState:
     before = state.orders[event.client_order_id]
-    held = state.position(event.symbol)
-    position = replace(
-        positions.booked(held, event), mark=positions.mark_of(event), marked_ns=state.at_ns
+    held = protection.guarded(state.position(event.symbol), before)
+    position = protection.marked(
+        positions.booked(held, event), positions.mark_of(event), state.at_ns
     )
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(

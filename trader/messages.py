@@ -22,6 +22,7 @@ from trader.model import (
     OrderState,
     OrderType,
     Phase,
+    Protection,
     Purpose,
     Quote,
     RequestId,
@@ -65,6 +66,7 @@ class DenyReason(StrEnum):
     BUYING_POWER = "buying_power"
     WOULD_OVERSELL = "would_oversell"
     SELF_TRADE = "self_trade"
+    STOP_REQUIRED = "stop_required"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
 
 
@@ -153,6 +155,9 @@ class OrderRequest(Struct, frozen=True, kw_only=True, tag="request"):
     quote: Quote | None
     reason: str
     late: bool = False
+    stop_price: Decimal | None = None  # of a stop, dollars
+    trail: Decimal | None = None  # of a trailing stop, a fraction
+    protection: Protection | None = None  # of an entry
     urgency: int = 0  # among requests of one instant the most urgent is decided, and sent, first
 
 
@@ -374,6 +379,7 @@ class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
 
     alarm: str
     message: str
+    symbol: Symbol | None = None
 
 
 class LifeEnd(Struct, frozen=True, kw_only=True, tag="life_end"):

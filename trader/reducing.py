@@ -15,6 +15,7 @@ from trader.evolve import evolve
 from trader.inquiry import exit_key, quantity_sellable
 from trader.messages import (
     Command,
+    DenyReason,
     Event,
     Gate,
     Halted,
@@ -25,6 +26,7 @@ from trader.messages import (
     ReductionKind,
 )
 from trader.model import (
+    STOP_TYPES,
     Order,
     OrderState,
     OrderType,
@@ -35,7 +37,9 @@ from trader.model import (
     Size,
     Symbol,
 )
-from trader.money import ONE, rounded_down
+from trader.money import ONE, ZERO, rounded_down
+from trader.protection import is_resting_stop
+from trader.question import Denial, Question
 from trader.reductions import Reduction
 from trader.risk import OPERATOR
 from trader.state import ExecutionState
@@ -75,6 +79,36 @@ def began(
             reason=reason,
             at_ns=state.at_ns,
         ),
+    )
+
+
+def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Event, ...]:
+    """What frees the shares of an exit that was denied because other orders hold them; none where it stays denied.
+
+    A protective stop makes way for its strategy's exit, and every exit for one that protects. Only for all of a
+    position: a part of it would leave the rest without its stop.
+    """
+    request, position = question.request, question.position
+    holders = [state.orders[name] for name in position.exits]
+    is_protection = request.purpose is Purpose.STOP
+    makes_way = bool(holders) and (is_protection or any(map(is_resting_stop, holders)))
+    is_whole = request.size == Size(unit="target", amount=ZERO) or (
+        request.size.unit == "shares" and request.size.amount >= position.quantity
+    )
+    if (
+        denial.reason is not DenyReason.WOULD_OVERSELL
+        or state.phase is not Phase.REGULAR
+        or request.order_type in STOP_TYPES
+        or not (makes_way and is_whole)
+    ):
+        return ()
+    return began(
+        state,
+        request.symbol,
+        ReductionKind.PROTECTION if is_protection else ReductionKind.EXIT,
+        reference=request.decision_key,
+        who=request.strategy,
+        reason=request.reason,
     )
 
 

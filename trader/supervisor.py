@@ -30,12 +30,21 @@ from trader.messages import (
     Statement,
     WorkerReport,
 )
-from trader.model import ENTRY_PURPOSES, MINUTE_NS, ClientOrderId, OrderState, Phase, Symbol
+from trader.model import (
+    ENTRY_PURPOSES,
+    MINUTE_NS,
+    ClientOrderId,
+    Distances,
+    OrderState,
+    Phase,
+    Symbol,
+)
 from trader.orders import is_live
 from trader.outbox import Outbox
 from trader.overnight import Overnight
 from trader.patience import Patience, in_doubt
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
+from trader.protector import Protector, alarm_of, unguarded
 from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy
@@ -61,6 +70,7 @@ class WorkerPlan(Struct, frozen=True, kw_only=True):
     name: str
     symbol: Symbol
     make: Callable[[], Strategy]
+    protection: Distances | None = None  # of entries that bring none of their own
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -75,6 +85,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     executor: Executor
     tape: Tape
     overnight: Overnight
+    protector: Protector
     reducer: Reducer
     workers: tuple[WorkerPlan, ...]
     heart: Heart = field(default_factory=Heart)
@@ -105,6 +116,7 @@ class Supervisor:
             # Statements are counted anew in each life: none may be asked for before this one has begun.
             await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
             core.start_soon(self._reconcile, name="reconcile")
+            core.start_soon(parts.protector.run, name="protector")
             core.start_soon(parts.reducer.run, name="reducer")
             core.start_soon(parts.overnight.run, name="overnight")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
@@ -191,6 +203,8 @@ class Supervisor:
             self._want_statement()  # The stream may not have told: ask.
             await self._proved_in_time()
         unproved = _unproved(parts.executor.state)
+        for symbol, cover in unguarded(parts.executor.state):
+            await parts.inbox.tell(alarm_of(symbol, cover))
         code = exit_code(unproved)
         await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
         with trio.move_on_after(LAST_ROW_S):
@@ -200,7 +214,11 @@ class Supervisor:
     async def _proved_in_time(self) -> bool:
         with trio.move_on_after(SHUTDOWN_S):
             await self._parts.executor.wait_until(
-                lambda state: Gate.SHUTDOWN in dict(state.gates_closed) and not _unproved(state)
+                lambda state: (
+                    Gate.SHUTDOWN in dict(state.gates_closed)
+                    and not _unproved(state)
+                    and not any(unguarded(state))
+                )
             )
             return True
         return False
@@ -352,6 +370,7 @@ class Supervisor:
             symbol=plan.symbol,
             strategy=strategy,
             extended_hours=parts.extended_hours,
+            protection=plan.protection,
         )
         # The first tick is held against history, also where the strategy needs none.
         count = strategy.bars_needed or int(not parts.tape.is_seeded(plan.symbol))

@@ -8,6 +8,7 @@ from tests.mutants import (
     decision_bugs,
     guard_bugs,
     proof_bugs,
+    protection_bugs,
     scenario_bugs,
     shell_bugs,
     stop_bugs,
@@ -31,6 +32,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Alarms": guard_bugs.ALARMS,
     "Reductions": stop_bugs.REDUCTIONS,
     "The kill switch": stop_bugs.KILL_SWITCH,
+    "What guards a position": protection_bugs.PROTECTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)

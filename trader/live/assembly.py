@@ -18,6 +18,7 @@ from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
 from trader.overnight import Overnight
 from trader.ports import Broker, Feed, Journal, Pace
+from trader.protector import Protector
 from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies import build
@@ -79,6 +80,9 @@ def assembled(
         acted=reducer.look,
     )
     overnight = Overnight(tape, feed, pace, inbox, pace.market_ns)
+    tape.listener = protector = Protector(
+        inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes
+    )
     boot = boot_of(config, identity, pace.market_ns())
     return Parts(
         boot=boot,
@@ -90,6 +94,7 @@ def assembled(
         executor=executor,
         tape=tape,
         overnight=overnight,
+        protector=protector,
         reducer=reducer,
         workers=tuple(workers),
         heart=heart,
@@ -134,6 +139,7 @@ def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
                     make=lambda name=name, wanted=wanted: build(  # type: ignore[misc]
                         wanted.kind, name, wanted.params, wanted.size.size
                     ),
+                    protection=wanted.protection,
                 )
             )
     return plans
