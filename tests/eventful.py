@@ -44,7 +44,7 @@ def activity(
 
 
 def eventful() -> Play:
-    """Three sessions in two lives; at the end JD is held, an order works and one is in doubt."""
+    """Three sessions in two lives; at the end JD is held and has to go, an order works and one is in doubt."""
     play = opened()
     play.hear(request("JD", key="jd", shares=30), request("GS", key="gs", shares=2))
     play.hear(*(request("GS", key=f"again{one}") for one in range(3)))
@@ -87,6 +87,8 @@ def eventful() -> Play:
     (works, doubt) = play.live()
     play.hear(report(works, Claim.NEW, now_ns))
     play.hear(SendOutcome(client_order_id=doubt.client_order_id, outcome="unknown", reason="504"))
+    play.hear(Command(command_id="c3", verb="flatten", subject="JD", who="ana", reason="enough"))
+    play.hear(Command(command_id="c4", verb="halt", who="ana", reason="home"))
     return play
 
 

@@ -1,6 +1,7 @@
 """How soon all is asked for again about orders in doubt, while looks at the broker find that nothing moves."""
 
-from trader.model import ClientOrderId
+from trader.model import ENTRY_PURPOSES, ClientOrderId, OrderState
+from trader.orders import is_live
 from trader.reports import AT_BROKER
 from trader.state import ExecutionState
 
@@ -39,4 +40,16 @@ def in_doubt(state: ExecutionState, found: frozenset[ClientOrderId]) -> frozense
         for one in state.positions.values()
         for name in (*one.entries, *one.exits)
         if name not in found or state.orders[name].state not in AT_BROKER
+    )
+
+
+def unproved(state: ExecutionState) -> list[ClientOrderId]:
+    """Live entries, and anything in doubt: exits that rest at the broker are meant to stay."""
+    return sorted(
+        order.client_order_id
+        for order in state.orders.values()
+        if is_live(order)
+        and (
+            order.purpose in ENTRY_PURPOSES or order.state in {OrderState.UNKNOWN, OrderState.SENT}
+        )
     )

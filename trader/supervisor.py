@@ -31,18 +31,16 @@ from trader.messages import (
     WorkerReport,
 )
 from trader.model import (
-    ENTRY_PURPOSES,
     MINUTE_NS,
     ClientOrderId,
     Distances,
-    OrderState,
     Phase,
     Symbol,
 )
 from trader.orders import is_live
 from trader.outbox import Outbox
 from trader.overnight import Overnight
-from trader.patience import Patience, in_doubt
+from trader.patience import Patience, in_doubt, unproved
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
 from trader.protector import Protector, alarm_of, unguarded
 from trader.reducer import Reducer
@@ -202,21 +200,21 @@ class Supervisor:
         if not await self._proved_in_time():
             self._want_statement()  # The stream may not have told: ask.
             await self._proved_in_time()
-        unproved = _unproved(parts.executor.state)
+        left = unproved(parts.executor.state)
         for symbol, cover in unguarded(parts.executor.state):
             await parts.inbox.tell(alarm_of(symbol, cover))
-        code = exit_code(unproved)
+        code = exit_code(left)
         await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
         with trio.move_on_after(LAST_ROW_S):
             await parts.executor.wait_until(lambda state: state.is_ended)
-        return code, unproved
+        return code, left
 
     async def _proved_in_time(self) -> bool:
         with trio.move_on_after(SHUTDOWN_S):
             await self._parts.executor.wait_until(
                 lambda state: (
                     Gate.SHUTDOWN in dict(state.gates_closed)
-                    and not _unproved(state)
+                    and not unproved(state)
                     and not any(unguarded(state))
                 )
             )
@@ -389,15 +387,3 @@ def _has_live(state: ExecutionState) -> bool:
 
 def _is_unreconciled(state: ExecutionState) -> bool:
     return any(gate is Gate.RECONCILED for gate, _ in state.gates_closed)
-
-
-def _unproved(state: ExecutionState) -> list[ClientOrderId]:
-    """Live entries, and anything in doubt: exits that rest at the broker are meant to stay."""
-    return sorted(
-        order.client_order_id
-        for order in state.orders.values()
-        if is_live(order)
-        and (
-            order.purpose in ENTRY_PURPOSES or order.state in {OrderState.UNKNOWN, OrderState.SENT}
-        )
-    )

@@ -438,7 +438,7 @@ WATCH = (
     ),
     planted(
         "tables are believed whatever the journal says",
-        Edit("live/opening.py", "        _check_tables(journal, state)\n", ""),
+        Edit("live/opening.py", "        _check_books(journal, state, mark)\n", ""),
         plays(
             "journal_opening",
             "a_table_that_was_changed_by_hand_refuses_the_start_and_the_doctor_names_it",

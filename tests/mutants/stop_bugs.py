@@ -44,8 +44,8 @@ REDUCTIONS = (
         "a reduction goes on when it is over",
         Edit(
             "execution.py",
-            "    return (*events, *reducing.followed(state, events))",
-            "    return events",
+            "(*events, *reducing.followed(state, events))",
+            "events",
         ),
         plays("reducing", "what_is_held_is_sold_whole_at_the_market_and_then_it_is_over"),
         tasks("reducer", "everything_is_sold_the_dearest_first_and_it_is_over"),

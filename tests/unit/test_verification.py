@@ -163,7 +163,7 @@ def test_the_last_rows_of_the_journal_cut_away_are_found(path: Path) -> None:
         ("DROP VIEW proof", "view proof is missing"),
         ("DROP TRIGGER journal_no_update", "trigger journal_no_update is missing"),
         ("PRAGMA user_version = 0", "user_version"),
-        ("UPDATE _sqlite_migrations SET name = 'other'", "_sqlite_migrations"),
+        ("UPDATE _sqlite_migrations SET name = 'other' WHERE id = 1", "_sqlite_migrations"),
         ("INSERT INTO _sqlite_migrations VALUES (7, 'x', 'y', 'z')", "_sqlite_migrations"),
     ],
 )

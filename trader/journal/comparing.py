@@ -167,7 +167,7 @@ class Appended:
 
 
 class Standing:
-    """The tables of what stands: lives, orders, positions, the account."""
+    """The tables of what stands: lives, orders, positions, the mode, what has to go, the account."""
 
     def __init__(self, reader: sqlite3.Connection, found: dict[str, Difference]) -> None:
         self.traces: dict[ClientOrderId, OrderTrace] = {}
@@ -177,6 +177,7 @@ class Standing:
         self._orders = 0
         self._symbols: set[Symbol] = set()
         self._lives: dict[object, Row] = {}
+        self._has_mode = False
 
     def compare(self, piece: Piece) -> None:
         """What this piece has settled: an order that a new session makes the state forget is over."""
@@ -184,6 +185,7 @@ class Standing:
         self._symbols |= drafting.symbols
         if drafting.all_symbols:
             self._symbols |= after.symbols | set(after.positions)
+        self._has_mode |= drafting.mode_moved
         self._lives.update((row[0], row) for row in drafting.lives)
         for ended_at, code, epoch in drafting.ends:
             self._lives[epoch] = (*self._lives[epoch][:-2], ended_at, code)
@@ -199,6 +201,8 @@ class Standing:
         ]
         self._compare_all("life_rows", list(self._lives.values()))
         self._compare_all("position_rows", positions)
+        self._compare_all("mode_row", [tables.mode_row(state)] if self._has_mode else [])
+        self._compare_all("reduction_rows", list(tables.reduction_rows(state)))
         if state.sequence:
             account = tables.account_row(state.sequence, head_hash, state)
             self._compare_all("account_row", [account])

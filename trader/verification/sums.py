@@ -66,7 +66,7 @@ class Sums:
         accounts = {(name, USD) for name in OF_THE_BOOKS} | set(self._sums)
         for symbol in state.positions:
             accounts |= {(f"{POSITION}{symbol}", USD), (f"{POSITION}{symbol}", symbol)}
-        for account in sorted(accounts):
+        for account in sorted(accounts, key=str):
             self._hold(account, state, state.sequence)
 
     def _take(self, sequence: int) -> None:
@@ -74,7 +74,7 @@ class Sums:
         totals: dict[str, Decimal] = {}
         while self._next is not None and self._next[0] <= sequence:
             _, name, instrument, text = self._next
-            amount, account = Decimal(text), (name, instrument)
+            amount, account = _amount(text), (name, instrument)
             totals[instrument] = totals.get(instrument, ZERO) + amount
             self._sums[account] = self._sums.get(account, ZERO) + amount
             self._touched.add(account)
@@ -91,7 +91,7 @@ class Sums:
         while self._next_equity is not None and self._next_equity[0] <= sequence:
             found = self._next_equity
             self._next_equity = next(self._equity_rows, None)
-        return None if found is None else (Decimal(found[1]), Decimal(found[2]))
+        return None if found is None else (_amount(found[1]), _amount(found[2]))
 
     def _hold(self, account: Account, state: ExecutionState, sequence: int) -> None:
         summed, folded = self._sums.get(account, ZERO), folded_of(account, state)
@@ -100,6 +100,14 @@ class Sums:
             self.differing = (
                 f"row {sequence}: the postings of {name} sum to {summed}, the fold has {folded}"
             )
+
+
+def _amount(text: str) -> Decimal:
+    """What is stored; where bytes were changed it may be no number, and then it equals nothing."""
+    try:
+        return Decimal(text)
+    except (ArithmeticError, TypeError, ValueError):
+        return Decimal("NaN")
 
 
 OF_THE_BOOKS = ("cash", "cash:reserved", "fees", "realized", "equity:opening", "equity:deposits")
