@@ -52,11 +52,7 @@ REDUCTIONS = (
     ),
     planted(
         "a reduction is over with the shares, whatever is still live",
-        Edit(
-            "reducing.py",
-            "        if state.position(symbol).is_flat\n",
-            "        if not state.position(symbol).quantity\n",
-        ),
+        Edit("reducing.py", " and not (position.entries or position.exits)", ""),
         plays("reducing", "an_entry_in_flight_is_canceled_once_the_broker_has_shown_it"),
     ),
     planted(
