@@ -1,6 +1,7 @@
 """The command line: a table of verbs, each in a module of its own that is imported only when it is asked for."""
 
 import importlib
+import keyword
 from pathlib import Path
 
 import click
@@ -71,7 +72,8 @@ class Verbs(click.Group):
 
 
 def _module_file(verb: str) -> Path:
-    return Path(__file__).with_name(verb.replace("-", "_") + ".py")
+    name = verb.replace("-", "_") + "_" * keyword.iskeyword(verb)
+    return Path(__file__).with_name(f"{name}.py")
 
 
 @click.group(cls=Verbs)
