@@ -21,6 +21,7 @@ VERBS: dict[str, dict[str, str]] = {
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
         "pnl": "Profit and loss by symbol, strategy or day; FIFO lots.",
+        "journal": "The ground truth: listed, shown, exported.",
         "logs": "The log, filtered.",
         "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
