@@ -33,6 +33,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Prove": {
         "verify": "Everything in the database, recomputed from its journal.",
+        "replay": "A recorded session, decided again.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
     },
