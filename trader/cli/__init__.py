@@ -22,6 +22,7 @@ VERBS: dict[str, dict[str, str]] = {
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
         "pnl": "Profit and loss by symbol, strategy or day; FIFO lots.",
+        "journal": "The ground truth: listed, shown, exported.",
         "logs": "The log, filtered.",
         "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
@@ -36,6 +37,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Prove": {
         "verify": "Everything in the database, recomputed from its journal.",
+        "replay": "A recorded session, decided again.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
         "audit": "What is wrong with another program's books; changes nothing.",
