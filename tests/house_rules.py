@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     0: "model messages money calendar calendar_table config exits remedies sources",
     1: "orders recognition positions reductions question risk brakes accounting reconcile market_guard marks"
-    " strategies venue wire",
+    " nights strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections reducing commands"
     " disruptions",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"

@@ -25,8 +25,8 @@ def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
     held, value = state.positions, state.positions_value
     for symbol, mark in event.marks.items():
         position = held.get(symbol)
-        if position is not None and position.mark != mark:
-            marked = replace(position, mark=mark, marked_ns=event.at_ns)
+        if position is not None and (position.mark != mark or position.is_adjusted):
+            marked = replace(position, mark=mark, marked_ns=event.at_ns, is_adjusted=False)
             value += marked.value - position.value
             held = held.set(symbol, marked)
     return at_new_peak(

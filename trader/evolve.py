@@ -242,7 +242,10 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
     before = state.orders[event.client_order_id]
     held = state.position(event.symbol)
     position = replace(
-        positions.booked(held, event), mark=positions.mark_of(event), marked_ns=state.at_ns
+        positions.booked(held, event),
+        mark=positions.mark_of(event),
+        marked_ns=state.at_ns,
+        is_adjusted=False,
     )
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(

@@ -162,6 +162,7 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         halted=state.halted or _reduced(state, symbol),
         quarantined=quarantined,
         trading_halt=state.halts.get(symbol, ("", 0))[0],
+        session_began_ns=state.session_began_ns,
         brakes=brakes,
     )
 

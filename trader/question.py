@@ -22,6 +22,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     halted: str
     quarantined: str
     trading_halt: str  # of the symbol, by the exchange
+    session_began_ns: int
     brakes: tuple[Brake, ...]  # tripped, for all or for this symbol
 
 

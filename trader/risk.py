@@ -17,12 +17,12 @@ from trader.model import (
     Phase,
     Purpose,
     Side,
-    StrategyName,
 )
+from trader.model import OPERATOR as OPERATOR
 from trader.money import CENT, MILL, ONE, ZERO, canonical, price_of, ratio, rounded_down, rounded_up
+from trader.nights import price_jump
 from trader.question import Denial, Question, Wanted, deny
 
-OPERATOR = StrategyName("operator")  # a person may reduce any position
 EXITS_LIVE_MAX = 8  # for each symbol; the outbox's capacity is proved with it
 QUANTITY_MAX = Decimal(10_000_000)  # shares in one order; beyond it a number is a mistake
 AMOUNT_MAX = Decimal(10) ** 12
@@ -347,6 +347,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
 EXIT_RULES: tuple[Rule, ...] = (
     expired,
     market_closed,
+    price_jump,
     not_owner,
     hands_off,
     side,

@@ -26,6 +26,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The journal": shell_bugs.JOURNAL,
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
+    "Market data": guard_bugs.DATA,
     "Alarms": guard_bugs.ALARMS,
     "Reductions": stop_bugs.REDUCTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,

@@ -17,6 +17,7 @@ OF_ENTRIES = {
 OF_EXITS = {
     "expired": plays("risk", "a_late_exit_is_not_executed_either"),
     "market_closed": plays("risk", "nothing_trades_while_the_exchange_is_closed"),
+    "price_jump": plays("disruptions", "nobody_sells_on_a_price_that_jumped_over_a_night"),
     "not_owner": plays("risk", "only_the_owner_and_an_operator_may_reduce_a_position"),
     "hands_off": plays("movements", "a_hands_off_holding_counts_and_is_never_touched"),
     "side": plays("risk", "entries_buy_and_exits_sell"),

@@ -271,6 +271,7 @@ def all_wrong() -> Question:
         halted="ada: stop",
         quarantined="unexplained",
         trading_halt="",
+        session_began_ns=0,
         brakes=brakes,
     )
     return Question(

@@ -119,6 +119,12 @@ def _market_closed(question: Question) -> Numbers:
     )
 
 
+def _price_jump(question: Question) -> Numbers:
+    quote, mark = question.request.quote, question.position.mark
+    middle = 0 if quote is None else (quote.bid + quote.ask) // 2
+    return _numbers(quote=price_of(middle), mark=price_of(mark))
+
+
 def _not_owner(question: Question) -> Numbers:
     owner = question.position.strategy
     return _numbers(owner=owner or "nobody", strategy=question.request.strategy)
@@ -249,6 +255,7 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "halted": lambda question: _numbers(halted=question.standing.halted or "no"),
     "stale_code": _stale_code,
     "quarantined": lambda question: _numbers(quarantined=question.standing.quarantined or "no"),
+    "price_jump": _price_jump,
     "unknown_symbol": lambda question: _numbers(tradable=_yes(question.standing.is_tradable)),
     "not_owner": _not_owner,
     "hands_off": lambda question: _numbers(hands_off=_yes(question.position.is_hands_off)),

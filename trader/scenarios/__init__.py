@@ -1,7 +1,7 @@
 """Plays: what is done to the program on purpose, and what it must then show."""
 
 from trader.exits import Mistake
-from trader.scenarios import account, events, lives, processes, replies, requests
+from trader.scenarios import account, data, events, lives, processes, replies, requests
 from trader.scenarios.first_day import FirstDay
 from trader.scenarios.play import Enacted, Play
 from trader.scenarios.stampede import Stampede
@@ -27,6 +27,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     processes.PausedProcess,
     processes.StaleCode,
     requests.TwoStrategies,
+    data.BadTicks,
     requests.TooLate,
     processes.KilledAtEachStep,
     events.FilledAfterAll,
