@@ -34,6 +34,7 @@ def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
             state,
             at_ns=event.at_ns,
             phase=event.phase,
+            session_closes_ns=event.closes_ns,
             positions=held,
             positions_value=plain(value),
         )
@@ -84,6 +85,7 @@ def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         symbols=frozenset(event.symbols),
         limits=event.limits,
         fees=event.fees,
+        closings=Map(event.closings),
         at_ns=max(state.at_ns, event.at_ns),
         # Questions and cancels of the life before are answered to nobody.
         orders=Map(

@@ -23,6 +23,7 @@ CONFIG_BYTES_MAX = 100_000
 SYMBOLS_MAX = 1_000
 COUNT_MAX = 1_000_000  # of a limit that counts something
 SECONDS_MAX = 86_400
+MINUTES_BEFORE_CLOSE_MAX = 120  # a half day has 210
 DIGITS_MAX = 40  # before or after the point of a number that is read at all
 
 
@@ -91,12 +92,33 @@ class SizeConfig(Struct, frozen=True, kw_only=True):
         }
 
 
+class AtClose(StrEnum):
+    """What becomes of a strategy's working entries and positions when the regular session ends."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"  # working entries go, positions stay
+    FLATTEN = "flatten"  # both go
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """That, and how long before the close."""
+
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+
 class StrategyConfig(Struct, frozen=True, kw_only=True):
     """One strategy to run. Its parameters are ints, Decimals, texts or booleans; their names are its own affair."""
 
     kind: str
     params: dict[str, object] = {}
     size: SizeConfig = SizeConfig(notional=Decimal(2_000))
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+    @property
+    def closing(self) -> Closing:
+        return Closing(at_close=self.at_close, minutes_before_close=self.minutes_before_close)
 
 
 def _default_strategies() -> dict[StrategyName, StrategyConfig]:
@@ -217,6 +239,7 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "notional": ("above", 10**9),
     "equity": ("above", 4),
     "target": ("from", 10**9),
+    "minutes_before_close": ("above", MINUTES_BEFORE_CLOSE_MAX),
 }
 
 _TABLES: Mapping[str, type[Struct]] = {

@@ -56,7 +56,9 @@ def clock_moved(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
     marks = clock.marks
     if jumps:
         marks = {symbol: mark for symbol, mark in marks.items() if symbol not in jumps}
-    events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=marks)]
+    events: list[Event] = [
+        ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=marks, closes_ns=clock.closes_ns)
+    ]
     for symbol, (before, after) in sorted(jumps.items()):
         events += _quarantined(state, symbol, before, after, "")
     return tuple(events)

@@ -163,6 +163,8 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         quarantined=quarantined,
         trading_halt=state.halts.get(symbol, ("", 0))[0],
         session_began_ns=state.session_began_ns,
+        session_closes_ns=state.session_closes_ns,
+        closing=state.closings.get(request.strategy),
         brakes=brakes,
     )
 

@@ -7,6 +7,7 @@ journal. Exits answer only to those that keep an exit safe: a person in trouble 
 from collections.abc import Callable
 from decimal import Decimal
 
+from trader.closing import session_closing
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
     ENTRY_PURPOSES,
@@ -319,6 +320,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
     not_ready,
     warming_up,
     market_closed,
+    session_closing,
     halted,
     stale_code,
     quarantined,

@@ -142,6 +142,7 @@ class Supervisor:
             Clock(
                 at_ns=at_ns,
                 session=session.date if session is not None else state.session,
+                closes_ns=session.close_ns if session is not None else 0,
                 phase=Phase.REGULAR if self._parts.calendar_always else calendar.phase(at_ns),
                 marks=self._parts.overnight.believed(state, held, at_ns, self._want_statement),
             )

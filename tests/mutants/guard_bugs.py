@@ -111,3 +111,36 @@ DATA = (
         scenario("s16-bad-ticks"),
     ),
 )
+
+SESSIONS = (
+    planted(
+        "every day closes at four",
+        Edit(
+            "supervisor.py",
+            "closes_ns=session.close_ns if session is not None else 0",
+            "closes_ns=session.open_ns + 390 * MINUTE_NS if session is not None else 0",
+        ),
+        tasks("sessions", "three_minutes_before_the_close_all_is_sold_once_and_nothing_bought"),
+    ),
+    planted(
+        "what should go before the close stays",
+        Edit("sessions.py", "if rule.at_close is AtClose.FLATTEN:", "if False:"),
+        plays("sessions", "what_is_held_goes_so_long_before_the_close_of_that_day"),
+        tasks("sessions", "three_minutes_before_the_close_all_is_sold_once_and_nothing_bought"),
+    ),
+    planted(
+        "the close of one strategy is everybody's",
+        Edit("sessions.py", "if position.strategy == strategy:", "if True:"),
+        plays("sessions", "of_another_strategy_nothing_goes"),
+    ),
+    planted(
+        "working entries rest on over the close",
+        Edit("sessions.py", "if is_its and reducing.can_cancel(order):", "if False:"),
+        plays("sessions", "its_working_entries_go_once_and_are_waited_for"),
+    ),
+    planted(
+        "what did not go by the close is nobody's business",
+        Edit("sessions.py", "if reduction.kind is ReductionKind.SESSION:", "if False:"),
+        plays("sessions", "what_is_still_there_when_the_session_has_closed_is_an_alarm_once"),
+    ),
+)

@@ -27,6 +27,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
     "Market data": guard_bugs.DATA,
+    "Sessions": guard_bugs.SESSIONS,
     "Alarms": guard_bugs.ALARMS,
     "Reductions": stop_bugs.REDUCTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,

@@ -119,6 +119,18 @@ def _market_closed(question: Question) -> Numbers:
     )
 
 
+def _session_closing(question: Question) -> Numbers:
+    closing = question.standing.closing
+    if closing is None:
+        return _numbers(at_close="keep")
+    left_ns = question.standing.session_closes_ns - question.standing.at_ns
+    return _numbers(
+        at_close=closing.at_close.value,
+        minutes_left=left_ns // MINUTE_NS,
+        minutes_before_close=closing.minutes_before_close,
+    )
+
+
 def _price_jump(question: Question) -> Numbers:
     quote, mark = question.request.quote, question.position.mark
     middle = 0 if quote is None else (quote.bid + quote.ask) // 2
@@ -256,6 +268,7 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "stale_code": _stale_code,
     "quarantined": lambda question: _numbers(quarantined=question.standing.quarantined or "no"),
     "price_jump": _price_jump,
+    "session_closing": _session_closing,
     "unknown_symbol": lambda question: _numbers(tradable=_yes(question.standing.is_tradable)),
     "not_owner": _not_owner,
     "hands_off": lambda question: _numbers(hands_off=_yes(question.position.is_hands_off)),
