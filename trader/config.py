@@ -25,6 +25,7 @@ SYMBOLS_MAX = 1_000
 COUNT_MAX = 1_000_000  # of a limit that counts something
 SECONDS_MAX = 86_400
 PROTECTED_S_MAX = 366 * 86_400
+MINUTES_BEFORE_CLOSE_MAX = 120  # a half day has 210
 DIGITS_MAX = 40  # before or after the point of a number that is read at all
 
 
@@ -95,6 +96,21 @@ class SizeConfig(Struct, frozen=True, kw_only=True):
         }
 
 
+class AtClose(StrEnum):
+    """What becomes of a strategy's working entries and positions when the regular session ends."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"  # working entries go, positions stay
+    FLATTEN = "flatten"  # both go
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """That, and how long before the close."""
+
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+
 class StrategyConfig(Struct, frozen=True, kw_only=True):
     """One strategy to run. Its parameters are ints, Decimals, texts or booleans; their names are its own affair."""
 
@@ -102,6 +118,12 @@ class StrategyConfig(Struct, frozen=True, kw_only=True):
     params: dict[str, object] = {}
     size: SizeConfig = SizeConfig(notional=Decimal(2_000))
     protection: Distances = Distances()  # of entries that bring none of their own
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+    @property
+    def closing(self) -> Closing:
+        return Closing(at_close=self.at_close, minutes_before_close=self.minutes_before_close)
 
 
 def _default_strategies() -> dict[StrategyName, StrategyConfig]:
@@ -240,6 +262,7 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "trail": ("above", 1),
     "take_profit": ("above", 100),
     "exit_after": ("above", PROTECTED_S_MAX),
+    "minutes_before_close": ("above", MINUTES_BEFORE_CLOSE_MAX),
 }
 
 _TABLES: Mapping[str, type[Struct]] = {

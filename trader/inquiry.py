@@ -167,6 +167,9 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         halted=state.halted or _reduced(state, symbol),
         quarantined=quarantined,
         trading_halt=state.halts.get(symbol, ("", 0))[0],
+        session_began_ns=state.session_began_ns,
+        session_closes_ns=state.session_closes_ns,
+        closing=state.closings.get(request.strategy),
         brakes=brakes,
     )
 

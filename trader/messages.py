@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from trader.config import Fees, Limits
+from trader.config import Closing, Fees, Limits
 from trader.model import (
     AccountId,
     BrokerOrderId,
@@ -308,12 +308,13 @@ class Acceptance(Struct, frozen=True, kw_only=True, tag="acceptance"):
 
 
 class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
-    """The market's time once a minute, with the marks (price ticks) of what is held."""
+    """The market's time once a minute, with the marks (price ticks) of what is held; when the session closes."""
 
     at_ns: int
     session: str
     phase: Phase
     marks: dict[Symbol, int]
+    closes_ns: int = 0
 
 
 class SecurityStatus(Struct, frozen=True, kw_only=True, tag="security_status"):
@@ -351,6 +352,7 @@ class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    closings: dict[StrategyName, Closing] = {}
 
 
 class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
@@ -525,6 +527,7 @@ class ClockMoved(Struct, frozen=True, kw_only=True, tag="clock_moved"):
     at_ns: int
     phase: Phase
     marks: dict[Symbol, int]
+    closes_ns: int = 0
 
 
 class SecurityStatusMoved(Struct, frozen=True, kw_only=True, tag="security_status_moved"):
@@ -560,6 +563,7 @@ class LifeBegan(Struct, frozen=True, kw_only=True, tag="life_began"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    closings: dict[StrategyName, Closing] = {}
 
 
 class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):

@@ -10,9 +10,18 @@ from immutables import Map
 from msgspec import Struct
 
 from trader.accounting import Books
-from trader.config import Fees, Limits
+from trader.config import Closing, Fees, Limits
 from trader.messages import Brake, CommandAnswered, Gate, Mode
-from trader.model import AccountId, ClientOrderId, ExecutionId, Order, Phase, RequestId, Symbol
+from trader.model import (
+    AccountId,
+    ClientOrderId,
+    ExecutionId,
+    Order,
+    Phase,
+    RequestId,
+    StrategyName,
+    Symbol,
+)
 from trader.money import ZERO
 from trader.positions import Position, PositionMap
 from trader.reductions import ReductionMap
@@ -54,6 +63,8 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     at_ns: int = 0
     session: str = ""
     session_began_ns: int = 0
+    session_closes_ns: int = 0  # its regular hours
+    closings: Map[StrategyName, Closing] = Map()
     phase: Phase = Phase.CLOSED
     books: Books = Books()
     is_opened: bool = False  # the opening balance is booked

@@ -3,6 +3,7 @@
 from trader.exits import Mistake
 from trader.scenarios import (
     account,
+    data,
     events,
     lives,
     processes,
@@ -37,6 +38,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     processes.StaleCode,
     stops.HaltInFlight,
     requests.TwoStrategies,
+    data.BadTicks,
     requests.TooLate,
     processes.KilledAtEachStep,
     events.FilledAfterAll,
