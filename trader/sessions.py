@@ -43,7 +43,7 @@ def _cancels(
     """Its working entries. Exits stay: they only make a position smaller."""
     for name, order in sorted(state.orders.items()):
         is_its = order.strategy == strategy and order.purpose in ENTRY_PURPOSES
-        if is_its and reducing.can_cancel(order):
+        if is_its and reducing.can_cancel(order, state.at_ns):
             yield CancelRequested(client_order_id=name, symbol=order.symbol, reason=_words(rule))
 
 
