@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
-    0: "model messages money calendar calendar_table config exits sources",
+    0: "model messages money calendar calendar_table config exits remedies sources",
     1: "orders recognition positions reductions question protection risk brakes accounting reconcile market_guard"
     " strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections reducing commands",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
-    " credentials failure heartbeat steps systemd",
+    " credentials failure heartbeat steps systemd alarm_command",
     4: "supervisor executor worker reducer inbox mailbox outbox doubt tape protector",
     5: "live doctor backtest scenarios simulation explanation",
     6: "__main__ cli",

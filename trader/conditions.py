@@ -87,6 +87,7 @@ def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         workers_cold=Map(),
         counts=Counts(),
         statements=0,
+        is_ended=False,
     )
 
 

@@ -109,6 +109,12 @@ def _default_strategies() -> dict[StrategyName, StrategyConfig]:
     return {StrategyName("sma-crossover"): crossover}
 
 
+class AlarmConfig(Struct, frozen=True, kw_only=True):
+    """Whom to tell of an alarm: a program and its arguments, run without a shell (see alarm_command.py)."""
+
+    command: tuple[str, ...] = ()
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """A whole trader.toml."""
 
@@ -120,6 +126,7 @@ class Config(Struct, frozen=True, kw_only=True):
     extended_hours: bool = False
     limits: Limits = Limits()
     fees: Fees = Fees()
+    alarm: AlarmConfig = AlarmConfig()
     strategies: dict[StrategyName, StrategyConfig] = field(default_factory=_default_strategies)
 
 
@@ -127,6 +134,7 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
     """The configuration that a TOML text states; raises ConfigError. An empty text is the defaults."""
     raw = parse_toml(text, where)
     try:
+        _check_alarm(raw.get("alarm"))
         config = msgspec.convert(raw, Config)
         _check_table(raw, Config, "")
         _check_config(config)
@@ -239,6 +247,7 @@ _TABLES: Mapping[str, type[Struct]] = {
     "fees": Fees,
     "size": SizeConfig,
     "protection": Distances,
+    "alarm": AlarmConfig,
 }
 
 
@@ -296,6 +305,22 @@ def _check_params(params: object, path: str) -> None:
             raise _BadKey(f"{path}.{name}", "must be a number, a text or a boolean")
         if isinstance(value, Decimal) and not value.is_finite():
             raise _BadKey(f"{path}.{name}", f"not finite: {value}")
+
+
+def _check_alarm(alarm: object) -> None:
+    """A command in one text would want a shell to take it apart, and a shell takes apart what is in it, too."""
+    if not isinstance(alarm, dict) or "command" not in alarm:
+        return
+    match alarm["command"]:
+        case [str(program), *arguments] if program and all(
+            isinstance(one, str) and "\0" not in one for one in (program, *arguments)
+        ):
+            return
+        case _:
+            wanted = (
+                'a program and its arguments are wanted: command = ["mail", "-s", "trader", "me"]'
+            )
+            raise _BadKey("alarm.command", wanted)
 
 
 def _check_config(config: Config) -> None:

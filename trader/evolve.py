@@ -122,7 +122,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
             return replace(state, differing=state.differing.set(event.symbol, surplus))
         case ReductionBegan() | ReductionEnded():
             return replace(state, reductions=reductions.moved(state.reductions, event))
-        case LifeEnded() | DifferenceFound() | Alarmed() | Noted():
+        case LifeEnded():
+            return replace(state, is_ended=True)
+        case DifferenceFound() | Alarmed() | Noted():
             return state
         case _:
             assert_never(event)

@@ -107,9 +107,7 @@ class Executor:
 
     async def _not_recorded(self, batch: list[Input], why: str) -> None:
         """None of it happened. Reports and commands are decided again: nobody would tell them twice."""
-        requests = [one for one in batch if isinstance(one, OrderRequest)]
-        if requests:
-            self._unjournaled(requests, why)
+        self._unjournaled(batch, why)
         self._inbox.keep([one for one in batch if not isinstance(one, OrderRequest)])
         await trio.sleep(COMMIT_RETRY_S)
 

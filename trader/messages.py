@@ -579,7 +579,7 @@ class Quarantined(Struct, frozen=True, kw_only=True, tag="quarantined"):
     symbol: Symbol | None
     reason: str
     raw: str
-    reference: str = ""  # of a foreign order, so that it is recorded once
+    reference: str = ""  # of what is told again and again, so that it is recorded once
 
 
 class Alarmed(Struct, frozen=True, kw_only=True, tag="alarmed"):

@@ -73,6 +73,7 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     statements: int = 0  # of the broker's, compared in this life
     told_ns: int = 0  # when the last of them was compared, in whichever life
     agrees: bool = False  # the last of them did
+    is_ended: bool = False  # this life has said its last word
 
     @property
     def cash_at_broker(self) -> Decimal:

@@ -190,13 +190,9 @@ class Supervisor:
         for symbol, cover in unguarded(parts.executor.state):
             await parts.inbox.tell(alarm_of(symbol, cover))
         code = exit_code(unproved)
-        last = parts.executor.state.sequence
         await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
         with trio.move_on_after(LAST_ROW_S):
-            # What others told before may be committed first: then the last word waits still.
-            await parts.executor.wait_until(
-                lambda state: state.sequence > last and not parts.inbox.has_mail()
-            )
+            await parts.executor.wait_until(lambda state: state.is_ended)
         return code, unproved
 
     async def _proved_in_time(self) -> bool:

@@ -2,9 +2,12 @@
 
 import json
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -13,6 +16,8 @@ import pytest
 from tests.broker_process import PATIENCE_SECONDS, ROOT, post_order, running
 from trader.__main__ import main
 from trader.exits import Exit
+from trader.feeds.synthetic import SyntheticMarket
+from trader.simulator.broker import Keys, SimulatedBroker
 
 
 @pytest.fixture
@@ -176,6 +181,9 @@ def test_a_state_keeps_its_keys_so_that_clients_need_not_learn_new_ones(tmp_path
         (["--pace", "settled"], "'settled' is not one of 'clock', 'stepped'"),
         (["--start", "noon"], "--start noon: no time like 10:30, 2026-01-26T10:30:00"),
         (["--start", "2025-12-01T10:00"], "no session of 2025-12-01 in this market: it has 2026-"),
+        (["--start", "2029-12-03T10:00"], "it has 2026-01-02 to 2029-09-28"),
+        (["--symbols", " , "], "--symbols: names no symbol (write --symbols JD,GS)"),
+        (["--data", "none"], "none: there is no such file or folder"),
         (["--state", ""], "--state : not a file name"),
         (["--journal", "none/j"], "there is no such folder"),
         (["--accounts", "none.toml"], "No such file"),
@@ -186,6 +194,51 @@ def test_a_mistake_is_one_line(
     arguments: list[str], words: str, refused: Callable[..., str]
 ) -> None:
     assert words in refused(*arguments)
+
+
+def test_a_port_that_is_taken_is_a_mistake_of_one_line(refused: Callable[..., str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert f"--port {port}: Address already in use (--port 0 " in refused("--port", port)
+
+
+DAMAGES = {
+    "not the simulated broker's file: file is not a database": None,
+    "damaged, in session": "UPDATE broker SET value = '{' WHERE key = 'session'",
+    "damaged, in accounts": "UPDATE accounts SET account = '{}'",
+    "not the simulated broker's file: no such table: executions": "DROP TABLE executions",
+}
+
+
+@pytest.mark.parametrize("words", DAMAGES)
+def test_a_damaged_state_is_a_mistake_and_stays_as_it_is(
+    tmp_path: Path, words: str, refused: Callable[..., str]
+) -> None:
+    state = tmp_path / "state.db"
+    damage = DAMAGES[words]
+    if damage is None:
+        state.write_bytes(b"garbage" * 100)
+    else:
+        broker = SimulatedBroker(
+            SyntheticMarket(7), keys=Keys(key="k", secret="s"), seed=7, path=state
+        )
+        broker.keep_time()
+        broker.close()
+        with closing(sqlite3.connect(state)) as connection, connection:
+            assert connection.execute(damage).rowcount, "there was something to damage"
+    before = state.read_bytes()
+    assert f"state.db: {words}" in refused("--state", str(state))
+    assert state.read_bytes() == before
+
+
+def test_a_state_that_another_broker_has_is_refused(
+    tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    state = str(tmp_path / "state.db")
+    with running("--state", state) as (process, _):
+        assert f"in use by process {process.pid} (stop it first" in refused("--state", state)
+    with running("--state", state) as (_, client):
+        assert client.get("/v2/clock").status_code == 200, "killed, it holds nothing"
 
 
 @pytest.mark.parametrize(

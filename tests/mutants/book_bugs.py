@@ -49,6 +49,11 @@ ORDERS = (
         masked="what comes after the end is booked all the same",
     ),
     planted(
+        "a correction that can't be booked is an alarm each time it is told",
+        Edit("corrections.py", "return () if reference in state.booked else ", "return "),
+        plays("corrections", "a_correction_that_can_not_be_booked_stops_the_symbol_once"),
+    ),
+    planted(
         "no execution-id dedupe",
         Edit(
             "recognition.py",

@@ -3,7 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from tests.mutants import book_bugs, decision_bugs, guard_bugs, scenario_bugs, shell_bugs, stop_bugs
+from tests.mutants import (
+    book_bugs,
+    decision_bugs,
+    guard_bugs,
+    protection_bugs,
+    scenario_bugs,
+    shell_bugs,
+    stop_bugs,
+)
 from tests.mutants.planted import Catch, Planted
 from tests.mutants.risk_rules import rules_off
 from tests.program import ROOT
@@ -19,8 +27,9 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The journal": shell_bugs.JOURNAL,
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
+    "Alarms": guard_bugs.ALARMS,
     "Reductions": stop_bugs.REDUCTIONS,
-    "What guards a position": guard_bugs.PROTECTIONS,
+    "What guards a position": protection_bugs.PROTECTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)

@@ -442,7 +442,7 @@ WATCH = (
     ),
     planted(
         "the last row of a life is any row",
-        Edit("supervisor.py", " and not parts.inbox.has_mail()", ""),
+        Edit("supervisor.py", "state: state.is_ended", "state: not parts.inbox.has_mail()"),
         tasks(
             "supervisor", "the_last_words_of_a_life_are_waited_for_though_others_were_told_before"
         ),

@@ -9,14 +9,14 @@ import msgspec
 import trio
 
 from trader.cli.options import config_text, file_path, quiet_interpreter
-from trader.exits import StartRefused
+from trader.exits import Mistake
 from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
 from trader.simulator.fault_script import verb_lines
 from trader.simulator.plan import PLANS
 from trader.simulator.server import LOOPBACK, serve
 from trader.simulator.standing import begin_next, pass_sessions
-from trader.simulator.wishes import Script, Served, Wishes, broker_of, is_for_this_machine
+from trader.simulator.wishes import Script, Served, Wishes, is_for_this_machine, served_of
 
 SPEED_DEFAULT = 60.0  # a bar a second
 SPEED_MAX = 100_000.0
@@ -135,12 +135,12 @@ def command(**given: object) -> None:
         if given[name] is not None:
             given[name] = file_path(str(given[name]), f"--{name}")
     wishes = msgspec.convert(given, Wishes, strict=False)
-    served = broker_of(wishes)
+    served = served_of(wishes)
     try:
         trio.run(_serve, served, wishes)
     finally:
         served.broker.keep_time()
-        served.broker.close()
+        served.close()
 
 
 def _script(name: object, option: str) -> Script | None:
@@ -173,7 +173,8 @@ async def _serve(served: Served, wishes: Wishes) -> None:
                 )
             except OSError as error:
                 where = f"--host {wishes.host} --port {wishes.port}"
-                raise StartRefused(str(error.strerror or error), where=where) from None
+                what, remedy = str(error.strerror or error), "--port 0 takes a free one"
+                raise Mistake(what, where=where, remedy=remedy) from None
             if not wishes.is_stepped:
                 nursery.start_soon(pass_sessions, broker, wishes.speed)
             await anext(signals)

@@ -38,6 +38,9 @@ sell_notional_rate = 0.0000278
 sell_share_rate = 0.000166
 sell_share_cap = 8.30
 
+[alarm]                     # whom to tell of an alarm, besides the log and `bin/trade status`
+# command = ["mail", "-s", "trader", "me@example.com"]  # run without a shell; the alarm is a line of JSON on its input
+
 [strategies.sma-crossover]  # any number of [strategies.NAME] tables
 kind = "sma-crossover"
 params = { fast = 10, slow = 30 }

@@ -10,6 +10,7 @@ import trio
 from msgspec import Struct
 from msgspec.structs import replace
 
+from trader.alarm_command import check_program
 from trader.build import running_build
 from trader.calendar import session_on
 from trader.cli.bypass import checked_start
@@ -139,6 +140,8 @@ def _screen(common: Common) -> PlainScreen:
 
 def _config(common: Common, asked: Asked) -> Config:
     config = read_config(common)
+    if config.alarm.command:
+        check_program(config.alarm.command, str(common.config))
     if asked.symbols is not None:
         symbols = tuple(Symbol(one) for one in asked.symbols.split(",") if one)
         for symbol in symbols or ("",):

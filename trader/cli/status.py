@@ -12,6 +12,7 @@ from trader.cli.options import Common, common_options
 from trader.config import BrokerName
 from trader.journal.lock import writer_of
 from trader.model import FINAL_STATES
+from trader.remedies import remedy
 from trader.wire.alpaca_data import IEX_ONLY
 
 _FINAL = ", ".join(f"'{state.value}'" for state in sorted(FINAL_STATES))
@@ -27,7 +28,7 @@ WHERE state NOT IN ({_FINAL})
 """
 _CLOSED = "SELECT symbol, closed_reason FROM position_rows WHERE closed_reason <> ''"
 _NOTICES = """
-SELECT timestamp, kind, symbol, message FROM notice_rows WHERE sequence >= ? AND kind <> 'resumed'
+SELECT timestamp, kind, symbol, message FROM notice_rows WHERE sequence >= ? AND kind NOT IN ('resumed', 'released')
 ORDER BY sequence, line
 """
 ALARMS_SHOWN_MAX = 10
@@ -82,7 +83,10 @@ def _status(database: sqlite3.Connection, writer: tuple[int, str] | None) -> Sta
         positions=rows_of(database, _POSITIONS),
         orders_open=orders,
         orders_unknown=[row for row in orders if row["state"] == "UNKNOWN"],
-        alarms=rows_of(database, _NOTICES, (began if isinstance(began, int) else 0,)),
+        alarms=[
+            {**row, "remedy": remedy(str(row["kind"]), str(row["symbol"] or "") or None)}
+            for row in rows_of(database, _NOTICES, (began if isinstance(began, int) else 0,))
+        ],
     )
 
 
@@ -127,6 +131,7 @@ def _lines(status: Status) -> Iterator[str]:
     yield f"{len(status.alarms)} alarms since the start"
     for row in status.alarms[-ALARMS_SHOWN_MAX:]:
         yield f"  {row['timestamp']} {row['kind']} {shown(row['symbol'])} {shown(row['message'])}"
+        yield f"    -> {row['remedy']}"
 
 
 def _dollars(cell: object) -> float:

@@ -233,7 +233,8 @@ async def _traded(
             raise StartRefused(str(error), where=run.addresses.trading) from None
         _check_account(run, account)
         pace = FreePace(lambda: clock(), run.speed)
-        with told(books.journal, run.log, screen, [run.credentials.secret()]) as telling:
+        secrets, command = [run.credentials.secret()], run.config.alarm.command
+        with told(books.journal, run.log, screen, secrets, command) as telling:
             parts = assembled(
                 config,
                 books.identity(run.broker.value, account, build),

@@ -37,7 +37,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class Listeners(Struct, frozen=True, kw_only=True):
-    """Who hears of what is not in the journal: unfit ticks, and requests that could not be recorded."""
+    """Who hears of what is not in the journal: unfit ticks, and inputs that could not be recorded."""
 
     rejected_tick: Callable[[Bar | Quote, Rejection], None] = lambda tick, why: None
     unjournaled: Callable[[Iterable[Input], str], None] = lambda requests, why: None

@@ -174,7 +174,7 @@ async def _traded(
             links=SETTLED_LINKS,
         ) as feed,
     ):
-        with told(books.journal, run.log, screen, secrets) as telling:
+        with told(books.journal, run.log, screen, secrets, run.config.alarm.command) as telling:
             parts = assembled(
                 run.config,
                 books.identity("simulated", await broker.identify(), build),

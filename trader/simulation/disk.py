@@ -32,6 +32,7 @@ class Disk:
         self._random = random
         self._number = 0
         self.torn_tails = 0
+        self.held_by = 0  # the number of the process that opened the journal last, while it lives
         self.folder = self._next()
 
     @property

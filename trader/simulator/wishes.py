@@ -1,6 +1,7 @@
 """Makes the simulated broker that a person wishes for: its market, accounts, terms, and what befalls it."""
 
 import secrets
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.calendar import new_york_date, next_session, session_on
-from trader.exits import Mistake
+from trader.exits import Mistake, StartRefused
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
@@ -19,11 +20,13 @@ from trader.feeds.synthetic import (
     LISTINGS,
     SyntheticMarket,
 )
+from trader.journal.failures import JournalHeld
+from trader.journal.lock import ProcessLock
 from trader.model import Symbol
 from trader.money import AmountError, amount
 from trader.simulator.admin_rest import is_loopback
 from trader.simulator.books import Service
-from trader.simulator.broker import Keys, SimulatedBroker, new_keys
+from trader.simulator.broker import LAST_SESSION, Keys, SimulatedBroker, new_keys
 from trader.simulator.event_script import Scene, read_events
 from trader.simulator.fault_script import FaultScene, read_faults
 from trader.simulator.keys import Opening
@@ -72,21 +75,51 @@ class Wishes(Struct, frozen=True, kw_only=True):
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """The broker, the keys of its first account, the admin endpoint's token, and where the market is to stand."""
+    """The broker, the keys of its first account, the admin endpoint's token, and where the market is to stand.
+
+    `lock` is on its file: two brokers would each go on with the same account.
+    """
 
     broker: SimulatedBroker
     keys: Keys
     token: str
     start_ns: int | None = None
+    lock: ProcessLock | None = None
 
     @property
     def first_session(self) -> str:
         """The first that a market has which does not list its sessions."""
         return first_session(self.start_ns)
 
+    def close(self) -> None:
+        self.broker.close()
+        if self.lock is not None:
+            self.lock.close()
 
-def broker_of(wishes: Wishes) -> Served:
-    """Raises Mistake or StartRefused."""
+
+def served_of(wishes: Wishes) -> Served:
+    """Raises Mistake, also for a --state that is no such file or is in use."""
+    with ExitStack() as undone:
+        try:
+            lock = None if wishes.state is None else _lock(wishes.state)
+            undone.callback(lock.close if lock is not None else lambda: None)
+            served = replace(_served(wishes), lock=lock)
+        except StartRefused as refused:
+            raise Mistake(refused.what, where=refused.where, remedy=refused.remedy) from None
+        undone.pop_all()
+    return served
+
+
+def _lock(state: Path) -> ProcessLock:
+    try:
+        return ProcessLock(state, since="")
+    except JournalHeld as held:
+        holder = f"process {held.pid}" if held.pid else "another process"
+        remedy = "stop it first, or give another --state"
+        raise Mistake(f"in use by {holder}", where=str(state), remedy=remedy) from None
+
+
+def _served(wishes: Wishes) -> Served:
     _check_host(wishes)
     market = _market(wishes)
     described_venue = _venue(wishes)
@@ -155,7 +188,9 @@ def _check_host(wishes: Wishes) -> None:
 def _market(wishes: Wishes) -> Market:
     symbols = None
     if wishes.symbols is not None:
-        symbols = [Symbol(one) for one in wishes.symbols.split(",") if one]
+        symbols = [Symbol(word) for one in wishes.symbols.split(",") if (word := one.strip())]
+        if not symbols:
+            raise Mistake("names no symbol", where="--symbols", remedy="write --symbols JD,GS")
     try:
         if wishes.data:
             return RecordedMarket(list(map(Path, wishes.data)), symbols, with_trades=True)
@@ -213,8 +248,9 @@ def _start_ns(wishes: Wishes, broker: SimulatedBroker) -> int | None:
     except ValueError as error:
         raise Mistake(str(error), where=where) from None
     dates = broker.market.session_dates()
-    if date < BASE_DATE if dates is None else date not in dates:
-        known = f"{BASE_DATE} on" if dates is None else f"{dates[0]} to {dates[-1]}"
+    if not BASE_DATE <= date <= LAST_SESSION if dates is None else date not in dates:
+        first, last = (BASE_DATE, LAST_SESSION) if dates is None else (dates[0], dates[-1])
+        known = f"{first} to {last}"
         raise Mistake(f"no session of {date} in this market: it has {known}", where=where)
     return start_ns if start_ns > broker.now_ns else None
 
