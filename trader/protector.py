@@ -46,6 +46,7 @@ from trader.protection import (
     stop_words,
     wants_stop,
 )
+from trader.risk import OPERATOR
 from trader.state import ExecutionState
 from trader.worker import POSITION_WHOLE
 
@@ -257,7 +258,6 @@ class Protector:
         reason: str,
         at_ns: int | None = None,
     ) -> OrderRequest:
-        assert position.strategy is not None, "what is held belongs to somebody"
         self._tellings += 1
         is_stop = order_type in STOP_TYPES
         return OrderRequest(
@@ -265,7 +265,7 @@ class Protector:
             decision_key=key,
             at_ns=self._pace.market_ns() if at_ns is None else at_ns,
             symbol=position.symbol,
-            strategy=position.strategy,
+            strategy=position.strategy or OPERATOR,
             side=Side.SELL,
             purpose=Purpose.STOP,
             order_type=order_type,
