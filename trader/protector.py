@@ -144,7 +144,21 @@ class Protector:
             return []
         self._touched.clear()
         self._waiting.clear()
-        return [heard for symbol in symbols for heard in self._of(state, state.position(symbol))]
+        wanted: list[Input] = []
+        for symbol in symbols:
+            position = state.position(symbol)
+            if position.quantity or position.exits:
+                wanted += self._of(state, position)
+            else:
+                self._forget(symbol)
+        return wanted
+
+    def _forget(self, symbol: Symbol) -> None:
+        """Nothing is there to look after."""
+        self._watched.pop(symbol, None)
+        self._met.pop(symbol, None)
+        self._alarmed.discard(symbol)
+        self._settle(symbol, "alarm", "fire", "cancel", "stop", "entry")
 
     def _of(self, state: ExecutionState, position: Position) -> Iterator[Input]:
         symbol, guard, cover = position.symbol, position.protection, _cover(state, position)
@@ -166,8 +180,6 @@ class Protector:
             if self._is_due(symbol, "fire", most_s=FIRE_PAUSE_MAX_S):
                 yield self._firing(state, position, guard, *met)
             return
-        if not cover.held:
-            self._settle(symbol, "fire")
         if too_much := list(_too_much(cover, guard)):
             self._waiting.add(symbol)
             if self._is_due(symbol, "cancel"):

@@ -175,6 +175,7 @@ PROTECTIONS = (
             '        nursery.start_soon(parts.protector.keep_waking, name="protector\'s clock")\n',
             "",
         ),
+        tasks("protector", "what_is_held_is_looked_after_before_everything_stands"),
         worlds("stops", "A10"),
     ),
     planted(
