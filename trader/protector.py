@@ -84,6 +84,7 @@ class Protector:
         self._met: dict[Symbol, tuple[Leg, str, int]] = {}  # confirmed: by which event, when
         self._since_s: dict[tuple[Symbol, str], float] = {}  # when a trouble began
         self._alarmed: set[Symbol] = set()
+        self._split: set[Symbol] = set()  # and not known to be booked yet
         self._again: dict[tuple[Symbol, str], tuple[float, float]] = {}  # not before, then pause
         self._wanted = trio.Event()
 
@@ -104,12 +105,20 @@ class Protector:
         position = state.position(tick.symbol)
         cover = _cover(state, position)
         at_ns, event = moment_of(tick)
+        if tick.symbol in self._split:
+            if legs_met(position, tick, is_covered=False):
+                return
+            self._split.discard(tick.symbol)
         met = legs_met(position, tick, is_covered=cover.guarded >= cover.held)
         confirmed = confirmation.hear(met, at_ns)
         if confirmed:
             leg = Leg.STOP if Leg.STOP in confirmed else Leg.TAKE_PROFIT
             self._met[tick.symbol] = (leg, event, at_ns)
             self.changed(tick.symbol)
+
+    def split(self, symbol: Symbol) -> None:
+        """Prices are of other shares from now on: none meets a level until the levels are of those shares, too."""
+        self._split.add(symbol)
 
     def wake(self) -> None:
         """Time has passed."""

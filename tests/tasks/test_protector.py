@@ -14,6 +14,7 @@ from trader.clock import FreePace
 from trader.evolve import fold
 from trader.live.run import run_clocked
 from trader.messages import (
+    Activity,
     AlarmReport,
     CancelOutcome,
     Command,
@@ -651,3 +652,44 @@ async def test_what_is_held_is_looked_after_before_everything_stands(
         await trio.sleep(7)
         assert alarms(first) == ["position_unprotected"]
         nursery.cancel_scope.cancel()
+
+
+async def guarded_tick(rig: Rig, middle: int) -> None:
+    """A second later, a price that has passed the guard by now."""
+    now = rig.market_ns() + SECOND_NS
+    tick = replace(quote_at("JD", now), bid=middle - 100, ask=middle + 100)
+    rig.venue.advance(now, quotes=[tick])
+    rig.parts.protector.ticked(tick)
+    await wait_all_tasks_blocked()
+
+
+async def test_over_a_split_no_price_meets_a_level_until_the_books_have_it(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of()
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        halved = PRICES["JD"] // 2 + 500
+        rig.parts.protector.split(JD)
+        for _ in range(3):
+            await guarded_tick(rig, halved)
+        assert at_venue(rig) == []
+        split = Activity(
+            activity_id="split",
+            kind="SPLIT",
+            at_ns=rig.market_ns(),
+            session=rig.state.session,
+            amount=Decimal(0),
+            symbol=JD,
+            quantity=Decimal(100),
+        )
+        rig.venue._queue(rig.venue.venue.back_office.split(JD, Decimal(2)))
+        await rig.parts.inbox.tell(split)
+        for _ in range(2):
+            await guarded_tick(rig, halved)
+        assert at_venue(rig) == []
+        for _ in range(3):
+            await guarded_tick(rig, halved * 97 // 100)
+        assert [kind for kind, _, _ in at_venue(rig)] == ["market"], "it works again"
