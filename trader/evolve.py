@@ -312,7 +312,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     held, value = state.positions, state.positions_value
     if event.symbol is not None:
         before = state.position(event.symbol)
-        after = positions.moved(before, event)
+        after = protection.after_split(before, positions.moved(before, event), event)
         held, value = held.set(event.symbol, after), value - before.value + after.value
     # What the owner brings or takes is neither profit nor loss.
     state = replace(

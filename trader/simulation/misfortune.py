@@ -68,7 +68,9 @@ class Misfortunes:
         for one in self._stage.setting.plan:
             await trio.sleep_until(one.at_s)
             process = self._stage.process
-            if process is None or process.is_dead or process.journal is None:
+            if process is None or process.is_dead or process.ended.is_set():
+                continue
+            if process.journal is None:
                 continue
             self._stage.faults[one.fault] += 1
             self._stage.note(f"{one.fault} {one.word}".rstrip())
