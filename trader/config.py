@@ -5,10 +5,9 @@ known, a number in quotes, a limit that is zero or not finite stops the start. T
 digit for digit.
 """
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
@@ -16,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from trader.exits import Mistake
+from trader.exits import Mistake, did_you_mean
 from trader.model import SECOND_NS, Distances, Size, StrategyName, Symbol
 from trader.money import AmountError, bounded, canonical, plain
 
@@ -297,12 +296,6 @@ def _tables_in(
         elif key == "strategies":
             for name, table in value.items():
                 yield f"{path}.{name}", table, StrategyConfig
-
-
-def did_you_mean(key: str, known: Sequence[str]) -> str:
-    """', did you mean …?', or nothing where no known word is like it."""
-    close = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {close[0]}?" if close else ""
 
 
 def _check_number(value: object, path: str, least: str, most: int) -> None:
