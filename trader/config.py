@@ -5,24 +5,26 @@ known, a number in quotes, a limit that is zero or not finite stops the start. T
 digit for digit.
 """
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from trader.exits import Mistake
-from trader.model import SECOND_NS, Size, StrategyName, Symbol
+from trader.exits import Mistake, did_you_mean
+from trader.model import SECOND_NS, Distances, Size, StrategyName, Symbol
 from trader.money import AmountError, bounded, canonical, plain
 
 CONFIG_BYTES_MAX = 100_000
 SYMBOLS_MAX = 1_000
 COUNT_MAX = 1_000_000  # of a limit that counts something
 SECONDS_MAX = 86_400
+PROTECTED_S_MAX = 366 * 86_400
+MINUTES_BEFORE_CLOSE_MAX = 120  # a half day has 210
 DIGITS_MAX = 40  # before or after the point of a number that is read at all
 
 
@@ -52,6 +54,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     quote_age_max: int = 90  # seconds
     request_age_max: int = 60  # seconds
     adds_max: int = 0  # to a position that is open
+    # An entry brings a stop, or is denied. Where nothing is said of it: true with real money, else false.
+    stop_required: bool = False
 
     @property
     def quote_age_ns_max(self) -> int:
@@ -91,17 +95,45 @@ class SizeConfig(Struct, frozen=True, kw_only=True):
         }
 
 
+class AtClose(StrEnum):
+    """What becomes of a strategy's working entries and positions when the regular session ends."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"  # working entries go, positions stay
+    FLATTEN = "flatten"  # both go
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """That, and how long before the close."""
+
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+
 class StrategyConfig(Struct, frozen=True, kw_only=True):
     """One strategy to run. Its parameters are ints, Decimals, texts or booleans; their names are its own affair."""
 
     kind: str
     params: dict[str, object] = {}
     size: SizeConfig = SizeConfig(notional=Decimal(2_000))
+    protection: Distances = Distances()  # of entries that bring none of their own
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+    @property
+    def closing(self) -> Closing:
+        return Closing(at_close=self.at_close, minutes_before_close=self.minutes_before_close)
 
 
 def _default_strategies() -> dict[StrategyName, StrategyConfig]:
     crossover = StrategyConfig(kind="sma-crossover", params={"fast": 10, "slow": 30})
     return {StrategyName("sma-crossover"): crossover}
+
+
+class AlarmConfig(Struct, frozen=True, kw_only=True):
+    """Whom to tell of an alarm: a program and its arguments, run without a shell (see alarm_command.py)."""
+
+    command: tuple[str, ...] = ()
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -115,6 +147,7 @@ class Config(Struct, frozen=True, kw_only=True):
     extended_hours: bool = False
     limits: Limits = Limits()
     fees: Fees = Fees()
+    alarm: AlarmConfig = AlarmConfig()
     strategies: dict[StrategyName, StrategyConfig] = field(default_factory=_default_strategies)
 
 
@@ -122,6 +155,7 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
     """The configuration that a TOML text states; raises ConfigError. An empty text is the defaults."""
     raw = parse_toml(text, where)
     try:
+        _check_alarm(raw.get("alarm"))
         config = msgspec.convert(raw, Config)
         _check_table(raw, Config, "")
         _check_config(config)
@@ -134,19 +168,33 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
 
 
 def limits_missing(text: str, *, where: str = "trader.toml") -> list[str]:
-    """The keys of [limits] that a text doesn't write out; real money wants every one of them stated."""
+    """The keys of [limits] that a text doesn't write out; real money wants every one of them stated.
+
+    But for stop_required: left out, it is true there, which is the safe side.
+    """
+    written = _limits_written(text, where)
+    return [name for name in Limits.__struct_fields__ if name not in {*written, "stop_required"}]
+
+
+def for_real_money(config: Config, text: str) -> Config:
+    """The configuration with the defaults that hold for real money only."""
+    if "stop_required" in _limits_written(text, "trader.toml"):
+        return config
+    return replace(config, limits=replace(config.limits, stop_required=True))
+
+
+def _limits_written(text: str, where: str) -> dict[str, object]:
     limits = parse_toml(text, where).get("limits")
-    written = limits if isinstance(limits, dict) else {}
-    return [name for name in Limits.__struct_fields__ if name not in written]
+    return limits if isinstance(limits, dict) else {}
 
 
 def limits_lines(limits: Limits) -> list[str]:
     """The limits as a person reads them at the start, a few to a line."""
     stated = [
-        f"{name} {value if isinstance(value, int) else canonical(value)}"
+        f"{name} {str(value).lower() if isinstance(value, int) else canonical(value)}"
         for name, value in msgspec.structs.asdict(limits).items()
     ]
-    return ["limits: " + ", ".join(stated[:5]), *(", ".join(stated[at : at + 4]) for at in (5, 9))]
+    return ["limits: " + ", ".join(stated[:5]), ", ".join(stated[5:9]), ", ".join(stated[9:])]
 
 
 class _BadKey(Exception):
@@ -209,9 +257,20 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "notional": ("above", 10**9),
     "equity": ("above", 4),
     "target": ("from", 10**9),
+    "stop": ("above", 1),
+    "trail": ("above", 1),
+    "take_profit": ("above", 100),
+    "exit_after": ("above", PROTECTED_S_MAX),
+    "minutes_before_close": ("above", MINUTES_BEFORE_CLOSE_MAX),
 }
 
-_TABLES: Mapping[str, type[Struct]] = {"limits": Limits, "fees": Fees, "size": SizeConfig}
+_TABLES: Mapping[str, type[Struct]] = {
+    "limits": Limits,
+    "fees": Fees,
+    "size": SizeConfig,
+    "alarm": AlarmConfig,
+    "protection": Distances,
+}
 
 
 def _check_table(raw: Mapping[str, object], kind: type[Struct], path: str) -> None:
@@ -239,12 +298,6 @@ def _tables_in(
                 yield f"{path}.{name}", table, StrategyConfig
 
 
-def did_you_mean(key: str, known: Sequence[str]) -> str:
-    """', did you mean …?', or nothing where no known word is like it."""
-    close = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {close[0]}?" if close else ""
-
-
 def _check_number(value: object, path: str, least: str, most: int) -> None:
     if isinstance(value, str):
         raise _BadKey(path, "a number is wanted, without quotes")
@@ -270,6 +323,22 @@ def _check_params(params: object, path: str) -> None:
             raise _BadKey(f"{path}.{name}", f"not finite: {value}")
 
 
+def _check_alarm(alarm: object) -> None:
+    """A command in one text would want a shell to take it apart, and a shell takes apart what is in it, too."""
+    if not isinstance(alarm, dict) or "command" not in alarm:
+        return
+    match alarm["command"]:
+        case [str(program), *arguments] if program and all(
+            isinstance(one, str) and "\0" not in one for one in (program, *arguments)
+        ):
+            return
+        case _:
+            wanted = (
+                'a program and its arguments are wanted: command = ["mail", "-s", "trader", "me"]'
+            )
+            raise _BadKey("alarm.command", wanted)
+
+
 def _check_config(config: Config) -> None:
     if not config.symbols:
         raise _BadKey("symbols", "at least one symbol is wanted")
@@ -292,6 +361,8 @@ def _check_config(config: Config) -> None:
                 f"strategies.{name}.size",
                 "exactly one of shares, notional, equity, target is wanted",
             )
+        if wrong := strategy.protection.objection():
+            raise _BadKey(f"strategies.{name}.protection", wrong)
 
 
 def is_symbol(text: str) -> bool:

@@ -34,13 +34,12 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
     order = state.orders.get(told.client_order_id)
     booked = None if order is None else _booked_in(order, told.execution_id)
     if order is None or booked is None:
-        return _quarantine(
-            told, f"execution {told.execution_id} was corrected, and is not in the books"
-        )
+        why = f"execution {told.execution_id} was corrected, and is not in the books"
+        return _objection(state, told, why)
     if booked.is_busted:
         return ()
     if why := _misfit(state, order, told):
-        return _quarantine(told, why)
+        return _objection(state, told, why)
     bust = _bust(state, order, booked, told)
     what = f"execution {told.execution_id} of {order.client_order_id} was taken back"
     events: list[Event] = [
@@ -69,6 +68,14 @@ def on_correction(state: ExecutionState, told: ExecutionCorrected) -> tuple[Even
         )
         events.extend(_quarantine(told, more))
     return (*events, *_exits_too_many(after, order.symbol))
+
+
+def _objection(state: ExecutionState, told: ExecutionCorrected, why: str) -> tuple[Event, ...]:
+    """Stop the symbol for a person to look, once: lists of fills go on telling what nothing was booked of."""
+    reference = f"corrected {told.execution_id}"
+    if told.replacement is not None:
+        reference += f" to {told.replacement.execution_id}"
+    return () if reference in state.booked else _quarantine(told, why, reference)
 
 
 def _exits_too_many(state: ExecutionState, symbol: Symbol) -> Iterator[Event]:
@@ -105,10 +112,10 @@ def _booked_in(order: Order, execution_id: str) -> BookedExecution | None:
     )
 
 
-def _quarantine(told: ExecutionCorrected, why: str) -> tuple[Event, ...]:
+def _quarantine(told: ExecutionCorrected, why: str, reference: str = "") -> tuple[Event, ...]:
     raw = raw_text(told)
     return (
-        Quarantined(symbol=told.symbol, reason=why, raw=raw),
+        Quarantined(symbol=told.symbol, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="quarantined", symbol=told.symbol, message=f"{told.symbol}: {why}"),
     )
 

@@ -7,19 +7,19 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, orders, positions
+from trader import accounting, calendar, conditions, orders, positions, protection, reductions
 from trader.messages import (
     Alarmed,
     BooksMoved,
     BrakeTripped,
     CancelRequested,
     ClockMoved,
+    CommandAnswered,
     DifferenceFound,
     DuplicateBlocked,
     Entry,
     Event,
     ExecutionBooked,
-    Gate,
     GateMoved,
     Halted,
     LifeBegan,
@@ -29,10 +29,13 @@ from trader.messages import (
     OpeningBooked,
     OrderChanged,
     Quarantined,
+    ReductionBegan,
+    ReductionEnded,
     Released,
     RequestAccepted,
     RequestDenied,
     Resumed,
+    SecurityStatusMoved,
     SessionBegan,
     StatementCompared,
     WorkerMoved,
@@ -43,9 +46,10 @@ from trader.model import (
     BookedExecution,
     Order,
     RequestId,
+    Symbol,
 )
 from trader.money import ZERO, plain
-from trader.state import ALL_SYMBOLS, Counts, ExecutionState
+from trader.state import ALL_SYMBOLS, ANSWERS_MAX, Counts, ExecutionState, Halt
 
 
 def fold(state: ExecutionState, entries: Iterable[Entry]) -> ExecutionState:
@@ -79,11 +83,11 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case ExecutionBooked():
             return _execution_booked(state, event)
         case ClockMoved():
-            return _clock_moved(state, event)
+            return conditions.clock_moved(state, event)
         case SessionBegan():
-            return _session_began(state, event)
+            return conditions.session_began(state, event)
         case LifeBegan():
-            return _life_began(state, event)
+            return conditions.life_began(state, event)
         case CancelRequested() | LookupWanted():
             return _asked(state, event)
         case OpeningBooked():
@@ -91,21 +95,22 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case BooksMoved():
             return _books_moved(state, event)
         case Released():
-            left = state.quarantined
-            if (event.symbol or ALL_SYMBOLS) in left:
-                left = left.delete(event.symbol or ALL_SYMBOLS)
-            return replace(state, quarantined=left)
+            return conditions.released(state, event)
+        case SecurityStatusMoved():
+            return conditions.security_status_moved(state, event)
         case Quarantined():
             return _quarantined(state, event)
         case BrakeTripped():
             tripped = (event.brake, event.symbol or ALL_SYMBOLS)
             return replace(state, brakes=state.brakes | {tripped})
         case GateMoved():
-            return _gate_moved(state, event)
+            return conditions.gate_moved(state, event)
         case WorkerMoved():
-            return _worker_moved(state, event)
+            return conditions.worker_moved(state, event)
         case Halted():
-            return replace(state, halted=f"{event.who}: {event.reason}")
+            return replace(state, halt=_halt(event))
+        case CommandAnswered():
+            return replace(state, answers=(*state.answers, event)[-ANSWERS_MAX:])
         case Resumed():
             return _resumed(state)
         case StatementCompared():
@@ -119,7 +124,11 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
             return replace(state, differing=state.differing.set(event.symbol, surplus))
-        case LifeEnded() | DifferenceFound() | Alarmed() | Noted():
+        case ReductionBegan() | ReductionEnded():
+            return replace(state, reductions=reductions.moved(state.reductions, event))
+        case LifeEnded():
+            return replace(state, is_ended=True)
+        case DifferenceFound() | Alarmed() | Noted():
             return state
         case _:
             assert_never(event)
@@ -142,13 +151,24 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
         opened_ns=event.at_ns,
         equity_session=plain(state.equity_session + event.cash),
     )
-    return _at_new_peak(opened)
+    return conditions.at_new_peak(opened)
+
+
+def _halt(event: Halted) -> Halt:
+    return Halt(
+        who=event.who,
+        reason=event.reason,
+        command_id=event.command_id,
+        at_ns=event.at_ns,
+        cancels=event.cancels,
+        flattens=event.flattens,
+    )
 
 
 def _resumed(state: ExecutionState) -> ExecutionState:
     """Whoever resumes accepts the loss so far: the brakes start over from here."""
     equity = plain(state.equity)
-    return replace(state, halted="", brakes=frozenset(), equity_session=equity, equity_peak=equity)
+    return replace(state, halt=None, brakes=frozenset(), equity_session=equity, equity_peak=equity)
 
 
 # ---------------------------------------------------------------------------------------------- requests
@@ -186,6 +206,7 @@ def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
         used=state.used.set(order.client_order_id, ZERO),
         orders=state.orders.set(order.client_order_id, order),
         positions=state.positions.set(order.symbol, position),
+        reductions=reductions.with_order(state.reductions, order),
         books=accounting.reserved(state.books, order.reserved),
         entries_open=state.entries_open + is_entry,
         entries_recent=_with_entry(state) if is_entry else state.entries_recent,
@@ -234,12 +255,15 @@ def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionSt
 
 def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> ExecutionState:
     before = state.orders[event.client_order_id]
-    held = state.position(event.symbol)
-    position = replace(positions.booked(held, event), mark=positions.mark_of(event))
+    held = protection.guarded(state.position(event.symbol), before)
+    position = protection.marked(
+        positions.booked(held, event), positions.mark_of(event), state.at_ns
+    )
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(
         state,
         executed=state.executed.set(event.execution.execution_id, event.client_order_id),
+        brought=_brought(state, event),
         fees_accrued=_accruing(state, event.execution.at_ns, event.fees),
         books=accounting.booked(state.books, event),
         positions=state.positions.set(event.symbol, position),
@@ -253,6 +277,14 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         realized=event.realized,
     )
     return _with_order(state, before, orders.booked(before, done, event.released))
+
+
+def _brought(state: ExecutionState, event: ExecutionBooked | BooksMoved) -> Map[Symbol, Decimal]:
+    shares = accounting.brought_by(event)
+    if event.symbol is None or not shares:
+        return state.brought
+    so_far = state.brought.get(event.symbol, ZERO)
+    return state.brought.set(event.symbol, plain(so_far + shares))
 
 
 def _accruing(state: ExecutionState, at_ns: int, fees: Decimal) -> Map[str, Decimal]:
@@ -280,12 +312,13 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     held, value = state.positions, state.positions_value
     if event.symbol is not None:
         before = state.position(event.symbol)
-        after = positions.moved(before, event)
+        after = protection.after_split(before, positions.moved(before, event), event)
         held, value = held.set(event.symbol, after), value - before.value + after.value
     # What the owner brings or takes is neither profit nor loss.
     state = replace(
         state,
         booked=state.booked.set(event.reference, None),
+        brought=_brought(state, event),
         fees_accrued=accrued,
         books=accounting.moved(state.books, event),
         positions=held,
@@ -304,97 +337,3 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     )
     accrued = _accruing(state, taken.at_ns, event.fees)
     return _with_order(replace(state, books=books, fees_accrued=accrued), order, now)
-
-
-# ------------------------------------------------------------------------------------- clock and conditions
-
-
-def _clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
-    held, value = state.positions, state.positions_value
-    for symbol, mark in event.marks.items():
-        position = held.get(symbol)
-        if position is not None and position.mark != mark:
-            marked = replace(position, mark=mark)
-            value += marked.value - position.value
-            held = held.set(symbol, marked)
-    return _at_new_peak(
-        replace(
-            state,
-            at_ns=event.at_ns,
-            phase=event.phase,
-            positions=held,
-            positions_value=plain(value),
-        )
-    )
-
-
-def _at_new_peak(state: ExecutionState) -> ExecutionState:
-    equity = plain(state.equity)
-    if not state.is_opened or equity <= state.equity_peak:
-        return state
-    return replace(state, equity_peak=equity)
-
-
-def _session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:
-    """A new day: counters start over; of what ended before the day that ends now only id and filled quantity stay."""
-    kept = {
-        name: order
-        for name, order in state.orders.items()
-        if orders.is_live(order) or order.state_ns >= state.session_began_ns
-    }
-    filled = {name: one.quantity_filled for name, one in state.orders.items() if name not in kept}
-    fresh = {
-        symbol: replace(position, entries_session=0, entries_filled_ns=())
-        for symbol, position in state.positions.items()
-    }
-    return replace(
-        state,
-        session=event.session,
-        session_began_ns=state.at_ns,
-        equity_session=event.equity,
-        orders=Map(kept),
-        used=state.used.update(filled),
-        positions=Map(fresh),
-        tellings=Map(),
-        tellings_before=state.tellings,
-        entries_recent=(),
-    )
-
-
-def _life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
-    return replace(
-        state,
-        epoch=event.epoch,
-        build=event.build,
-        account=event.account,
-        symbols=frozenset(event.symbols),
-        limits=event.limits,
-        fees=event.fees,
-        at_ns=max(state.at_ns, event.at_ns),
-        # Questions and cancels of the life before are answered to nobody.
-        orders=Map(
-            {
-                name: replace(order, lookup_open=False, cancel_requested=False)
-                for name, order in state.orders.items()
-            }
-        ),
-        gates_closed=tuple((gate, "starting") for gate in GATES_AT_START),
-        workers_cold=Map(),
-        counts=Counts(),
-        statements=0,
-    )
-
-
-GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)
-
-
-def _gate_moved(state: ExecutionState, event: GateMoved) -> ExecutionState:
-    others = tuple(one for one in state.gates_closed if one[0] is not event.gate)
-    closed = others if event.is_open else (*others, (event.gate, event.reason))
-    return replace(state, gates_closed=closed)
-
-
-def _worker_moved(state: ExecutionState, event: WorkerMoved) -> ExecutionState:
-    others = tuple(one for one in state.workers_cold.get(event.symbol, ()) if one != event.worker)
-    cold = others if event.ready else (*others, event.worker)
-    return replace(state, workers_cold=state.workers_cold.set(event.symbol, cold))

@@ -9,7 +9,19 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from trader import agreement, brakes, corrections, movements, reports, risk
+from trader import (
+    agreement,
+    brakes,
+    commands,
+    corrections,
+    disruptions,
+    movements,
+    reducing,
+    reports,
+    risk,
+    sessions,
+    soundness,
+)
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound, wanted_of
 from trader.messages import (
@@ -18,12 +30,11 @@ from trader.messages import (
     Adoption,
     Alarmed,
     AlarmReport,
+    Blocking,
     Boot,
     BrakeTripped,
     CancelOutcome,
-    CancelRequested,
     Clock,
-    ClockMoved,
     Command,
     DenyReason,
     DuplicateBlocked,
@@ -32,21 +43,19 @@ from trader.messages import (
     Gate,
     GateMoved,
     GateReport,
-    Halted,
     Input,
     LifeBegan,
     LifeEnd,
     LifeEnded,
     LookupMissed,
-    Noted,
     Opening,
     OrderReport,
     OrderRequest,
-    Released,
+    PriceJumped,
     RequestAccepted,
     RequestDenied,
     Resolution,
-    Resumed,
+    SecurityStatus,
     SendOutcome,
     SendStarted,
     SessionBegan,
@@ -56,12 +65,9 @@ from trader.messages import (
     encode,
 )
 from trader.model import (
-    ENTRY_PURPOSES,
-    ClientOrderId,
     Order,
     OrderState,
     Side,
-    Symbol,
 )
 from trader.money import ZERO, plain
 from trader.question import Denial, Question
@@ -74,6 +80,11 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
+    events = _decided(state, heard)
+    return soundness.checked(state, (*events, *reducing.followed(state, events)))
+
+
+def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     match heard:
         case OrderRequest():
             return _on_request(state, heard)
@@ -103,16 +114,20 @@ def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return corrections.on_resolution(state, heard)
         case Clock():
             return _on_clock(state, heard)
+        case SecurityStatus():
+            return disruptions.on_security_status(state, heard)
+        case PriceJumped():
+            return disruptions.on_price_jump(state, heard)
         case GateReport():
             return _on_gate(state, heard)
         case WorkerReport():
             return _on_worker(state, heard)
         case Command():
-            return _on_command(state, heard)
+            return commands.on_command(state, heard)
         case Boot():
             return _on_boot(state, heard)
         case AlarmReport():
-            return (Alarmed(alarm=heard.alarm, symbol=None, message=heard.message),)
+            return (Alarmed(alarm=heard.alarm, symbol=heard.symbol, message=heard.message),)
         case LifeEnd():
             return (LifeEnded(at_ns=heard.at_ns, exit_code=heard.exit_code),)
         case _:
@@ -135,22 +150,12 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
         return (_denied(request, digest, None, objection),)
     blocked = risk.duplicate(wanted_of(state, request))
     if blocked is not None:
-        blocking, blocked_by = blocked
-        return (
-            DuplicateBlocked(
-                request_id=request.request_id,
-                digest=digest,
-                decision_key=request.decision_key,
-                symbol=request.symbol,
-                side=request.side,
-                strategy=request.strategy,
-                purpose=request.purpose,
-                blocking=blocking,
-                blocked_by=blocked_by,
-            ),
-        )
+        return (_blocked(request, digest, *blocked),)
     question = question_of(state, request)
     if (denial := risk.first_denial(question)) is not None:
+        if freed := reducing.freed(state, question, denial):
+            words = f"cancel, proof, then exit: {request.reason}"
+            return (_blocked(request, digest, Blocking.REDUCTION, words), *freed)
         return (_denied(request, digest, question, denial),)
     order = _intent(state, question)
     return (RequestAccepted(request_id=request.request_id, digest=digest, order=order),)
@@ -160,6 +165,22 @@ def _digest(request: OrderRequest) -> str:
     """Of what was told; that it came late is not part of it."""
     told = replace(request, late=False) if request.late else request
     return hashlib.blake2b(encode(told), digest_size=8).hexdigest()
+
+
+def _blocked(
+    request: OrderRequest, digest: str, blocking: Blocking, blocked_by: str
+) -> DuplicateBlocked:
+    return DuplicateBlocked(
+        request_id=request.request_id,
+        digest=digest,
+        decision_key=request.decision_key,
+        symbol=request.symbol,
+        side=request.side,
+        strategy=request.strategy,
+        purpose=request.purpose,
+        blocking=blocking,
+        blocked_by=blocked_by,
+    )
 
 
 def _denied(
@@ -204,6 +225,9 @@ def _intent(state: ExecutionState, question: Question) -> Order:
         build=state.build,
         reserved=plain(question.cost) if request.side is Side.BUY else ZERO,
         state_ns=state.at_ns,
+        stop_price=request.stop_price,
+        trail=request.trail,
+        protection=request.protection,
     )
 
 
@@ -211,7 +235,7 @@ def _intent(state: ExecutionState, question: Question) -> Order:
 
 
 def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
-    events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=clock.marks)]
+    events: list[Event] = [*disruptions.clock_moved(state, clock)]
     moved = evolve(state, events[0])
     if clock.session and clock.session != state.session:
         events.append(SessionBegan(session=clock.session, equity=plain(moved.equity)))
@@ -221,7 +245,7 @@ def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
     ):
         if (brake, ALL_SYMBOLS) not in moved.brakes:
             events.append(BrakeTripped(brake=brake, symbol=None, numbers=numbers))
-    return tuple(events)
+    return (*events, *sessions.closed_by(moved), *sessions.not_flat(state, moved))
 
 
 def _on_gate(state: ExecutionState, report: GateReport) -> tuple[Event, ...]:
@@ -254,44 +278,6 @@ def _on_worker(state: ExecutionState, report: WorkerReport) -> tuple[Event, ...]
     return (moved, Alarmed(alarm="worker_failing", symbol=report.symbol, message=what))
 
 
-def _on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
-    match command.verb:
-        case "halt":
-            return (Halted(who=command.who, reason=command.reason),)
-        case "resume":
-            return (Resumed(who=command.who, reason=command.reason),)
-        case "cancel" if command.subject == "entries":
-            live = sorted(
-                order.client_order_id
-                for order in state.orders.values()
-                if order.purpose in ENTRY_PURPOSES and _can_cancel(order)
-            )
-            return tuple(_cancel(state.orders[one], command.reason) for one in live)
-        case "cancel" if (order := state.orders.get(ClientOrderId(command.subject))) is not None:
-            return (_cancel(order, command.reason),) if _can_cancel(order) else ()
-        case "release" if command.subject in state.quarantined:
-            symbol = None if command.subject == ALL_SYMBOLS else Symbol(command.subject)
-            return (Released(symbol=symbol, who=command.who, reason=command.reason),)
-        case "bypass" | "take_over":
-            return (Noted(subject=command.verb, message=f"{command.subject}: {command.reason}"),)
-        case _:
-            return (Noted(subject=command.verb, message=f"no such thing: {command.subject}"),)
-
-
-def _can_cancel(order: Order) -> bool:
-    return not order.cancel_requested and order.state in {
-        OrderState.PENDING_NEW,
-        OrderState.NEW,
-        OrderState.PARTIALLY_FILLED,
-    }
-
-
-def _cancel(order: Order, reason: str) -> CancelRequested:
-    return CancelRequested(
-        client_order_id=order.client_order_id, symbol=order.symbol, reason=reason
-    )
-
-
 def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
     assert state.account in {"", boot.account}, "the door checks whose books these are"
     assert boot.epoch > state.epoch, "an epoch is taken, never shared"
@@ -310,6 +296,7 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         lock=boot.lock,
         commit=boot.commit,
         is_modified=boot.is_modified,
+        closings=boot.closings,
     )
     # An intent that was never answered may have reached the broker: in doubt, never sent again.
     unanswered = sorted(

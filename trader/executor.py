@@ -30,6 +30,7 @@ from trader.messages import (
 )
 from trader.model import ENTRY_PURPOSES, FINAL_STATES, Order, OrderState, Symbol
 from trader.ports import Batch, Journal, JournalFailed, Pace
+from trader.protection import is_resting_stop
 from trader.state import ALL_SYMBOLS
 from trader.strategies.base import Fill, SymbolView, WorkingOrder
 
@@ -55,6 +56,7 @@ class Executor:
         publisher: Publisher,
         pace: Pace,
         unjournaled: Callable[[Iterable[Input], str], None] = lambda requests, why: None,
+        acted: Callable[[ExecutionState], None] = lambda state: None,
     ) -> None:
         self._state = state
         self._inbox = inbox
@@ -63,6 +65,7 @@ class Executor:
         self._publisher = publisher
         self._pace = pace
         self._unjournaled = unjournaled
+        self._acted = acted
         self._committed = trio.Event()
 
     @property
@@ -97,15 +100,14 @@ class Executor:
         self._state = state
         steps.reach("committed", batch)
         self._act(entries)
+        self._acted(state)
         steps.reach("acted", batch)
         self._committed.set()
         self._committed = trio.Event()
 
     async def _not_recorded(self, batch: list[Input], why: str) -> None:
         """None of it happened. Reports and commands are decided again: nobody would tell them twice."""
-        requests = [one for one in batch if isinstance(one, OrderRequest)]
-        if requests:
-            self._unjournaled(requests, why)
+        self._unjournaled(batch, why)
         self._inbox.keep([one for one in batch if not isinstance(one, OrderRequest)])
         await trio.sleep(COMMIT_RETRY_S)
 
@@ -180,6 +182,8 @@ def entry_refusal(state: ExecutionState, order: Order) -> str:
         return ""
     if state.halted:
         return f"halted by {state.halted}"
+    if order.symbol in state.reductions:
+        return f"{order.symbol} is {state.reductions[order.symbol].words}"
     return dict(state.gates_closed).get(Gate.SHUTDOWN, "")
 
 
@@ -196,7 +200,7 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
         working=tuple(
             WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
             for order in live
-            if order.state not in FINAL_STATES
+            if order.state not in FINAL_STATES and not is_resting_stop(order)
         ),
         entries_open=not (
             in_doubt
@@ -204,6 +208,8 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
             or state.gates_closed
             or state.workers_cold.get(symbol)
             or symbol in state.quarantined
+            or symbol in state.halts
+            or symbol in state.reductions
             or ALL_SYMBOLS in state.quarantined
         ),
     )

@@ -1,6 +1,7 @@
 """The one way to the executor: a bounded channel for everything that it hears, in the order in which it decides."""
 
 from collections import deque
+from collections.abc import Iterable
 
 import trio
 from msgspec.structs import replace
@@ -22,7 +23,9 @@ from trader.messages import (
     Opening,
     OrderReport,
     OrderRequest,
+    PriceJumped,
     Resolution,
+    SecurityStatus,
     SendOutcome,
     SendStarted,
     Statement,
@@ -45,6 +48,15 @@ class Inbox:
         """Hand over; waits while the inbox is full. The wait counts against a request's age."""
         await self._send.send((trio.current_time(), heard))
 
+    async def tell_all(self, inputs: Iterable[Input]) -> None:
+        """Hand over what belongs together: as far as there is room at once, so that one turn takes it."""
+        for heard in inputs:
+            try:
+                self.tell_nowait(heard)
+            except trio.WouldBlock:
+                await self.tell(heard)
+        await trio.lowlevel.checkpoint()
+
     def tell_nowait(self, heard: Input) -> None:
         """Hand over at once; raises trio.WouldBlock when it is full."""
         self._send.send_nowait((trio.current_time(), heard))
@@ -60,10 +72,10 @@ class Inbox:
 
     async def wait(self) -> None:
         """Return when something waits."""
-        if self.has_mail():
+        if self._kept:
             await trio.lowlevel.checkpoint()
-            return
-        self._kept.append(await self._receive.receive())
+        else:
+            self._kept.append(await self._receive.receive())
 
     def drain(self) -> list[Input]:
         """What waits, at most BATCH_MAX, in the order in which it is decided."""
@@ -86,17 +98,17 @@ class Inbox:
 
 
 def in_order(batch: list[Input]) -> list[Input]:
-    """Commands and fences, then reports, then the clock, then requests by (market time, symbol, request id).
+    """Commands and fences, then reports, then the clock, then requests by (market time, urgency, symbol, id).
 
     Reports of one order are put in the order of its life, so that which of two sockets was read first does not show.
     """
     return sorted(batch, key=_rank)
 
 
-def _rank(heard: Input) -> tuple[int, int, str, int, str]:
+def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
     match heard:
         case Boot():
-            return (0, 0, "", 0, "")
+            return (0, 0, 0, "", 0, "")
         case (
             Command()
             | GateReport()
@@ -106,24 +118,26 @@ def _rank(heard: Input) -> tuple[int, int, str, int, str]:
             | Adoption()
             | Acceptance()
         ):
-            return (0, 1, "", 0, "")  # as they came: sorting is stable
+            return (0, 1, 0, "", 0, "")  # as they came: sorting is stable
+        case SecurityStatus() | PriceJumped():
+            return (0, 1, 0, "", 0, "")
         case SendStarted():
-            return (1, 0, heard.client_order_id, 0, "")
+            return (1, 0, 0, heard.client_order_id, 0, "")
         case OrderReport():
-            return (1, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
+            return (1, 0, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
         case SendOutcome() | CancelOutcome() | LookupMissed():
-            return (1, 0, heard.client_order_id, 1, "~")
+            return (1, 0, 0, heard.client_order_id, 1, "~")
         case ExecutionCorrected():
-            return (1, 1, heard.client_order_id, heard.at_ns, heard.execution_id)
+            return (1, 1, 0, heard.client_order_id, heard.at_ns, heard.execution_id)
         case Activity():
-            return (1, 2, "", heard.at_ns, heard.activity_id)
+            return (1, 2, 0, "", heard.at_ns, heard.activity_id)
         case Statement():
-            return (1, 3, "", 0, "")
+            return (1, 3, 0, "", 0, "")
         case Clock():
-            return (2, heard.at_ns, "", 0, "")
+            return (2, heard.at_ns, 0, "", 0, "")
         case OrderRequest():
-            return (3, heard.at_ns, heard.symbol, 0, heard.request_id)
+            return (3, heard.at_ns, -heard.urgency, heard.symbol, 0, heard.request_id)
         case AlarmReport():
-            return (0, 1, "", 0, "")
+            return (0, 1, 0, "", 0, "")
         case LifeEnd():
-            return (4, 0, "", 0, "")
+            return (4, 0, 0, "", 0, "")

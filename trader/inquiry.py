@@ -6,12 +6,13 @@ known; a worker only says what it would like.
 
 from decimal import Decimal
 
-from trader import risk
-from trader.messages import DenyReason, OrderRequest
-from trader.model import MINUTE_NS, ClientOrderId, Side
+from trader import protection, risk
+from trader.messages import Blocking, DenyReason, OrderRequest
+from trader.model import MINUTE_NS, ClientOrderId, DecisionKey, OrderState, Side, Symbol
 from trader.money import MILL, ONE, ZERO, plain, price_of, rounded, rounded_down, rounded_up, share
 from trader.positions import Position
 from trader.question import Denial, Question, Standing, Wanted
+from trader.reductions import Reduction, decision_key
 from trader.state import ALL_SYMBOLS, ExecutionState
 
 QUOTE_TICKS_MAX = 10**11
@@ -19,9 +20,21 @@ QUOTE_TICKS_MAX = 10**11
 
 def client_order_id(request: OrderRequest) -> ClientOrderId:
     """The one id of a decision's order: FIX 11, at most 48 characters, a function of the decision alone."""
-    return ClientOrderId(
-        f"trd-{request.symbol}-{request.side.value[0]}-{request.decision_key[:24]}"
-    )
+    return _order_of(request.symbol, request.side, request.decision_key)
+
+
+def _order_of(symbol: Symbol, side: Side, key: DecisionKey) -> ClientOrderId:
+    return ClientOrderId(f"trd-{symbol}-{side.value[0]}-{key[:24]}")
+
+
+def exit_key(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> DecisionKey:
+    """Of the next exit of a reduction: the first whose order never was."""
+    attempt, shares = reduction.exits, shares_to_go(state, symbol)
+    while True:
+        attempt += 1
+        key = decision_key(state.account, reduction.reference, symbol, attempt, shares)
+        if _order_of(symbol, Side.SELL, key) not in state.used:
+            return key
 
 
 def unsound(request: OrderRequest) -> Denial | None:
@@ -30,13 +43,13 @@ def unsound(request: OrderRequest) -> Denial | None:
     if not (size.is_finite() and size.copy_abs() <= risk.AMOUNT_MAX and size == rounded(size)):
         return Denial(reason=DenyReason.QUANTITY, numbers={"size": str(size)[:40]})
     if price is not None and not (
-        price.is_finite() and ZERO < price <= risk.PRICE_MAX and price == rounded(price, MILL)
+        price.is_finite() and ZERO < price <= protection.PRICE_MAX and price == rounded(price, MILL)
     ):
         return Denial(reason=DenyReason.PRICE_TICK, numbers={"price": str(price)[:40]})
     quote = request.quote
     if quote is not None and max(abs(quote.bid), abs(quote.ask)) > QUOTE_TICKS_MAX:
         return Denial(reason=DenyReason.NO_QUOTE, numbers={})
-    return None
+    return protection.unsound_prices(request)
 
 
 def wanted_of(state: ExecutionState, request: OrderRequest) -> Wanted:
@@ -47,8 +60,28 @@ def wanted_of(state: ExecutionState, request: OrderRequest) -> Wanted:
         position=position,
         live_entry=state.orders[position.entries[0]] if position.entries else None,
         decision_known=client_order_id(request) in state.used,
+        reduced=_reduced_by(state, request),
         limits=state.limits,
     )
+
+
+def shares_to_go(state: ExecutionState, symbol: Symbol) -> Decimal:
+    """What the next exit of a reduction sells: all that may be sold, in whole shares."""
+    return rounded_down(quantity_sellable(state, state.position(symbol)), ONE)
+
+
+def _reduced_by(state: ExecutionState, request: OrderRequest) -> tuple[Blocking, str] | None:
+    """While a position goes, nobody else sells it, and the reduction itself waits until every exit is over."""
+    reduction = state.reductions.get(request.symbol)
+    if reduction is None or risk.is_entry(request):
+        return None
+    live = state.position(request.symbol).exits
+    if live:
+        in_doubt = state.orders[live[0]].state is OrderState.UNKNOWN
+        return Blocking.UNKNOWN_ORDER if in_doubt else Blocking.LIVE_ORDER, live[0]
+    if request.decision_key == exit_key(state, request.symbol, reduction):
+        return None
+    return Blocking.REDUCTION, reduction.words
 
 
 def question_of(state: ExecutionState, request: OrderRequest) -> Question:
@@ -64,6 +97,7 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         position=position,
         live_entry=wanted.live_entry,
         decision_known=wanted.decision_known,
+        reduced=wanted.reduced,
         standing=_standing(state, request),
         limits=state.limits,
         cash_free=state.books.cash_free,
@@ -76,14 +110,14 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
         opposite_orders=tuple(state.orders[one] for one in opposite),
-        quantity_sellable=_quantity_sellable(state, position),
+        quantity_sellable=quantity_sellable(state, position),
     )
 
 
 def _reserve_price(state: ExecutionState, request: OrderRequest) -> Decimal:
-    """The limit, or for a market order the far side of the quote at the end of the collar."""
-    if request.limit_price is not None:
-        return request.limit_price
+    """The limit or stop, or for a market order the far side of the quote at the end of the collar."""
+    if request.limit_price is not None or request.stop_price is not None:
+        return request.limit_price or request.stop_price or ZERO
     if request.quote is None:
         return ZERO
     far = request.quote.ask if request.side is Side.BUY else request.quote.bid
@@ -101,7 +135,7 @@ def _quantity(
         case "target" if risk.is_entry(request):
             return plain(amount - position.quantity - position.quantity_pending_buy)
         case "target":
-            return plain(_quantity_sellable(state, position) - amount)
+            return plain(quantity_sellable(state, position) - amount)
         case "notional" if price:
             return rounded_down(share(amount, ONE, price), ONE)
         case "equity" if price:
@@ -110,8 +144,8 @@ def _quantity(
             return ZERO
 
 
-def _quantity_sellable(state: ExecutionState, position: Position) -> Decimal:
-    """Where the broker's books differ from ours, the smaller holding counts."""
+def quantity_sellable(state: ExecutionState, position: Position) -> Decimal:
+    """Proven shares that no live exit may take; where the broker's books differ from ours, by the smaller holding."""
     surplus = state.differing.get(position.symbol, ZERO)
     return position.quantity_sellable - max(surplus, ZERO)
 
@@ -130,7 +164,17 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         gates_closed=state.gates_closed,
         is_tradable=symbol in state.symbols,
         is_warming_up=bool(state.workers_cold.get(symbol)),
-        halted=state.halted,
+        halted=state.halted or _reduced(state, symbol),
         quarantined=quarantined,
+        trading_halt=state.halts.get(symbol, ("", 0))[0],
+        session_began_ns=state.session_began_ns,
+        session_closes_ns=state.session_closes_ns,
+        closing=state.closings.get(request.strategy),
         brakes=brakes,
     )
+
+
+def _reduced(state: ExecutionState, symbol: Symbol) -> str:
+    """A position that has to go is not entered meanwhile."""
+    reduction = state.reductions.get(symbol)
+    return f"{symbol} is {reduction.words}" if reduction is not None else ""

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from trader.config import Fees, Limits
+from trader.config import Closing, Fees, Limits
 from trader.model import (
     AccountId,
     BrokerOrderId,
@@ -22,6 +22,7 @@ from trader.model import (
     OrderState,
     OrderType,
     Phase,
+    Protection,
     Purpose,
     Quote,
     RequestId,
@@ -65,6 +66,7 @@ class DenyReason(StrEnum):
     BUYING_POWER = "buying_power"
     WOULD_OVERSELL = "would_oversell"
     SELF_TRADE = "self_trade"
+    STOP_REQUIRED = "stop_required"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
 
 
@@ -85,6 +87,7 @@ class Blocking(StrEnum):
     LIVE_ORDER = "live_order"
     UNKNOWN_ORDER = "unknown_order"
     POSITION = "position"
+    REDUCTION = "reduction"  # the position is on its way out already
 
 
 class Claim(StrEnum):
@@ -100,6 +103,23 @@ class Claim(StrEnum):
     REJECTED = "rejected"
     CANCEL_REJECTED = "cancel_rejected"
     FOREIGN_CHANGE = "foreign_change"  # a replacement or restatement that we never ask for
+
+
+class Mode(StrEnum):
+    """Of the whole program: what it may still do. Exits and cancels it may always."""
+
+    ACTIVE = "ACTIVE"
+    HALTED = "HALTED"  # no entries, until a person resumes
+    REDUCING = "REDUCING"  # neither, and what is held goes
+
+
+class ReductionKind(StrEnum):
+    """What wants a position gone."""
+
+    FLATTEN = "flatten"  # a person
+    PROTECTION = "protection"  # a stop, a take-profit or a time exit
+    EXIT = "exit"  # its strategy, while other orders hold the shares
+    SESSION = "session"  # the end of the trading day
 
 
 class Brake(StrEnum):
@@ -135,6 +155,10 @@ class OrderRequest(Struct, frozen=True, kw_only=True, tag="request"):
     quote: Quote | None
     reason: str
     late: bool = False
+    stop_price: Decimal | None = None  # of a stop, dollars
+    trail: Decimal | None = None  # of a trailing stop, a fraction
+    protection: Protection | None = None  # of an entry
+    urgency: int = 0  # among requests of one instant the most urgent is decided, and sent, first
 
 
 class OrderReport(Struct, frozen=True, kw_only=True, tag="order_report"):
@@ -284,12 +308,31 @@ class Acceptance(Struct, frozen=True, kw_only=True, tag="acceptance"):
 
 
 class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
-    """The market's time once a minute, with the marks (price ticks) of what is held."""
+    """The market's time once a minute, with the marks (price ticks) of what is held; when the session closes."""
 
     at_ns: int
     session: str
     phase: Phase
     marks: dict[Symbol, int]
+    closes_ns: int = 0
+
+
+class SecurityStatus(Struct, frozen=True, kw_only=True, tag="security_status"):
+    """Whether a symbol trades (FIX 326). `reason` is the exchange's, with its code; `at_ns` when that began."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
+
+
+class PriceJumped(Struct, frozen=True, kw_only=True, tag="price_jumped"):
+    """Several ticks agree on a price (price ticks) that is far from the day before, and no split is known."""
+
+    symbol: Symbol
+    before: int
+    after: int
+    at_ns: int
 
 
 class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
@@ -309,6 +352,7 @@ class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    closings: dict[StrategyName, Closing] = {}
 
 
 class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
@@ -332,8 +376,9 @@ class WorkerReport(Struct, frozen=True, kw_only=True, tag="worker"):
 class Command(Struct, frozen=True, kw_only=True, tag="command"):
     """What a person wants.
 
-    verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries'), 'release' (subject: a quarantined symbol,
-    or '*'), 'bypass' (subject: a check of the start).
+    verb 'halt' (subject: '', 'cancel': entries, too, or 'flatten': everything), 'resume', 'flatten' (subject: a symbol,
+    or '*'), 'cancel' (subject: an order's id, '*', or 'entries'), 'stop', 'release' (subject: a quarantined symbol, or
+    '*'), 'bypass' (subject: a check of the start). One that wants an answer gets one, and is never done twice.
     """
 
     command_id: str
@@ -341,6 +386,7 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
     subject: str = ""
     who: str
     reason: str
+    wants_answer: bool = False
 
 
 class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
@@ -348,6 +394,7 @@ class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
 
     alarm: str
     message: str
+    symbol: Symbol | None = None
 
 
 class LifeEnd(Struct, frozen=True, kw_only=True, tag="life_end"):
@@ -372,6 +419,8 @@ Input = (
     | Adoption
     | Acceptance
     | Clock
+    | SecurityStatus
+    | PriceJumped
     | Boot
     | GateReport
     | WorkerReport
@@ -478,6 +527,16 @@ class ClockMoved(Struct, frozen=True, kw_only=True, tag="clock_moved"):
     at_ns: int
     phase: Phase
     marks: dict[Symbol, int]
+    closes_ns: int = 0
+
+
+class SecurityStatusMoved(Struct, frozen=True, kw_only=True, tag="security_status_moved"):
+    """A symbol's trading halts, so that it takes no entries; or goes on."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
 
 
 class SessionBegan(Struct, frozen=True, kw_only=True, tag="session_began"):
@@ -504,6 +563,7 @@ class LifeBegan(Struct, frozen=True, kw_only=True, tag="life_began"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    closings: dict[StrategyName, Closing] = {}
 
 
 class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
@@ -581,7 +641,7 @@ class Quarantined(Struct, frozen=True, kw_only=True, tag="quarantined"):
     symbol: Symbol | None
     reason: str
     raw: str
-    reference: str = ""  # of a foreign order, so that it is recorded once
+    reference: str = ""  # of what is told again and again, so that it is recorded once
 
 
 class Alarmed(Struct, frozen=True, kw_only=True, tag="alarmed"):
@@ -618,10 +678,17 @@ class WorkerMoved(Struct, frozen=True, kw_only=True, tag="worker_moved"):
 
 
 class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
-    """No entries until somebody resumes; survives restarts."""
+    """No entries until somebody resumes; survives restarts.
+
+    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes.
+    """
 
     who: str
     reason: str
+    command_id: str = ""
+    at_ns: int = 0
+    cancels: bool = False
+    flattens: bool = False
 
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
@@ -629,6 +696,40 @@ class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
 
     who: str
     reason: str
+
+
+class ReductionBegan(Struct, frozen=True, kw_only=True, tag="reduction_began"):
+    """A position has to go, whatever it takes: no entries, live orders canceled, then exits until it is flat.
+
+    reference names what wants it (a command's id, a request's decision key), and its exits' ids are made from it: one
+    reference stands for one reduction of a symbol, for ever.
+    """
+
+    symbol: Symbol
+    kind: ReductionKind
+    reference: str
+    who: str
+    reason: str
+    at_ns: int
+
+
+class ReductionEnded(Struct, frozen=True, kw_only=True, tag="reduction_ended"):
+    """It is flat, with nothing on its way."""
+
+    symbol: Symbol
+    reference: str
+    exits: int  # orders that it took
+
+
+class CommandAnswered(Struct, frozen=True, kw_only=True, tag="command_answered"):
+    """What a person who waits for it is told. outcome: 'done', 'nothing' (it is so already) or 'refused'."""
+
+    command_id: str
+    verb: str
+    subject: str
+    who: str
+    outcome: str
+    message: str
 
 
 class Noted(Struct, frozen=True, kw_only=True, tag="noted"):
@@ -647,6 +748,7 @@ Event = (
     | CancelRequested
     | LookupWanted
     | ClockMoved
+    | SecurityStatusMoved
     | SessionBegan
     | LifeBegan
     | LifeEnded
@@ -662,6 +764,9 @@ Event = (
     | WorkerMoved
     | Halted
     | Resumed
+    | ReductionBegan
+    | ReductionEnded
+    | CommandAnswered
     | Noted
 )
 

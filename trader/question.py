@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from trader.config import Limits
-from trader.messages import Brake, DenyReason, Gate, OrderRequest
+from trader.config import Closing, Limits
+from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import Order, Phase
 from trader.money import canonical
 from trader.positions import Position
@@ -21,6 +21,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     is_warming_up: bool
     halted: str
     quarantined: str
+    trading_halt: str  # of the symbol, by the exchange
+    session_began_ns: int
+    session_closes_ns: int
+    closing: Closing | None  # of the strategy that asks
     brakes: tuple[Brake, ...]  # tripped, for all or for this symbol
 
 
@@ -31,6 +35,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     position: Position
     live_entry: Order | None  # the first live entry order of the symbol
     decision_known: bool
+    reduced: tuple[Blocking, str] | None = None  # an exit of a position that goes already, by this
     limits: Limits
 
 

@@ -88,8 +88,10 @@ def test_every_verb_takes_the_common_options() -> None:
     }:
         command = trade.get_command(context, verb)
         assert command is not None
-        options = {option for parameter in command.params for option in parameter.opts}
-        assert options >= {"--database", "--log", "--config", "--json"}, verb
+        parts = command.commands.values() if isinstance(command, click.Group) else [command]
+        for part in parts:
+            options = {option for parameter in part.params for option in parameter.opts}
+            assert options >= {"--database", "--log", "--config", "--json"}, verb
 
 
 PERSON_MISTAKES = {

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.broker_process import PATIENCE_SECONDS, ROOT, post_order, running
 from tests.simulator_served import JD, KEYS, MONDAY, TUESDAY, WEDNESDAY, WrittenMarket, served
 from trader.exits import StartRefused
+from trader.feeds.synthetic import SyntheticMarket
 from trader.model import Side, TimeInForce
-from trader.simulator.broker import SimulatedBroker
+from trader.simulator.broker import LAST_SESSION, SimulatedBroker
 from trader.venue import NewOrder, OrderType, Refusal, VenueOrder
 
 BUY = NewOrder(
@@ -163,6 +165,21 @@ def test_a_database_of_another_application_is_refused(tmp_path: Path) -> None:
 
 
 # --- the verb, as a process of its own
+
+
+async def test_a_market_without_end_ends_before_the_calendar_does() -> None:
+    market = SyntheticMarket(7, [JD])
+    broker = SimulatedBroker(market, keys=KEYS, seed=7)
+    broker.begin_session("2029-09-27")
+    while await broker.advance():
+        pass
+    assert broker.next_session_date(MONDAY) == LAST_SESSION
+    broker.begin_session(LAST_SESSION)
+    send(broker, replace(BUY, time_in_force=TimeInForce.GTC, limit_price=Decimal(1)))
+    while await broker.advance():
+        pass
+    assert broker.next_session_date(MONDAY) is None
+    broker.close()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])

@@ -1,6 +1,6 @@
 """Bugs planted in what the program decides of requests: duplicates, identity, limits and gates."""
 
-from tests.mutants.planted import Edit, planted, plays, properties, tidy, worlds
+from tests.mutants.planted import Edit, planted, plays, properties, scenario, tidy, worlds
 
 NO_DUPLICATE_RULE = Edit(
     "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
@@ -58,15 +58,19 @@ DUPLICATES = (
     ),
     planted(
         "the id of an order is of its telling, not of its decision",
-        Edit("inquiry.py", "request.decision_key[:24]", "request.request_id[-24:]"),
+        Edit(
+            "inquiry.py",
+            "request.side, request.decision_key)",
+            "request.side, DecisionKey(request.request_id[-24:]))",
+        ),
         properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
     ),
     planted(
         "the id of an order is random",
         Edit(
             "inquiry.py",
-            "{request.symbol}-{request.side.value[0]}-{request.decision_key[:24]}",
-            "{request.symbol}-{__import__('random').getrandbits(64)}",
+            "{symbol}-{side.value[0]}-{key[:24]}",
+            "{symbol}-{__import__('random').getrandbits(64)}",
         ),
         properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
     ),
@@ -87,12 +91,12 @@ DUPLICATES = (
     ),
     planted(
         "tellings are forgotten with the session",
-        Edit("evolve.py", "tellings_before=state.tellings", "tellings_before=Map()"),
+        Edit("conditions.py", "tellings_before=state.tellings", "tellings_before=Map()"),
         plays("state", "tellings_are_kept_for_a_session_and_the_next"),
     ),
     planted(
         "a life forgets the orders before it",
-        Edit("evolve.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,"),
+        Edit("conditions.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,"),
         plays("execution", "an_order_that_was_answered_stays_what_it_is_over_a_crash"),
         worlds("deaths"),
     ),
@@ -172,7 +176,7 @@ LIMITS = (
     ),
     planted(
         "a session doesn't start the day's counters over",
-        Edit("evolve.py", "entries_session=0, entries_filled_ns=()", "entries_filled_ns=()"),
+        Edit("conditions.py", "entries_session=0, entries_filled_ns=()", "entries_filled_ns=()"),
         plays("risk", "a_symbol_has_so_many_entries_a_session_and_new_ones_the_next"),
     ),
     planted(
@@ -188,14 +192,17 @@ LIMITS = (
     planted(
         "a halt is forgotten by the next life",
         Edit(
-            "evolve.py", "        workers_cold=Map(),\n", '        workers_cold=Map(), halted="",\n'
+            "conditions.py",
+            "        workers_cold=Map(),\n",
+            "        workers_cold=Map(), halt=None,\n",
         ),
         plays("execution", "a_halt_survives_a_crash_and_says_so"),
+        scenario("s14-halt-in-flight"),
     ),
     planted(
         "a life begins with its gates open",
         Edit(
-            "evolve.py",
+            "conditions.py",
             '(gate, "starting") for gate in GATES_AT_START',
             '(gate, "starting") for gate in ()',
         ),

@@ -3,7 +3,17 @@
 import re
 from collections.abc import Sequence
 
-from tests.mutants import audit_bugs, book_bugs, decision_bugs, scenario_bugs, shell_bugs
+from tests.mutants import (
+    audit_bugs,
+    book_bugs,
+    decision_bugs,
+    guard_bugs,
+    proof_bugs,
+    protection_bugs,
+    scenario_bugs,
+    shell_bugs,
+    stop_bugs,
+)
 from tests.mutants.planted import Catch, Planted
 from tests.mutants.risk_rules import rules_off
 from tests.program import ROOT
@@ -14,11 +24,18 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Limits and gates": decision_bugs.LIMITS,
     "Order states and reports": book_bugs.ORDERS,
     "The books": book_bugs.BOOKS,
+    "The proof of the books": proof_bugs.PROOFS,
     "Turns": shell_bugs.TURNS,
     "Lanes and doubt": shell_bugs.LANES,
     "The journal": shell_bugs.JOURNAL,
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
+    "Market data": guard_bugs.DATA,
+    "Sessions": guard_bugs.SESSIONS,
+    "Alarms": guard_bugs.ALARMS,
+    "Reductions": stop_bugs.REDUCTIONS,
+    "The kill switch": stop_bugs.KILL_SWITCH,
+    "What guards a position": protection_bugs.PROTECTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,
     "Another program's books": (*audit_bugs.AUDIT, *audit_bugs.REPAIR),
 }

@@ -29,7 +29,7 @@ SCENARIOS = (
     ),
     planted(
         "each life begins with empty books",
-        Edit("evolve.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,"),
+        Edit("conditions.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,"),
         scenario("s02-made-anew"),
         scenario("s03-restart-in-doubt"),
         scenario("s19-kill-at-each-step"),

@@ -12,10 +12,10 @@ from trader.simulation.disk import Disk
 from trader.simulation.life import Process
 
 
-def process(folder: Path) -> Process:
+def process(disk: Disk) -> Process:
     return Process(
         1,
-        disk=Disk(folder, Random(1)),
+        disk=disk,
         config=Config(),
         credentials=Credentials("key", "secret"),
         workers=[],
@@ -32,7 +32,7 @@ async def test_who_was_stopped_twice_is_woken_by_one_signal(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """A machine that sleeps, and a take-over meanwhile: a world without end was the consequence."""
-    one = process(tmp_path)
+    one = process(Disk(tmp_path, Random(1)))
     one.stop()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one.pass_through, "hears")
@@ -43,3 +43,14 @@ async def test_who_was_stopped_twice_is_woken_by_one_signal(
             await one.pass_through("hears")
         nursery.cancel_scope.deadline = trio.current_time() + 1.0
     assert not nursery.cancel_scope.cancelled_caught
+
+
+def test_who_dies_after_its_place_was_taken_takes_no_disk_along(tmp_path: Path) -> None:
+    """Two lives on one disk: else the newer one wrote on to files that no later start would find."""
+    disk = Disk(tmp_path, Random(1))
+    folder, disk.held_by = disk.folder, 2
+    process(disk).die()
+    assert disk.folder == folder
+    disk.held_by = 1
+    process(disk).die()
+    assert disk.folder != folder

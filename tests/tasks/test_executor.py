@@ -12,7 +12,7 @@ from trader.clock import FreePace
 from trader.evolve import fold
 from trader.executor import COMMIT_RETRY_S, Executor
 from trader.exits import JournalBroken
-from trader.inbox import BATCH_MAX, REQUEST_WAIT_MAX_S, Inbox, in_order
+from trader.inbox import BATCH_MAX, INBOX_MAX, REQUEST_WAIT_MAX_S, Inbox, in_order
 from trader.journal.memory import MemoryJournal
 from trader.messages import (
     Command,
@@ -203,9 +203,9 @@ async def test_a_failed_commit_changes_nothing_and_sends_nothing(autojump_clock:
         await trio.sleep(COMMIT_RETRY_S / 2)
         assert bench.executor.state is play.state, "the old state stands"
         assert (bench.effects, bench.views, bench.fills) == ([], [], [])
-        assert bench.unjournaled == [([wish], "disk full")]
+        assert bench.unjournaled == [([halt, fill, wish], "disk full")]
         await trio.sleep(10 * COMMIT_RETRY_S)
-        assert not any(wishes for wishes, _ in bench.unjournaled[1:]), "it is not tried again"
+        assert [heard for heard, _ in bench.unjournaled[1:]] == [[halt, fill]] * 10, "no wish again"
         assert bench.executor.state is play.state
         journal.failure = None
         with trio.fail_after(60):
@@ -316,6 +316,22 @@ async def test_a_request_that_waited_too_long_says_so(autojump_clock: MockClock)
     await inbox.tell(request(2))
     late = [one.late for one in inbox.drain() if isinstance(one, OrderRequest)]
     assert late == [True, False]
+
+
+async def test_what_belongs_together_is_taken_in_one_turn_and_waits_where_there_is_no_room(
+    autojump_clock: MockClock,
+) -> None:
+    inbox = Inbox()
+    told: list[Input] = [request(number) for number in range(INBOX_MAX + 1)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.tell_all, told)
+        await inbox.wait()
+        assert inbox.drain() == told[:BATCH_MAX]
+        left: list[Input] = []
+        while inbox.has_mail():
+            left += inbox.drain()
+            await trio.lowlevel.checkpoint()
+    assert left == told[BATCH_MAX:]
 
 
 async def test_a_turn_takes_a_bounded_batch_and_leaves_the_rest_in_order() -> None:

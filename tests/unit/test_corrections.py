@@ -315,6 +315,22 @@ def test_a_correction_of_what_is_not_in_the_books_stops_the_symbol() -> None:
     play >> request(2) << denied(DenyReason.QUARANTINED)
 
 
+def test_a_correction_that_can_not_be_booked_stops_the_symbol_once() -> None:
+    """Each statement tells it again: what a person has looked at and released would be closed for ever."""
+    for wrong in (corrected("x9"), corrected("x1", told(62, "319.2", 62, "x2"))):
+        play = holding() >> wrong << (quarantined("JD"), alarmed("quarantined"))
+        play >> command("release", "JD") >> wrong << None
+        assert not play.state.quarantined
+    play >> corrected("x9") << (quarantined("JD"), alarmed("quarantined"))  # Another one is news.
+
+
+def test_a_bust_that_overtook_its_execution_is_booked_when_it_is_told_again() -> None:
+    play = working() >> corrected("x1") << (quarantined("JD"), alarmed("quarantined"))
+    play >> report(Claim.FILLED, 62, told(62, "31.92", 62, "x1")) >> corrected("x1")
+    assert play.state.position(JD).quantity == 0
+    balanced(play)
+
+
 # ----------------------------------------------------------------------------------------- corrections
 
 

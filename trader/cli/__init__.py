@@ -21,6 +21,8 @@ VERBS: dict[str, dict[str, str]] = {
         "orders": "The orders, their states and reasons.",
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
+        "pnl": "Profit and loss by symbol, strategy or day; FIFO lots.",
+        "journal": "The ground truth: listed, shown, exported.",
         "logs": "The log, filtered.",
         "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
@@ -29,8 +31,13 @@ VERBS: dict[str, dict[str, str]] = {
     "Stop": {
         "halt": "Stop entering, durably.",
         "resume": "Allow entries again, with a reason.",
+        "flatten": "Sell a position, or everything.",
+        "cancel": "Cancel an order, or all of them.",
+        "stop": "End the running program; positions stay.",
     },
     "Prove": {
+        "verify": "Everything in the database, recomputed from its journal.",
+        "replay": "A recorded session, decided again.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
         "audit": "What is wrong with another program's books; changes nothing.",

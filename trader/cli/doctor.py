@@ -2,13 +2,14 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 import msgspec
 import trio
 
 from trader import doctor
+from trader.alarm_command import check_program
 from trader.brokers.alpaca import ReadOnlyAlpacaBroker
 from trader.build import running_build
 from trader.cli.loopback import loopback
@@ -51,8 +52,11 @@ def _say(finding: Finding) -> None:
 def _findings(common: Common, whom: Whom) -> Iterator[Finding]:
     build = running_build()
     try:
-        name = read_config(common).broker
+        config = read_config(common)
+        name = config.broker
         yield doctor.ok("configuration", str(common.config or "defaults"))
+        if config.alarm.command:
+            yield _alarms(config.alarm.command, str(common.config))
     except ConfigError as error:
         name = BrokerName.SIMULATED
         yield doctor.fail("configuration", f"{error.where}: {error.what}", error.remedy)
@@ -65,6 +69,14 @@ def _findings(common: Common, whom: Whom) -> Iterator[Finding]:
     yield from doctor.of_books(common.database, build.identity)
     if is_real or whom.address or whom.keys:
         yield from _of_broker(name, whom)
+
+
+def _alarms(command: Sequence[str], where: str) -> Finding:
+    try:
+        check_program(command, where)
+    except Mistake as error:
+        return doctor.fail("alarms", f"{error.where}: {error.what}", "install it, or name another")
+    return doctor.ok("alarms", f"are told to {command[0]}")
 
 
 def _of_broker(name: BrokerName, whom: Whom) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`trade status`: who runs, may it enter, what is held, open or in doubt, and what somebody should look at."""
+"""`trade status`: the mode first, who runs, what has to go, is held, open or in doubt, and what to look at."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from trader.cli.options import Common, common_options
 from trader.config import BrokerName
 from trader.journal.lock import writer_of
 from trader.model import FINAL_STATES
+from trader.remedies import remedy
 from trader.wire.alpaca_data import IEX_ONLY
 
 _FINAL = ", ".join(f"'{state.value}'" for state in sorted(FINAL_STATES))
@@ -25,9 +26,14 @@ _OPEN = f"""
 SELECT timestamp, symbol, side, quantity, quantity_filled, limit_price, state, client_order_id FROM orders
 WHERE state NOT IN ({_FINAL})
 """
+_HAS_MODE = "SELECT 1 FROM sqlite_master WHERE name = 'mode_row'"  # not in an older trader's file
+_MODE = "SELECT mode, since, who, reason FROM mode_row"
+_REDUCTIONS = (
+    "SELECT symbol, kind, since, who, reason, exits, waits_for FROM reduction_rows ORDER BY symbol"
+)
 _CLOSED = "SELECT symbol, closed_reason FROM position_rows WHERE closed_reason <> ''"
 _NOTICES = """
-SELECT timestamp, kind, symbol, message FROM notice_rows WHERE sequence >= ? AND kind <> 'resumed'
+SELECT timestamp, kind, symbol, message FROM notice_rows WHERE sequence >= ? AND kind NOT IN ('resumed', 'released')
 ORDER BY sequence, line
 """
 ALARMS_SHOWN_MAX = 10
@@ -37,6 +43,8 @@ BUILD_CHARACTERS = 12
 class Status(Struct, frozen=True, kw_only=True):
     """Everything that the verb says."""
 
+    mode: Row
+    reductions: list[Row]
     process: str  # 'running', 'ended', 'gone' (without a word), or 'never started'
     pid: int | None
     life: Row
@@ -70,7 +78,12 @@ def _status(database: sqlite3.Connection, writer: tuple[int, str] | None) -> Sta
     orders = rows_of(database, _OPEN)
     reason = str(account.get("closed_reason", "nothing was booked yet"))
     began = life.get("began")
+    has_mode = bool(rows_of(database, _HAS_MODE))
+    halted = str(account.get("halted", ""))
     return Status(
+        mode=(_one(database, _MODE) if has_mode else {})
+        or {"mode": "HALTED" if halted else "ACTIVE", "since": "", "who": halted, "reason": ""},
+        reductions=rows_of(database, _REDUCTIONS) if has_mode else [],
         process=_process(life, writer),
         pid=writer[0] if writer else None,
         life={name: cell for name, cell in life.items() if name != "began"},
@@ -82,7 +95,10 @@ def _status(database: sqlite3.Connection, writer: tuple[int, str] | None) -> Sta
         positions=rows_of(database, _POSITIONS),
         orders_open=orders,
         orders_unknown=[row for row in orders if row["state"] == "UNKNOWN"],
-        alarms=rows_of(database, _NOTICES, (began if isinstance(began, int) else 0,)),
+        alarms=[
+            {**row, "remedy": remedy(str(row["kind"]), str(row["symbol"] or "") or None)}
+            for row in rows_of(database, _NOTICES, (began if isinstance(began, int) else 0,))
+        ],
     )
 
 
@@ -100,6 +116,9 @@ def _process(life: Row, writer: tuple[int, str] | None) -> str:
 
 def _lines(status: Status) -> Iterator[str]:
     life, moment, account = status.life, status.moment, status.account
+    yield f"mode      {_mode_words(status.mode)}"
+    for row in status.reductions:
+        yield f"          {_reduction_words(row)}"
     yield f"process   {_process_words(status)}"
     if not life or not account:
         return
@@ -127,10 +146,23 @@ def _lines(status: Status) -> Iterator[str]:
     yield f"{len(status.alarms)} alarms since the start"
     for row in status.alarms[-ALARMS_SHOWN_MAX:]:
         yield f"  {row['timestamp']} {row['kind']} {shown(row['symbol'])} {shown(row['message'])}"
+        yield f"    -> {row['remedy']}"
 
 
 def _dollars(cell: object) -> float:
     return float(cell) if isinstance(cell, int | float) else 0.0
+
+
+def _mode_words(row: Row) -> str:
+    words = [f"{name} {shown(row[name])}" for name in ("since", "who") if row[name]]
+    why = f": {shown(row['reason'])}" if row["reason"] else ""
+    return ", ".join([shown(row["mode"]), *words]).replace("who ", "by ") + why
+
+
+def _reduction_words(row: Row) -> str:
+    what = f"{shown(row['symbol'])} has to go ({shown(row['kind'])}, since {shown(row['since'])}"
+    waits = shown(row["waits_for"]) or "nothing: its next exit is on its way"
+    return f"{what}, by {shown(row['who'])}: {shown(row['reason'])}), waits for {waits}"
 
 
 def _process_words(status: Status) -> str:

@@ -58,6 +58,8 @@ def duplicate_seen(question: Question) -> RuleSeen:
         live_entry=f"{live.client_order_id} {live.state.value}" if live is not None else "none",
         held=position.quantity,
     )
+    if question.reduced is not None:
+        numbers |= _numbers(reduced=" ".join(question.reduced))
     if question.request.purpose.value == "add":
         adds = max(position.entries_session - 1, 0)
         numbers |= _numbers(adds=adds, adds_max=question.limits.adds_max)
@@ -109,9 +111,30 @@ def _stale_code(question: Question) -> Numbers:
 
 
 def _market_closed(question: Question) -> Numbers:
+    halt = question.standing.trading_halt
     return _numbers(
-        phase=question.standing.phase.value, extended_hours=_yes(question.request.extended_hours)
+        phase=question.standing.phase.value,
+        extended_hours=_yes(question.request.extended_hours),
+        **({"trading_halt": halt} if halt else {}),
     )
+
+
+def _session_closing(question: Question) -> Numbers:
+    closing = question.standing.closing
+    if closing is None:
+        return _numbers(at_close="keep")
+    left_ns = question.standing.session_closes_ns - question.standing.at_ns
+    return _numbers(
+        at_close=closing.at_close.value,
+        minutes_left=left_ns // MINUTE_NS,
+        minutes_before_close=closing.minutes_before_close,
+    )
+
+
+def _price_jump(question: Question) -> Numbers:
+    quote, mark = question.request.quote, question.position.mark
+    middle = 0 if quote is None else (quote.bid + quote.ask) // 2
+    return _numbers(quote=price_of(middle), mark=price_of(mark))
 
 
 def _not_owner(question: Question) -> Numbers:
@@ -141,7 +164,7 @@ def _stale_quote(question: Question) -> Numbers:
 
 
 def _price_tick(question: Question) -> Numbers:
-    price = question.request.limit_price
+    price = question.request.limit_price or question.request.stop_price
     if price is None:
         return _numbers(price="none", order_type=question.request.order_type.value)
     return _numbers(price=price, tick=CENT if price >= ONE else MILL)
@@ -162,6 +185,20 @@ def _price_collar(question: Question) -> Numbers:
 
 def _is_whole(quote: Quote) -> bool:
     return 0 < quote.bid <= quote.ask
+
+
+def _stop_required(question: Question) -> Numbers:
+    guard = question.request.protection
+    has_stop = guard is not None and guard.has_stop
+    return _numbers(required=_yes(question.limits.stop_required), stop=_yes(has_stop))
+
+
+def _protective_prices(question: Question) -> Numbers:
+    guard = question.request.protection
+    prices = {} if guard is None else {"stop": guard.stop_price, "profit": guard.take_profit}
+    return {
+        name: "none" if price is None else canonical(price) for name, price in prices.items()
+    } or _numbers(protection="none")
 
 
 def _position_notional(question: Question) -> Numbers:
@@ -244,6 +281,8 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "halted": lambda question: _numbers(halted=question.standing.halted or "no"),
     "stale_code": _stale_code,
     "quarantined": lambda question: _numbers(quarantined=question.standing.quarantined or "no"),
+    "price_jump": _price_jump,
+    "session_closing": _session_closing,
     "unknown_symbol": lambda question: _numbers(tradable=_yes(question.standing.is_tradable)),
     "not_owner": _not_owner,
     "hands_off": lambda question: _numbers(hands_off=_yes(question.position.is_hands_off)),
@@ -253,6 +292,8 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "stale_quote": _stale_quote,
     "price_tick": _price_tick,
     "price_collar": _price_collar,
+    "stop_required": _stop_required,
+    "protective_prices": _protective_prices,
     "order_notional": lambda question: _numbers(
         notional=question.cost, notional_max=question.limits.order_notional_max
     ),

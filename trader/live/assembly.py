@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from trader import __version__
 from trader.build import Build
-from trader.config import Config
+from trader.config import AtClose, Config
 from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
 from trader.heartbeat import BeatingPace, Heart
@@ -16,7 +16,10 @@ from trader.market_guard import Rejection
 from trader.messages import Boot, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
+from trader.overnight import Overnight
 from trader.ports import Broker, Feed, Journal, Pace
+from trader.protector import Protector
+from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies import build
 from trader.strategies.base import StrategyError
@@ -35,7 +38,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class Listeners(Struct, frozen=True, kw_only=True):
-    """Who hears of what is not in the journal: unfit ticks, and requests that could not be recorded."""
+    """Who hears of what is not in the journal: unfit ticks, and inputs that could not be recorded."""
 
     rejected_tick: Callable[[Bar | Quote, Rejection], None] = lambda tick, why: None
     unjournaled: Callable[[Iterable[Input], str], None] = lambda requests, why: None
@@ -64,6 +67,7 @@ def assembled(
         capacity=lanes_needed(state, config.limits, len(config.symbols)),
         last_check=lambda order: last_check(order) or entry_refusal(executor.state, order),
     )
+    reducer = Reducer(inbox, pace)
     tape = Tape(config.symbols, pace.market_ns, listeners.rejected_tick)
     executor = Executor(
         state,
@@ -73,6 +77,11 @@ def assembled(
         publisher=tape,
         pace=pace,
         unjournaled=listeners.unjournaled,
+        acted=reducer.look,
+    )
+    overnight = Overnight(tape, feed, pace, inbox, pace.market_ns)
+    tape.listener = protector = Protector(
+        inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes
     )
     boot = boot_of(config, identity, pace.market_ns())
     return Parts(
@@ -84,6 +93,9 @@ def assembled(
         outbox=outbox,
         executor=executor,
         tape=tape,
+        overnight=overnight,
+        protector=protector,
+        reducer=reducer,
         workers=tuple(workers),
         heart=heart,
         extended_hours=config.extended_hours,
@@ -108,6 +120,11 @@ def boot_of(config: Config, identity: Identity, at_ns: int) -> Boot:
         lock=build.lock,
         commit=build.commit or "",
         is_modified=bool(build.modified),
+        closings={
+            name: strategy.closing
+            for name, strategy in sorted(config.strategies.items())
+            if strategy.at_close is not AtClose.KEEP
+        },
     )
 
 
@@ -127,6 +144,7 @@ def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
                     make=lambda name=name, wanted=wanted: build(  # type: ignore[misc]
                         wanted.kind, name, wanted.params, wanted.size.size
                     ),
+                    protection=wanted.protection,
                 )
             )
     return plans

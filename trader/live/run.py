@@ -16,7 +16,7 @@ from trader import systemd
 from trader.clock import FreePace
 from trader.exits import Exit, StartRefused
 from trader.live.embedded import Embedded
-from trader.model import ClientOrderId
+from trader.model import SECOND_NS, ClientOrderId
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.scenarios.play import CutOff, Play, Stage
 from trader.state import ExecutionState
@@ -42,9 +42,11 @@ async def run_embedded(
     """Trade the embedded broker's sessions at a settled pace, until they are over or somebody stops us."""
     supervisor = Supervisor(parts)
     pace = embedded.pace
+    parts.protector.now_s = lambda: pace.market_ns() / SECOND_NS
 
     async def on_instant(at_ns: int) -> None:
         await supervisor.tick(at_ns)
+        parts.protector.wake()
         if embedded.session is not None:
             stage = Stage(
                 session=embedded.session,
@@ -97,6 +99,8 @@ async def run_clocked(
     """Trade by a running clock until somebody stops us, or `market` returns."""
     supervisor = Supervisor(parts)
     async with trio.open_nursery() as nursery:
+        # From the start on: what is held is held before everything stands.
+        nursery.start_soon(parts.protector.keep_waking, name="protector's clock")
         if await _started(nursery, supervisor, parts, stopped):
             ready(parts.executor.state)
             nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
@@ -206,6 +210,10 @@ class Stop:
         """From here on a life is written, and a stop is its orderly end: by this event alone."""
         self._has_begun = True
         return self.event
+
+    def asked(self) -> None:
+        """Somebody who can wait for the end wants it: the verb `stop`."""
+        self.hear("stop")
 
     def hear(self, name: str) -> None:
         """A signal has come."""

@@ -13,6 +13,7 @@ _BLOCKED_BY = {
     "live_order": "an order is there already",
     "unknown_order": "an order is in doubt",
     "position": "the position is there already",
+    "reduction": "the position is on its way out already",
 }
 
 
@@ -71,6 +72,12 @@ def _notice_line(event: Event) -> tuple[str, str] | None:
         case log.Halted() | log.Resumed():
             word = "HALTED" if isinstance(event, log.Halted) else "RESUMED"
             return word, f"{event.who}: {event.reason}"
+        case log.SecurityStatus():
+            return f"{'HALT' if event.is_halted else 'RESUME':<8} {event.symbol}", event.message
+        case log.ReductionBegan():
+            return f"{event.kind.upper():<8} {event.symbol}", f"{event.who}: {event.reason}"
+        case log.ReductionEnded():
+            return f"{'FLAT':<8} {event.symbol}", f"exits: {event.exits}"
         case log.GateMoved(is_open=False, gate="shutdown"):
             return None
         case log.GateMoved(is_open=False):

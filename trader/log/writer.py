@@ -40,7 +40,7 @@ class LogWriter:
         """Append the events; what a person should be told when the log begins to have a gap, else None."""
         if not events:
             return None
-        lines = [self._without_secrets(line_of(event)) for event in events]
+        lines = [self.without_secrets(line_of(event)) for event in events]
         with self._guard:
             gap = [self._gap_line(events[0].timestamp)] if self.lost else []
             written, error = self._put(gap + lines)
@@ -56,6 +56,12 @@ class LogWriter:
         """Close the file."""
         with self._guard:
             self._close()
+
+    def without_secrets(self, line: bytes) -> bytes:
+        """What may leave the process."""
+        for secret in self._secrets:
+            line = line.replace(secret, b"***")
+        return line
 
     def _put(self, lines: list[bytes]) -> tuple[int, OSError | None]:
         """How many lines are whole in the file, and what stopped the others."""
@@ -97,11 +103,6 @@ class LogWriter:
         return line_of(
             LogLost(timestamp=timestamp, level="error", message=message, count=self.lost)
         )
-
-    def _without_secrets(self, line: bytes) -> bytes:
-        for secret in self._secrets:
-            line = line.replace(secret, b"***")
-        return line
 
 
 class LogBridge(logging.Handler):

@@ -44,8 +44,9 @@ class StaleCode(Enacted):
     number = "S13"
     story = "while a copy of the program trades, one of its sources is edited, with the size and the times of before"
     expectation = "within 5 s entries are denied `stale_code`; exits go on; an alarm and `status` name the file"
-    SPEED = 1_560.0  # a day in a quarter of a minute
+    SPEED = 780.0  # a day in half a minute
     CLOSED_S_MAX = 5.0
+    HELD = " SNDK "  # bought early, and sold long after entries must have closed
     SOURCE = "trader/risk.py"
     BOOKS = "trading_data.broker.db"
 
@@ -53,13 +54,14 @@ class StaleCode(Enacted):
         """Judged by the copy's journal, and what its `status` says meanwhile."""
         copy = _copied(folder / "copy")
         async with child(folder, "run", "--speed", f"{self.SPEED:.0f}", root=copy) as running:
-            await running.says(" BUY ")
+            await running.says(self.HELD)
             edited_ns = venue_state(folder / self.BOOKS).now_ns
             _edit_unseen(copy / self.SOURCE)
             say(f"{self.SOURCE} edited: another text, the same size and times")
             said = await running.says("gate fresh_code")
             say(said)
             await running.says("stale_code")
+            await running.says(" SELL ")
             async with child(folder, "status", root=copy) as status:
                 await status.end()
                 await status.says("alarms since the start")

@@ -5,6 +5,7 @@ What was not flushed may be gone, wholly or in part, so the tail of the write-ah
 last size that was promised to be durable.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ class Disk:
         self._random = random
         self._number = 0
         self.torn_tails = 0
+        self.held_by = 0  # the number of the process that opened the journal last, while it lives
         self.folder = self._next()
 
     @property
@@ -96,11 +98,13 @@ class SimulatedJournal:
         self._slow_s = slow_s
         self._committed = committed
         self._writer = inner._writer
+        self._log = str(_wal(inner.path))
         self._writer.execute("PRAGMA wal_autocheckpoint = 0")
         self._is_synchronous = self._writer.execute("PRAGMA synchronous").fetchone()[0] == FULL
         self.wal_durable = self._wal_bytes() if self._is_synchronous else WAL_HEADER_BYTES
         self.acknowledged: Batch | None = None
         self.attempted: Batch | None = None
+        self.is_full = False
         self.fails_next = False
         self.tears_next = False
 
@@ -137,11 +141,13 @@ class SimulatedJournal:
 
     def fill_up(self) -> None:
         """No page more."""
+        self.is_full = True
         pages = self._writer.execute("PRAGMA page_count").fetchone()[0]
         self._writer.execute(f"PRAGMA max_page_count = {pages}")
 
     def make_room(self) -> None:
         """As many as ever."""
+        self.is_full = False
         self._writer.execute(f"PRAGMA max_page_count = {PAGES_UNBOUNDED}")
 
     async def read(self, after: int, limit: int) -> list[Entry]:
@@ -153,5 +159,13 @@ class SimulatedJournal:
         return self._inner.entries(after)
 
     def _wal_bytes(self) -> int:
-        log = _wal(self._inner.path)
-        return log.stat().st_size if log.exists() else 0
+        try:
+            return os.stat(self._log).st_size
+        except FileNotFoundError:
+            return 0
+
+
+def memory() -> str | None:
+    """A folder in memory where there is one: nothing here depends on how fast a disk is."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() else None

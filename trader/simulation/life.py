@@ -108,10 +108,11 @@ class Process:
             self.die()
 
     def die(self) -> None:
-        """Power off. The files are as they are at this instant."""
+        """Power off. The files are as they are at this instant; of a process whose place is taken, only it dies."""
         if not self.is_dead:
             self.is_dead = True
-            self._disk.lose_power(self.journal.wal_durable if self.journal else 0)
+            if self._disk.held_by in (0, self.number):
+                self._disk.lose_power(self.journal.wal_durable if self.journal else 0)
             self._scope.cancel()
             self.wake()
 
@@ -125,6 +126,11 @@ class Process:
         if self._awake is not None:
             self._awake.set()
             self._awake = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """As by SIGSTOP."""
+        return self._awake is not None
 
     @property
     def state(self) -> ExecutionState | None:
@@ -147,6 +153,7 @@ class Process:
             take_over=take_over,
             simulated=(self.number, f"second {trio.current_time():09.0f}"),
         )
+        self._disk.held_by = self.number
         try:
             self._opened(self, books)
             wanted = TakeOver(who="operator", reason="it hangs") if take_over else None
@@ -154,6 +161,8 @@ class Process:
             return await self._trade(books, link)
         finally:
             books.journal.close()
+            if self._disk.held_by == self.number:
+                self._disk.held_by = 0
 
     async def _trade(self, books: Books, link: Link) -> int:
         links = Links(http=link.transport(), open_socket=link.open_socket)
@@ -215,10 +224,13 @@ class Process:
         """0 before the broker has told its time."""
         return self._clock() + self.clock_ahead_ns if self._clock is not None else 0
 
-    def _unjournaled(self, requests: Iterable[Input], why: str) -> None:
+    def _unjournaled(self, inputs: Iterable[Input], why: str) -> None:
+        requests = [one for one in inputs if isinstance(one, OrderRequest)]
+        if not requests:
+            return
         # Without the folder, which is another one in each run.
         why = why.replace(str(self._disk.database), self._disk.database.name)
-        self._note(f"unjournaled: {len(list(requests))} requests: {why}")
+        self._note(f"unjournaled: {len(requests)} requests: {why}")
         self.refused_requests += 1
 
     def _last_check(self, books: Books, order: Order) -> str:

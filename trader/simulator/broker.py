@@ -14,6 +14,7 @@ import trio
 from msgspec.structs import replace
 
 from trader.calendar import Session, next_session, session_on
+from trader.calendar_table import LAST_YEAR
 from trader.feeds.market import Instant, Market
 from trader.model import SECOND_NS, Quote, Symbol
 from trader.money import ZERO, price_of
@@ -37,6 +38,9 @@ from trader.simulator.told_events import Telling, told_of
 from trader.venue import VenueAccount, VenueTerms
 
 __all__ = ["Keys", "SimulatedBroker", "new_keys"]
+
+# An order may be good for ninety days more, which the calendar has to know.
+LAST_SESSION = f"{LAST_YEAR}-09-28"
 
 
 class SimulatedBroker(BrokerBooks):
@@ -228,8 +232,11 @@ class SimulatedBroker(BrokerBooks):
                 return instant
 
     async def advance_to(self, at_ns: int, first: str) -> None:
-        """Let all of it pass until that market time, over nights, as far as the market goes; `first` as below."""
-        while self.now_ns < at_ns:
+        """Let all of it pass until and with that market time, over nights, as far as the market goes.
+
+        `first` as below.
+        """
+        while self.now_ns < at_ns or self._instants.next_ns() == at_ns:
             await trio.lowlevel.checkpoint()
             coming = self._instants.next_ns()
             if coming is not None and coming <= at_ns:
@@ -359,7 +366,8 @@ class SimulatedBroker(BrokerBooks):
             return self._mark.date
         dates = self.market.session_dates()
         if dates is None:
-            return next_session(self._mark.date).date if self._mark.date else first
+            coming = next_session(self._mark.date).date if self._mark.date else first
+            return coming if coming <= LAST_SESSION else None
         return next((date for date in dates if date > self._mark.date), None)
 
 

@@ -1,6 +1,6 @@
 """Scripted faults: a list of rules, each saying on which occasions something goes wrong, what, and how."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -137,7 +137,10 @@ class FaultRule(Struct, frozen=True, kw_only=True):
             and self.symbol in ("", occasion.symbol)
             and self.account_id in ("", occasion.account_id)
             and occasion.client_order_id.startswith(self.client_order_id_prefix)
-            and fnmatchcase(occasion.client_order_id, self.client_order_id or "*")
+            and (
+                not self.client_order_id
+                or fnmatchcase(occasion.client_order_id, self.client_order_id)
+            )
             and occasion.at_ns >= self.from_ns
             and (self.until_ns is None or occasion.at_ns < self.until_ns)
             and self._has_its_hour(occasion.at_ns)
@@ -151,7 +154,7 @@ class FaultRule(Struct, frozen=True, kw_only=True):
         return clock_ns >= self.clock_from_ns and is_before
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class StandingRule(Struct, frozen=True, kw_only=True):
     """A rule, how often its occasion has come and how often it has struck; `number` names it for ever."""
 
     number: int
@@ -168,6 +171,7 @@ class Faults:
         self._rules: list[FaultRule] = []
         self._matches: list[int] = []
         self._standing: dict[int, FaultRule] = {}
+        self._concerned: dict[str, list[tuple[int, FaultRule]]] = {}  # by method, as they stand
         self.strikes: list[int] = []
         for rule in rules:
             self.add(rule)
@@ -177,10 +181,10 @@ class Faults:
         """All that there ever were, in order; `strikes` goes with them."""
         return tuple(self._rules)
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[StandingRule]:
         """Those that may still strike."""
         return [
-            Standing(
+            StandingRule(
                 number=number,
                 rule=rule,
                 matches=self._matches[number],
@@ -196,21 +200,30 @@ class Faults:
         self._matches.append(0)
         self.strikes.append(0)
         self._standing[number] = rule
+        self._concerned.clear()
         return number
 
     def remove(self, number: int) -> None:
         """KeyError: no such rule stands."""
         del self._standing[number]
+        self._concerned.clear()
 
     def clear(self) -> None:
         self._standing.clear()
+        self._concerned.clear()
 
     def concern(self, method: str) -> bool:
         """May any rule match an occasion of this method, which is none of a request's?"""
-        return any(
-            rule.verb in _VERBS[method] and rule.method in ("", method)
-            for rule in self._standing.values()
-        )
+        return any(True for _ in self._on(method))
+
+    def accounts_on(self, method: str) -> frozenset[str]:
+        """Accounts that rules for such an occasion name: what all hear together, each of them may hear otherwise."""
+        return frozenset(rule.account_id for rule in self._on(method)) - {""}
+
+    def _on(self, method: str) -> Iterator[FaultRule]:
+        for rule in self._standing.values():
+            if rule.verb in _VERBS[method] and rule.method in ("", method):
+                yield rule
 
     def stale_ns_max(self) -> int | None:
         """How far back somebody may be shown the account; None: nobody is."""
@@ -218,17 +231,35 @@ class Faults:
         stale = [rule.delay_ns for rule in rules if rule.verb is FaultVerb.STALE_GET]
         return max(stale, default=None)
 
-    def rule_for(self, occasion: Occasion) -> FaultRule | None:
-        """The first rule whose turn it is decides; every rule that matches counts the occasion."""
+    def rule_for(self, occasion: Occasion, *, only_own: bool = False) -> FaultRule | None:
+        """The first rule whose turn it is decides; every rule that matches counts the occasion.
+
+        `only_own`: rules for all accounts have had their turn.
+        """
+        method = occasion.method
+        concerned = self._concerned.get(method)
+        if concerned is None:
+            concerned = self._concerned[method] = self._standing_on(method)
         turns = [
             number
-            for number, rule in self._standing.items()
-            if rule.matches(occasion) and self._is_turn(number, rule)
+            for number, rule in concerned
+            if (rule.account_id or not only_own)
+            and rule.matches(occasion)
+            and self._is_turn(number, rule)
         ]
         if not turns:
             return None
         self.strikes[turns[0]] += 1
         return self._rules[turns[0]]
+
+    def _standing_on(self, method: str) -> list[tuple[int, FaultRule]]:
+        """Those that may match an occasion of this method."""
+        verbs = verbs_on(method)
+        return [
+            (number, rule)
+            for number, rule in self._standing.items()
+            if rule.verb in verbs and rule.method in ("", method)
+        ]
 
     def _is_turn(self, number: int, rule: FaultRule) -> bool:
         self._matches[number] += 1

@@ -69,18 +69,17 @@ class BrokerStore:
         )
         try:
             self._open()
+            self._saved_executions = self._count("executions")
+            self._saved_activities = self._count("activities")
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            raise StartRefused(
-                f"not the simulated broker's file: {error}", where=str(path)
-            ) from None
-        self._saved_executions = self._count("executions")
-        self._saved_activities = self._count("activities")
+            raise self._refused(f"not the simulated broker's file: {error}") from None
 
     def close(self) -> None:
         self._connection.close()
 
     def load(self) -> tuple[VenueState, SessionMark]:
+        """Raises StartRefused where something in it can't be read."""
         state = VenueState(
             accounts={
                 one.account_id: one
@@ -90,14 +89,12 @@ class BrokerStore:
             executions=self._all(VenueExecution, "execution", "executions"),
             activities=self._all(Activity, "activity", "activities"),
         )
-        state.now_ns = int(self._value("now_ns") or 0)
-        mark = self._value("session")
-        return state, msgspec.json.decode(mark, type=SessionMark) if mark else SessionMark()
+        state.now_ns = self._value("now_ns", int) or 0
+        return state, self._value("session", SessionMark) or SessionMark()
 
     def owners(self) -> list[Owner]:
         """In the order in which their accounts were opened."""
-        owners = self._value("owners")
-        return msgspec.json.decode(owners, type=list[Owner]) if owners else []
+        return self._value("owners", list[Owner]) or []
 
     def save_owners(self, owners: list[Owner]) -> None:
         self._connection.execute(SAVE_VALUE, ("owners", msgspec.json.encode(owners).decode()))
@@ -170,13 +167,29 @@ class BrokerStore:
         assert isinstance(count, int), "count(*) counts"
         return count
 
-    def _value(self, key: str) -> str | None:
-        row = self._connection.execute("SELECT value FROM broker WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+    def _value(self, key: str, kind: type[T]) -> T | None:
+        texts = self._texts("SELECT value FROM broker WHERE key = ?", key)
+        return self._read(texts[0], kind, key) if texts else None
 
     def _all(self, kind: type[T], column: str, table: str, key: str = "number") -> list[T]:
-        rows = self._connection.execute(f"SELECT {column} FROM {table} ORDER BY {key}")
-        return [msgspec.json.decode(text, type=kind) for (text,) in rows]
+        texts = self._texts(f"SELECT {column} FROM {table} ORDER BY {key}")
+        return [self._read(text, kind, table) for text in texts]
+
+    def _texts(self, statement: str, *parameters: str) -> list[str]:
+        try:
+            return [text for (text,) in self._connection.execute(statement, parameters)]
+        except sqlite3.DatabaseError as error:
+            raise self._refused(f"damaged: {error}") from None
+
+    def _read(self, text: str, kind: type[T], what: str) -> T:
+        try:
+            return msgspec.json.decode(text, type=kind)
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise self._refused(f"damaged, in {what}: {error}") from None
+
+    def _refused(self, what: str) -> StartRefused:
+        remedy = "keep it as it is, and start with another"
+        return StartRefused(what, where=str(self._path), remedy=remedy)
 
 
 def kept_keys(path: Path) -> list[Keys]:

@@ -1,0 +1,263 @@
+"""What a standing reduction leads to: its symbol's orders go, proof is awaited, what is held is sold; until it is flat.
+
+Nothing here sends anything. `due` says what has to be told now, from the committed state alone, so that a life that
+ends anywhere is followed by one that goes on; the executor decides it like everything else.
+
+Exits are market orders in regular hours: they need no quote and don't rest. The next one waits for the next market
+minute, so that a broker that refuses them is not stormed; and for every order of the symbol to be over, the doubtful
+ones, too, because they may hold or sell the same shares.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from trader.evolve import evolve
+from trader.inquiry import exit_key, shares_to_go
+from trader.messages import (
+    Command,
+    DenyReason,
+    Event,
+    Gate,
+    Halted,
+    Mode,
+    OrderRequest,
+    ReductionBegan,
+    ReductionEnded,
+    ReductionKind,
+)
+from trader.model import (
+    MINUTE_NS,
+    STOP_TYPES,
+    Order,
+    OrderState,
+    OrderType,
+    Phase,
+    Purpose,
+    RequestId,
+    Side,
+    Size,
+    Symbol,
+)
+from trader.money import ONE, ZERO
+from trader.positions import Position
+from trader.protection import is_resting_stop
+from trader.question import Denial, Question
+from trader.reductions import Reduction
+from trader.risk import OPERATOR
+from trader.state import ExecutionState
+
+CANCELABLE = frozenset({OrderState.PENDING_NEW, OrderState.NEW, OrderState.PARTIALLY_FILLED})
+
+
+class Step(NamedTuple):
+    """What is to be told now; `name` is the same for the same thing, which may be told again in a later minute."""
+
+    name: str
+    wants: Command | OrderRequest
+
+
+# -------------------------------------------------------------------------------------------- in `decide`
+
+
+def began(
+    state: ExecutionState,
+    symbol: Symbol,
+    kind: ReductionKind,
+    *,
+    reference: str,
+    who: str,
+    reason: str,
+) -> tuple[ReductionBegan, ...]:
+    """The event that begins it; none where nothing is there to go, it goes already, or nobody may touch it."""
+    position = state.position(symbol)
+    if _is_gone(position) or position.is_hands_off or symbol in state.reductions:
+        return ()
+    return (
+        ReductionBegan(
+            symbol=symbol,
+            kind=kind,
+            reference=reference,
+            who=who,
+            reason=reason,
+            at_ns=state.at_ns,
+        ),
+    )
+
+
+def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Event, ...]:
+    """What frees the shares of an exit that was denied because other orders hold them; none where it stays denied.
+
+    A protective stop makes way for its strategy's exit, and every exit for one that protects. Only for all of a
+    position: a part of it would leave the rest without its stop.
+    """
+    request, position = question.request, question.position
+    holders = [state.orders[name] for name in position.exits]
+    is_protection = request.purpose is Purpose.STOP
+    makes_way = bool(holders) and (is_protection or any(map(is_resting_stop, holders)))
+    is_whole = request.size == Size(unit="target", amount=ZERO) or (
+        request.size.unit == "shares" and request.size.amount >= position.quantity
+    )
+    if (
+        denial.reason is not DenyReason.WOULD_OVERSELL
+        or state.phase is not Phase.REGULAR
+        or request.order_type in STOP_TYPES
+        or not (makes_way and is_whole)
+    ):
+        return ()
+    return began(
+        state,
+        request.symbol,
+        ReductionKind.PROTECTION if is_protection else ReductionKind.EXIT,
+        reference=request.decision_key,
+        who=request.strategy,
+        reason=request.reason,
+    )
+
+
+def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...]:
+    """What follows once these have happened: ends where a symbol is flat; in REDUCING, beginnings where it isn't."""
+    halts = any(isinstance(event, Halted) and event.flattens for event in events)
+    if not (events and (state.reductions or halts or state.mode is Mode.REDUCING)):
+        return ()
+    for event in events:
+        state = evolve(state, event)
+    ends = [
+        ReductionEnded(symbol=symbol, reference=one.reference, exits=one.exits)
+        for symbol, one in sorted(state.reductions.items())
+        if _is_gone(state.position(symbol))
+    ]
+    return (*ends, *_began_by_halt(state))
+
+
+def _is_gone(position: Position) -> bool:
+    """Nothing is left to sell, and nothing is live; what the broker has sold short is for a person to buy back."""
+    return position.quantity <= 0 and not (position.entries or position.exits)
+
+
+def _began_by_halt(state: ExecutionState) -> Iterator[Event]:
+    halt = state.halt
+    if halt is None or not halt.flattens:
+        return
+    for symbol in sorted(state.positions):
+        yield from began(
+            state,
+            symbol,
+            ReductionKind.FLATTEN,
+            reference=halt.command_id,
+            who=halt.who,
+            reason=halt.reason,
+        )
+
+
+# ---------------------------------------------------------------------------------------- what comes next
+
+
+def due(state: ExecutionState) -> Iterator[Step]:
+    """What has to be told now: cancels first, then exits, the most urgent first."""
+    if not state.statements or _is_stopping(state):
+        return  # Before the first agreement of a life, what is held is not proven.
+    yield from _cancels(state)
+    exits = [
+        _exit(state, symbol, reduction)
+        for symbol, reduction in sorted(state.reductions.items())
+        if not waits_for(state, symbol)
+    ]
+    for request in sorted(exits, key=lambda one: -one.urgency):
+        yield Step(request.decision_key, request)
+
+
+def wants_anything(state: ExecutionState) -> bool:
+    """There is something that `due` could be about; cheap, for it is asked after each commit."""
+    return bool(state.reductions) or bool(state.entries_open and state.halt and state.halt.cancels)
+
+
+def can_cancel(order: Order, at_ns: int) -> bool:
+    """The broker has shown that it has the order, and was not asked yet; or has done nothing about it for a minute.
+
+    A cancel may be asked for as often as one likes, unlike an order. The answer to one, that the broker will try, may
+    be heard after the news that it could not.
+    """
+    if order.state in CANCELABLE and not order.cancel_requested:
+        return True
+    was_asked = order.cancel_requested or order.state is OrderState.PENDING_CANCEL
+    is_known = order.state in CANCELABLE or order.state is OrderState.PENDING_CANCEL
+    return was_asked and is_known and at_ns - order.state_ns >= MINUTE_NS
+
+
+def waits_for(state: ExecutionState, symbol: Symbol) -> str:
+    """What the next exit of a symbol's reduction waits for, in words; empty when it is due."""
+    live = _live(state, symbol)
+    if _is_stopping(state):
+        return "the next start"
+    if not state.statements:
+        return "the broker's statement"
+    if live:
+        return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
+    if state.phase is not Phase.REGULAR:
+        return f"regular hours (the market is {state.phase.value})"
+    if shares_to_go(state, symbol) < ONE:
+        return "a whole share that both sides agree on: look at bin/trade reconcile"
+    last = _last_exit(state, symbol)
+    if last is not None and last.created_ns == state.at_ns:
+        return f"the next minute (its last exit: {last.state.value} {last.state_reason})".rstrip()
+    return ""
+
+
+def _is_stopping(state: ExecutionState) -> bool:
+    return any(gate is Gate.SHUTDOWN for gate, _ in state.gates_closed)
+
+
+def _live(state: ExecutionState, symbol: Symbol) -> list[Order]:
+    position = state.position(symbol)
+    return [state.orders[one] for one in (*position.entries, *position.exits)]
+
+
+def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
+    name = state.reductions[symbol].exit
+    return state.orders.get(name) if name is not None else None
+
+
+def _cancels(state: ExecutionState) -> Iterator[Step]:
+    """Of what holds or may change what goes; and of entries, where a halt wants them gone."""
+    for symbol, reduction in sorted(state.reductions.items()):
+        for order in _live(state, symbol):
+            if order.client_order_id != reduction.exit and can_cancel(order, state.at_ns):
+                yield _cancel(state, order, reduction.who, f"{symbol} is {reduction.words}")
+    if (halt := state.halt) is None or not halt.cancels:
+        return
+    for symbol, position in sorted(state.positions.items()):
+        for name in position.entries:
+            if symbol not in state.reductions and can_cancel(state.orders[name], state.at_ns):
+                yield _cancel(state, state.orders[name], halt.who, f"halted: {halt.reason}")
+
+
+def _cancel(state: ExecutionState, order: Order, who: str, reason: str) -> Step:
+    command = Command(
+        command_id=f"cancel-{order.client_order_id}-{state.sequence}",
+        verb="cancel",
+        subject=order.client_order_id,
+        who=who,
+        reason=reason,
+    )
+    return Step(order.client_order_id, command)
+
+
+def _exit(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> OrderRequest:
+    """Its next exit. The dearest position is the most urgent one."""
+    position = state.position(symbol)
+    key = exit_key(state, symbol, reduction)
+    return OrderRequest(
+        request_id=RequestId(f"reduce/{symbol}/{key[:24]}/{state.sequence}"),
+        decision_key=key,
+        at_ns=state.at_ns,
+        symbol=symbol,
+        strategy=OPERATOR,
+        side=Side.SELL,
+        purpose=Purpose.EXIT,
+        order_type=OrderType.MARKET,
+        size=Size(unit="shares", amount=shares_to_go(state, symbol)),
+        limit_price=None,
+        quote=None,
+        reason=f"{reduction.kind.value} by {reduction.who}: {reduction.reason}",
+        urgency=max(0, int(position.value)),
+    )
