@@ -45,6 +45,7 @@ from trader.live.watch import Bypass, freshness_of_run, last_check, watched
 from trader.messages import Input, Statement
 from trader.model import Phase
 from trader.money import ZERO
+from trader.outbox import SENDERS
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.state import ExecutionState
 from trader.supervisor import STATEMENT_SPAN_NS
@@ -249,6 +250,7 @@ async def _traded(
                 workers=worker_plans(run.config, run.config_path),
                 last_check=books.last_check,
                 listeners=telling.listeners(),
+                senders=SENDERS,
             )
 
             def ready(state: ExecutionState) -> None:
