@@ -30,6 +30,7 @@ BENCHES = {
     "simulator": "the simulated broker itself, `bin/trade broker` in another process",
     "recovery": "journal folded, program recovered",
     "restart": "kill -9 to entries open again, the broker in another process",
+    "flatten": "the stop button, the broker in another process",
     "program": "bin/trade itself",
 }
 ROUNDS = 5
