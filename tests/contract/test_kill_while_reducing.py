@@ -67,7 +67,7 @@ def test_killed_at_this_step_it_goes_on_and_sells_each_share_once(
             second.wait_line(lambda line: True)
         ended = second.end(signal.SIGTERM)
     assert (ended.code, ended.err) == (Exit.HALTED, "")
-    assert ended.out.lstrip().startswith("HALTED since ")
+    assert "\nHALTED since " in f"\n{ended.out}"
     sales = [order for order in account.accepted() if order["side"] == "sell"]
     assert {order["symbol"] for order in sales} == {"JD"}
     assert sum(Decimal(order["filled_qty"]) for order in sales) == before["JD"]
