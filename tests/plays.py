@@ -41,6 +41,7 @@ from trader.messages import (
     ExecutionCorrected,
     Gate,
     GateReport,
+    Halted,
     Input,
     LookupMissed,
     LookupWanted,
@@ -582,6 +583,10 @@ def quarantined(symbol: str | None) -> Expected:
 
 def alarmed(alarm: str) -> Expected:
     return Expected(Alarmed, {"alarm": alarm})
+
+
+def halted(who: str) -> Expected:
+    return Expected(Halted, {"who": who})
 
 
 def tripped(brake: Brake) -> Expected:

@@ -17,9 +17,9 @@ from trader.build import Build
 from trader.calendar import iso
 from trader.evolve import fold
 from trader.exits import Mistake, PersonError
+from trader.journal.comparing import tables_that_differ
 from trader.journal.lock import writer_of
 from trader.journal.place import SCHEMA_VERSION, check_file, check_place
-from trader.journal.rebuild import tables_that_differ
 from trader.journal.schema import changes_of_schema, is_older
 from trader.journal.sqlite import entries_of, reading_connection
 from trader.messages import Gate

@@ -7,7 +7,7 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, conditions, orders, positions, reductions
+from trader import accounting, calendar, conditions, orders, positions, protection, reductions
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -35,6 +35,7 @@ from trader.messages import (
     RequestAccepted,
     RequestDenied,
     Resumed,
+    SecurityStatusMoved,
     SessionBegan,
     StatementCompared,
     WorkerMoved,
@@ -45,6 +46,7 @@ from trader.model import (
     BookedExecution,
     Order,
     RequestId,
+    Symbol,
 )
 from trader.money import ZERO, plain
 from trader.state import ALL_SYMBOLS, ANSWERS_MAX, Counts, ExecutionState, Halt
@@ -93,10 +95,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case BooksMoved():
             return _books_moved(state, event)
         case Released():
-            left = state.quarantined
-            if (event.symbol or ALL_SYMBOLS) in left:
-                left = left.delete(event.symbol or ALL_SYMBOLS)
-            return replace(state, quarantined=left)
+            return conditions.released(state, event)
+        case SecurityStatusMoved():
+            return conditions.security_status_moved(state, event)
         case Quarantined():
             return _quarantined(state, event)
         case BrakeTripped():
@@ -254,12 +255,15 @@ def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionSt
 
 def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> ExecutionState:
     before = state.orders[event.client_order_id]
-    held = state.position(event.symbol)
-    position = replace(positions.booked(held, event), mark=positions.mark_of(event))
+    held = protection.guarded(state.position(event.symbol), before)
+    position = protection.marked(
+        positions.booked(held, event), positions.mark_of(event), state.at_ns
+    )
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(
         state,
         executed=state.executed.set(event.execution.execution_id, event.client_order_id),
+        brought=_brought(state, event),
         fees_accrued=_accruing(state, event.execution.at_ns, event.fees),
         books=accounting.booked(state.books, event),
         positions=state.positions.set(event.symbol, position),
@@ -273,6 +277,14 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         realized=event.realized,
     )
     return _with_order(state, before, orders.booked(before, done, event.released))
+
+
+def _brought(state: ExecutionState, event: ExecutionBooked | BooksMoved) -> Map[Symbol, Decimal]:
+    shares = accounting.brought_by(event)
+    if event.symbol is None or not shares:
+        return state.brought
+    so_far = state.brought.get(event.symbol, ZERO)
+    return state.brought.set(event.symbol, plain(so_far + shares))
 
 
 def _accruing(state: ExecutionState, at_ns: int, fees: Decimal) -> Map[str, Decimal]:
@@ -306,6 +318,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     state = replace(
         state,
         booked=state.booked.set(event.reference, None),
+        brought=_brought(state, event),
         fees_accrued=accrued,
         books=accounting.moved(state.books, event),
         positions=held,

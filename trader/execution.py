@@ -9,7 +9,18 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from trader import agreement, brakes, commands, corrections, movements, reducing, reports, risk
+from trader import (
+    agreement,
+    brakes,
+    commands,
+    corrections,
+    disruptions,
+    movements,
+    reducing,
+    reports,
+    risk,
+    soundness,
+)
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound, wanted_of
 from trader.messages import (
@@ -18,11 +29,11 @@ from trader.messages import (
     Adoption,
     Alarmed,
     AlarmReport,
+    Blocking,
     Boot,
     BrakeTripped,
     CancelOutcome,
     Clock,
-    ClockMoved,
     Command,
     DenyReason,
     DuplicateBlocked,
@@ -38,9 +49,11 @@ from trader.messages import (
     LookupMissed,
     OrderReport,
     OrderRequest,
+    PriceJumped,
     RequestAccepted,
     RequestDenied,
     Resolution,
+    SecurityStatus,
     SendOutcome,
     SendStarted,
     SessionBegan,
@@ -66,7 +79,7 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
     events = _decided(state, heard)
-    return (*events, *reducing.followed(state, events))
+    return soundness.checked(state, (*events, *reducing.followed(state, events)))
 
 
 def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
@@ -97,6 +110,10 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return corrections.on_resolution(state, heard)
         case Clock():
             return _on_clock(state, heard)
+        case SecurityStatus():
+            return disruptions.on_security_status(state, heard)
+        case PriceJumped():
+            return disruptions.on_price_jump(state, heard)
         case GateReport():
             return _on_gate(state, heard)
         case WorkerReport():
@@ -106,7 +123,7 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
         case Boot():
             return _on_boot(state, heard)
         case AlarmReport():
-            return (Alarmed(alarm=heard.alarm, symbol=None, message=heard.message),)
+            return (Alarmed(alarm=heard.alarm, symbol=heard.symbol, message=heard.message),)
         case LifeEnd():
             return (LifeEnded(at_ns=heard.at_ns, exit_code=heard.exit_code),)
         case _:
@@ -129,22 +146,12 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
         return (_denied(request, digest, None, objection),)
     blocked = risk.duplicate(wanted_of(state, request))
     if blocked is not None:
-        blocking, blocked_by = blocked
-        return (
-            DuplicateBlocked(
-                request_id=request.request_id,
-                digest=digest,
-                decision_key=request.decision_key,
-                symbol=request.symbol,
-                side=request.side,
-                strategy=request.strategy,
-                purpose=request.purpose,
-                blocking=blocking,
-                blocked_by=blocked_by,
-            ),
-        )
+        return (_blocked(request, digest, *blocked),)
     question = question_of(state, request)
     if (denial := risk.first_denial(question)) is not None:
+        if freed := reducing.freed(state, question, denial):
+            words = f"cancel, proof, then exit: {request.reason}"
+            return (_blocked(request, digest, Blocking.REDUCTION, words), *freed)
         return (_denied(request, digest, question, denial),)
     order = _intent(state, question)
     return (RequestAccepted(request_id=request.request_id, digest=digest, order=order),)
@@ -154,6 +161,22 @@ def _digest(request: OrderRequest) -> str:
     """Of what was told; that it came late is not part of it."""
     told = replace(request, late=False) if request.late else request
     return hashlib.blake2b(encode(told), digest_size=8).hexdigest()
+
+
+def _blocked(
+    request: OrderRequest, digest: str, blocking: Blocking, blocked_by: str
+) -> DuplicateBlocked:
+    return DuplicateBlocked(
+        request_id=request.request_id,
+        digest=digest,
+        decision_key=request.decision_key,
+        symbol=request.symbol,
+        side=request.side,
+        strategy=request.strategy,
+        purpose=request.purpose,
+        blocking=blocking,
+        blocked_by=blocked_by,
+    )
 
 
 def _denied(
@@ -198,6 +221,9 @@ def _intent(state: ExecutionState, question: Question) -> Order:
         build=state.build,
         reserved=plain(question.cost) if request.side is Side.BUY else ZERO,
         state_ns=state.at_ns,
+        stop_price=request.stop_price,
+        trail=request.trail,
+        protection=request.protection,
     )
 
 
@@ -205,7 +231,7 @@ def _intent(state: ExecutionState, question: Question) -> Order:
 
 
 def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
-    events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=clock.marks)]
+    events: list[Event] = [*disruptions.clock_moved(state, clock)]
     moved = evolve(state, events[0])
     if clock.session and clock.session != state.session:
         events.append(SessionBegan(session=clock.session, equity=plain(moved.equity)))

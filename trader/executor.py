@@ -30,6 +30,7 @@ from trader.messages import (
 )
 from trader.model import ENTRY_PURPOSES, FINAL_STATES, Order, OrderState, Symbol
 from trader.ports import Batch, Journal, JournalFailed, Pace
+from trader.protection import is_resting_stop
 from trader.state import ALL_SYMBOLS
 from trader.strategies.base import Fill, SymbolView, WorkingOrder
 
@@ -199,7 +200,7 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
         working=tuple(
             WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
             for order in live
-            if order.state not in FINAL_STATES
+            if order.state not in FINAL_STATES and not is_resting_stop(order)
         ),
         entries_open=not (
             in_doubt
@@ -207,6 +208,7 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
             or state.gates_closed
             or state.workers_cold.get(symbol)
             or symbol in state.quarantined
+            or symbol in state.halts
             or symbol in state.reductions
             or ALL_SYMBOLS in state.quarantined
         ),

@@ -22,6 +22,7 @@ from trader.model import (
     OrderState,
     OrderType,
     Phase,
+    Protection,
     Purpose,
     Quote,
     RequestId,
@@ -65,6 +66,7 @@ class DenyReason(StrEnum):
     BUYING_POWER = "buying_power"
     WOULD_OVERSELL = "would_oversell"
     SELF_TRADE = "self_trade"
+    STOP_REQUIRED = "stop_required"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
 
 
@@ -153,6 +155,9 @@ class OrderRequest(Struct, frozen=True, kw_only=True, tag="request"):
     quote: Quote | None
     reason: str
     late: bool = False
+    stop_price: Decimal | None = None  # of a stop, dollars
+    trail: Decimal | None = None  # of a trailing stop, a fraction
+    protection: Protection | None = None  # of an entry
     urgency: int = 0  # among requests of one instant the most urgent is decided, and sent, first
 
 
@@ -298,6 +303,24 @@ class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
     marks: dict[Symbol, int]
 
 
+class SecurityStatus(Struct, frozen=True, kw_only=True, tag="security_status"):
+    """Whether a symbol trades (FIX 326). `reason` is the exchange's, with its code; `at_ns` when that began."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
+
+
+class PriceJumped(Struct, frozen=True, kw_only=True, tag="price_jumped"):
+    """Several ticks agree on a price (price ticks) that is far from the day before, and no split is known."""
+
+    symbol: Symbol
+    before: int
+    after: int
+    at_ns: int
+
+
 class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     """A new life of the program: who it is, and by which limits and fees it lives."""
 
@@ -356,6 +379,7 @@ class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
 
     alarm: str
     message: str
+    symbol: Symbol | None = None
 
 
 class LifeEnd(Struct, frozen=True, kw_only=True, tag="life_end"):
@@ -379,6 +403,8 @@ Input = (
     | Adoption
     | Acceptance
     | Clock
+    | SecurityStatus
+    | PriceJumped
     | Boot
     | GateReport
     | WorkerReport
@@ -485,6 +511,15 @@ class ClockMoved(Struct, frozen=True, kw_only=True, tag="clock_moved"):
     at_ns: int
     phase: Phase
     marks: dict[Symbol, int]
+
+
+class SecurityStatusMoved(Struct, frozen=True, kw_only=True, tag="security_status_moved"):
+    """A symbol's trading halts, so that it takes no entries; or goes on."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
 
 
 class SessionBegan(Struct, frozen=True, kw_only=True, tag="session_began"):
@@ -690,6 +725,7 @@ Event = (
     | CancelRequested
     | LookupWanted
     | ClockMoved
+    | SecurityStatusMoved
     | SessionBegan
     | LifeBegan
     | LifeEnded

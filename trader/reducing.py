@@ -15,6 +15,7 @@ from trader.evolve import evolve
 from trader.inquiry import exit_key, shares_to_go
 from trader.messages import (
     Command,
+    DenyReason,
     Event,
     Gate,
     Halted,
@@ -26,6 +27,7 @@ from trader.messages import (
 )
 from trader.model import (
     MINUTE_NS,
+    STOP_TYPES,
     Order,
     OrderState,
     OrderType,
@@ -36,8 +38,10 @@ from trader.model import (
     Size,
     Symbol,
 )
-from trader.money import ONE
+from trader.money import ONE, ZERO
 from trader.positions import Position
+from trader.protection import is_resting_stop
+from trader.question import Denial, Question
 from trader.reductions import Reduction
 from trader.risk import OPERATOR
 from trader.state import ExecutionState
@@ -77,6 +81,36 @@ def began(
             reason=reason,
             at_ns=state.at_ns,
         ),
+    )
+
+
+def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Event, ...]:
+    """What frees the shares of an exit that was denied because other orders hold them; none where it stays denied.
+
+    A protective stop makes way for its strategy's exit, and every exit for one that protects. Only for all of a
+    position: a part of it would leave the rest without its stop.
+    """
+    request, position = question.request, question.position
+    holders = [state.orders[name] for name in position.exits]
+    is_protection = request.purpose is Purpose.STOP
+    makes_way = bool(holders) and (is_protection or any(map(is_resting_stop, holders)))
+    is_whole = request.size == Size(unit="target", amount=ZERO) or (
+        request.size.unit == "shares" and request.size.amount >= position.quantity
+    )
+    if (
+        denial.reason is not DenyReason.WOULD_OVERSELL
+        or state.phase is not Phase.REGULAR
+        or request.order_type in STOP_TYPES
+        or not (makes_way and is_whole)
+    ):
+        return ()
+    return began(
+        state,
+        request.symbol,
+        ReductionKind.PROTECTION if is_protection else ReductionKind.EXIT,
+        reference=request.decision_key,
+        who=request.strategy,
+        reason=request.reason,
     )
 
 
@@ -157,10 +191,10 @@ def waits_for(state: ExecutionState, symbol: Symbol) -> str:
         return "the next start"
     if not state.statements:
         return "the broker's statement"
-    if live:
-        return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
     if state.phase is not Phase.REGULAR:
         return f"regular hours (the market is {state.phase.value})"
+    if live:
+        return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
     if shares_to_go(state, symbol) < ONE:
         return "a whole share that both sides agree on: look at bin/trade reconcile"
     last = _last_exit(state, symbol)
@@ -184,11 +218,17 @@ def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
 
 
 def _cancels(state: ExecutionState) -> Iterator[Step]:
-    """Of what holds or may change what goes; and of entries, where a halt wants them gone."""
+    """Of what holds or may change what goes; and of entries, where a halt wants them gone.
+
+    Out of regular hours exits stay: what protects a position protects it until it can be sold.
+    """
     for symbol, reduction in sorted(state.reductions.items()):
-        for order in _live(state, symbol):
-            if order.client_order_id != reduction.exit and can_cancel(order, state.at_ns):
-                yield _cancel(state, order, reduction.who, f"{symbol} is {reduction.words}")
+        position = state.position(symbol)
+        exits = position.exits if state.phase is Phase.REGULAR else ()
+        for name in (*position.entries, *exits):
+            if name != reduction.exit and can_cancel(state.orders[name], state.at_ns):
+                why = f"{symbol} is {reduction.words}"
+                yield _cancel(state, state.orders[name], reduction.who, why)
     if (halt := state.halt) is None or not halt.cancels:
         return
     for symbol, position in sorted(state.positions.items()):

@@ -17,6 +17,8 @@ REMEDIES: Mapping[str, str] = {
     "journal_unavailable": "bin/trade doctor",
     "more_alarms": "bin/trade status",
     "order_surprise": "bin/trade explain {symbol}",
+    "position_unprotected": "bin/trade explain {symbol}",
+    "price_jump": 'bin/trade resume --release {symbol} --reason "…"',
     "quarantined": 'bin/trade resume --release {symbol} --reason "…"',
     "silent_task": "bin/trade logs --level alarm",
     "stale_code": "bin/trade version",

@@ -67,10 +67,13 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     gates_closed: tuple[tuple[Gate, str], ...] = ()
     workers_cold: Map[Symbol, tuple[str, ...]] = Map()
     quarantined: Map[Symbol, str] = Map()
+    halts: Map[Symbol, tuple[str, int]] = Map()  # of trading: why, and since when
     booked: Map[str, None] = (
         Map()
     )  # references of everything that moved the books without an order of ours
     executed: Map[ExecutionId, ClientOrderId] = Map()  # every execution ever booked, by its order
+    # Shares that executions and movements brought of each symbol, summed apart from the positions: soundness.py.
+    brought: Map[Symbol, Decimal] = Map()
     fees_accrued: Map[str, Decimal] = Map()  # by session, until the broker charges them
     differing: Map[Symbol, Decimal] = Map()  # by how much more we hold than the broker says
     halt: Halt | None = None

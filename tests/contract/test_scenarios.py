@@ -14,11 +14,33 @@ FAST = {
     "s06-fills-in-any-order",
     "s08-no-id-and-odd-words",
     "s25-tampered-books",
+    "s27-stop-holds-the-shares",
     "s28-no-second-post",
 }
 CONCERNED = {
     f"S{number:02}"
-    for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, *range(20, 26), 28)
+    for number in (
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+        11,
+        12,
+        13,
+        14,
+        15,
+        17,
+        19,
+        *range(20, 26),
+        27,
+        28,
+    )
 }
 
 

@@ -44,8 +44,8 @@ REDUCTIONS = (
         "a reduction goes on when it is over",
         Edit(
             "execution.py",
-            "    return (*events, *reducing.followed(state, events))",
-            "    return events",
+            "(*events, *reducing.followed(state, events))",
+            "events",
         ),
         plays("reducing", "what_is_held_is_sold_whole_at_the_market_and_then_it_is_over"),
         tasks("reducer", "everything_is_sold_the_dearest_first_and_it_is_over"),
@@ -91,6 +91,15 @@ REDUCTIONS = (
         "entries without an answer hold up exits",
         Edit("outbox.py", "apart = self._senders > 1 and", "apart = False and"),
         tasks("outbox", "entries_without_an_answer_hold_up_no_exit"),
+    ),
+    planted(
+        "what protects overnight is canceled overnight",
+        Edit(
+            "reducing.py",
+            "position.exits if state.phase is Phase.REGULAR else ()",
+            "position.exits",
+        ),
+        plays("reducing", "out_of_regular_hours_what_protects_stays_and_entries_are_canceled"),
     ),
     planted(
         "what is hands-off is flattened",

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tests.journal_plays import OPEN_NS, Play, clock, day, fill, opened, report, request
 from trader import reducing
-from trader.journal.rebuild import rebuilt, standing_that_differ, tables_that_differ
+from trader.journal.comparing import compared, tables_that_differ
 from trader.journal.schema import TABLES
 from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
+from trader.journal.standing import standing_that_differ
 from trader.messages import Claim, Command, ExecutionCorrected, OrderRequest, SendOutcome
 from trader.model import MINUTE_NS
 from trader.ports import Batch
@@ -273,10 +274,12 @@ def test_nothing_on_disk_is_money_in_floats(tmp_path: Path) -> None:
 
 
 def test_the_rebuilt_state_is_the_executors_state(tmp_path: Path) -> None:
+    path = tmp_path / "trading_data.db"
     play = day([1, 17, 9, 25, 16, 4, 20, 5, 9])
-    anew = sqlite3.connect(":memory:")
-    assert rebuilt(play.entries, anew) == play.state
-    anew.close()
+    written(path, play.batches())
+    reader = reading_connection(path)
+    assert compared(reader).state == play.state
+    reader.close()
 
 
 def test_an_empty_position_is_flat_and_open(tmp_path: Path) -> None:

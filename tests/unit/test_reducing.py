@@ -229,6 +229,15 @@ def test_out_of_regular_hours_it_waits_and_says_so(phase: Phase) -> None:
     play >> EXIT << Expected(RequestAccepted, {})
 
 
+def test_out_of_regular_hours_what_protects_stays_and_entries_are_canceled() -> None:
+    play = held() >> sell("JD", 62, "32.5") >> sent() >> report(Claim.NEW)
+    play >> buy("GS", 5, "901") >> sent() >> report(Claim.NEW) >> clock(600, phase=Phase.CLOSED)
+    play >> command("flatten", "*") >> CANCEL << cancel_wanted(play.orders[2])
+    play >> report(Claim.CANCELED)
+    assert due(play) == []
+    play >> clock(1440, session="2026-01-27") >> CANCEL << cancel_wanted(play.orders[1])
+
+
 def test_a_program_that_stops_begins_no_exit_any_more() -> None:
     play = held() >> FLATTEN >> gate(Gate.SHUTDOWN, False, "shutting down")
     assert due(play) == []

@@ -58,6 +58,8 @@ from trader.messages import (
     LifeEnd,
     Noted,
     OrderRequest,
+    PriceJumped,
+    SecurityStatus,
     decode_entry,
     encode,
 )
@@ -116,6 +118,9 @@ def long_play() -> Play:
         activity("DIV", "3.5"),
         adopted("TRIP", 5, "90", treatment="hands-off"),
         taken_side("broker", statement(cash="249999")),
+        SecurityStatus(symbol=JD, is_halted=True, reason="H T1", at_ns=TEN_NS),
+        SecurityStatus(symbol=JD, is_halted=False, reason="T", at_ns=TEN_NS),
+        PriceJumped(symbol=Symbol("T"), before=225_000, after=32_000, at_ns=TEN_NS),
         AlarmReport(alarm="silent", message="the feed says nothing"),
         LifeEnd(at_ns=TEN_NS, exit_code=0),
     ]

@@ -61,6 +61,14 @@ def columns_of(table: str) -> list[str]:
     ]
 
 
+def key_of(table: str) -> list[str]:
+    """The columns of its primary key, in order."""
+    for line in TABLES[table]:
+        if line.startswith("PRIMARY KEY"):
+            return line.partition("(")[2].rstrip(")").split(", ")
+    return [line.split(" ")[0] for line in TABLES[table] if " PRIMARY KEY" in line]
+
+
 def _insert(table: str) -> str:
     return f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns_of(table)))})"
 
@@ -305,6 +313,8 @@ def _symbol_closed(state: ExecutionState, position: Position) -> Iterator[str]:
         yield "hands-off"
     if symbol in state.quarantined:
         yield f"quarantined: {state.quarantined[symbol]}"
+    if symbol in state.halts:
+        yield f"trading halts: {state.halts[symbol][0]}"
     if symbol in state.reductions:
         yield state.reductions[symbol].words
     yield from sorted(f"brake {brake.value}" for brake, of in state.brakes if of == symbol)

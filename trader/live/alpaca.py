@@ -259,10 +259,7 @@ async def _traded(
 
             watch = watched(parts, telling, fresh, run.bypasses)
             control = controlled(parts, run.database, stop.asked, screen.say)
-            clocks = clock_compared(
-                broker.clock_skew_ns,
-                parts.inbox.tell,
-                COMPARE_EVERY_S if run.speed == 1.0 else math.inf,
-            )
+            every_s = COMPARE_EVERY_S if run.speed == 1.0 else math.inf
+            clocks = clock_compared(broker.clock_skew_ns, parts.inbox.tell, every_s)
             async with telling.following(parts), shown(screen, parts), watch, control, clocks:
                 return await run_clocked(parts, pace, ready=ready, stopped=stop.begins())

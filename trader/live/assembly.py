@@ -16,7 +16,9 @@ from trader.market_guard import Rejection
 from trader.messages import Boot, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
+from trader.overnight import Overnight
 from trader.ports import Broker, Feed, Journal, Pace
+from trader.protector import Protector
 from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies import build
@@ -79,6 +81,10 @@ def assembled(
         unjournaled=listeners.unjournaled,
         acted=reducer.look,
     )
+    overnight = Overnight(tape, feed, pace, inbox, pace.market_ns)
+    tape.listener = protector = Protector(
+        inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes
+    )
     boot = boot_of(config, identity, pace.market_ns())
     return Parts(
         boot=boot,
@@ -89,6 +95,8 @@ def assembled(
         outbox=outbox,
         executor=executor,
         tape=tape,
+        overnight=overnight,
+        protector=protector,
         reducer=reducer,
         workers=tuple(workers),
         heart=heart,
@@ -133,6 +141,7 @@ def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
                     make=lambda name=name, wanted=wanted: build(  # type: ignore[misc]
                         wanted.kind, name, wanted.params, wanted.size.size
                     ),
+                    protection=wanted.protection,
                 )
             )
     return plans

@@ -95,6 +95,13 @@ class Resumed(LogEvent, frozen=True, kw_only=True, tag="resumed"):
     reason: str
 
 
+class SecurityStatus(LogEvent, frozen=True, kw_only=True, tag="security_status"):
+    """The exchange halts the trading of a symbol, which takes no entries until it goes on; or it goes on."""
+
+    is_halted: bool
+    reason: str
+
+
 class ReductionBegan(LogEvent, frozen=True, kw_only=True, tag="reduction_began"):
     """A position has to go: no entries, its orders are canceled, then exits until it is flat, over restarts too."""
 
@@ -355,6 +362,7 @@ Event = (
     | WorkerFailed
     | Halted
     | Resumed
+    | SecurityStatus
     | ReductionBegan
     | ReductionEnded
     | CommandAnswered

@@ -57,6 +57,8 @@ class Notices:
                 return self._stopped(event)
             case messages.ReductionBegan() | messages.ReductionEnded():
                 return self._reduced(event)
+            case messages.SecurityStatusMoved():
+                return self._status(event)
             case _:
                 return self._alarm(event)
 
@@ -204,6 +206,19 @@ class Notices:
             sequence=self.sequence,
             message=f"resumed by {who}: {reason}",
             who=who,
+            reason=reason,
+        )
+
+    def _status(self, event: messages.SecurityStatusMoved) -> Event:
+        symbol, reason = outside(event.symbol), outside(event.reason)
+        words = "halts, it takes no entries" if event.is_halted else "goes on"
+        return log.SecurityStatus(
+            timestamp=self.timestamp,
+            level="warning" if event.is_halted else "info",
+            sequence=self.sequence,
+            symbol=symbol,
+            message=f"trading of {symbol} {words}" + because(reason),
+            is_halted=event.is_halted,
             reason=reason,
         )
 

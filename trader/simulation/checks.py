@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from trader.messages import (
+    Alarmed,
     BooksMoved,
     DuplicateBlocked,
     Entry,
@@ -63,6 +64,7 @@ class Auditor:
         self._going: set[Symbol] = set()
         self.requests = 0
         self.outcomes: Counter[str] = Counter()
+        self.unprotected: Counter[Symbol] = Counter()  # alarms
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """What an earlier life has written."""
@@ -113,6 +115,8 @@ class Auditor:
                     self._going.add(event.symbol)
                 case ReductionEnded():
                     self._going.discard(event.symbol)
+                case Alarmed(alarm="position_unprotected", symbol=symbol) if symbol is not None:
+                    self.unprotected[symbol] += 1
                 case _:
                     pass
         if isinstance(entry.input, OrderRequest):
