@@ -3,7 +3,7 @@
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import orders
+from trader import orders, protection
 from trader.messages import (
     ClockMoved,
     Gate,
@@ -26,7 +26,7 @@ def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
     for symbol, mark in event.marks.items():
         position = held.get(symbol)
         if position is not None and (position.mark != mark or position.is_adjusted):
-            marked = replace(position, mark=mark, marked_ns=event.at_ns, is_adjusted=False)
+            marked = protection.marked(position, mark, event.at_ns)
             value += marked.value - position.value
             held = held.set(symbol, marked)
     return at_new_peak(

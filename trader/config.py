@@ -14,9 +14,10 @@ from enum import StrEnum
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from trader.exits import Mistake
-from trader.model import SECOND_NS, Size, StrategyName, Symbol
+from trader.model import SECOND_NS, AtClose, Closing, Distances, Size, StrategyName, Symbol
 from trader.money import AmountError, bounded, canonical, plain
 
 CONFIG_BYTES_MAX = 100_000
@@ -24,6 +25,7 @@ SYMBOLS_MAX = 1_000
 COUNT_MAX = 1_000_000  # of a limit that counts something
 SECONDS_MAX = 86_400
 MINUTES_BEFORE_CLOSE_MAX = 120  # a half day has 210
+PROTECTED_S_MAX = 366 * 86_400
 DIGITS_MAX = 40  # before or after the point of a number that is read at all
 
 
@@ -53,6 +55,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     quote_age_max: int = 90  # seconds
     request_age_max: int = 60  # seconds
     adds_max: int = 0  # to a position that is open
+    # An entry brings a stop, or is denied. Where nothing is said of it: true with real money, else false.
+    stop_required: bool = False
 
     @property
     def quote_age_ns_max(self) -> int:
@@ -92,21 +96,6 @@ class SizeConfig(Struct, frozen=True, kw_only=True):
         }
 
 
-class AtClose(StrEnum):
-    """What becomes of a strategy's working entries and positions when the regular session ends."""
-
-    KEEP = "keep"
-    CANCEL = "cancel"  # working entries go, positions stay
-    FLATTEN = "flatten"  # both go
-
-
-class Closing(Struct, frozen=True, kw_only=True):
-    """That, and how long before the close."""
-
-    at_close: AtClose = AtClose.KEEP
-    minutes_before_close: int = 5
-
-
 class StrategyConfig(Struct, frozen=True, kw_only=True):
     """One strategy to run. Its parameters are ints, Decimals, texts or booleans; their names are its own affair."""
 
@@ -119,6 +108,8 @@ class StrategyConfig(Struct, frozen=True, kw_only=True):
     @property
     def closing(self) -> Closing:
         return Closing(at_close=self.at_close, minutes_before_close=self.minutes_before_close)
+
+    protection: Distances = Distances()  # of entries that bring none of their own
 
 
 def _default_strategies() -> dict[StrategyName, StrategyConfig]:
@@ -164,19 +155,33 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
 
 
 def limits_missing(text: str, *, where: str = "trader.toml") -> list[str]:
-    """The keys of [limits] that a text doesn't write out; real money wants every one of them stated."""
+    """The keys of [limits] that a text doesn't write out; real money wants every one of them stated.
+
+    But for stop_required: left out, it is true there, which is the safe side.
+    """
+    written = _limits_written(text, where)
+    return [name for name in Limits.__struct_fields__ if name not in {*written, "stop_required"}]
+
+
+def for_real_money(config: Config, text: str) -> Config:
+    """The configuration with the defaults that hold for real money only."""
+    if "stop_required" in _limits_written(text, "trader.toml"):
+        return config
+    return replace(config, limits=replace(config.limits, stop_required=True))
+
+
+def _limits_written(text: str, where: str) -> dict[str, object]:
     limits = parse_toml(text, where).get("limits")
-    written = limits if isinstance(limits, dict) else {}
-    return [name for name in Limits.__struct_fields__ if name not in written]
+    return limits if isinstance(limits, dict) else {}
 
 
 def limits_lines(limits: Limits) -> list[str]:
     """The limits as a person reads them at the start, a few to a line."""
     stated = [
-        f"{name} {value if isinstance(value, int) else canonical(value)}"
+        f"{name} {str(value).lower() if isinstance(value, int) else canonical(value)}"
         for name, value in msgspec.structs.asdict(limits).items()
     ]
-    return ["limits: " + ", ".join(stated[:5]), *(", ".join(stated[at : at + 4]) for at in (5, 9))]
+    return ["limits: " + ", ".join(stated[:5]), ", ".join(stated[5:9]), ", ".join(stated[9:])]
 
 
 class _BadKey(Exception):
@@ -240,6 +245,10 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "equity": ("above", 4),
     "target": ("from", 10**9),
     "minutes_before_close": ("above", MINUTES_BEFORE_CLOSE_MAX),
+    "stop": ("above", 1),
+    "trail": ("above", 1),
+    "take_profit": ("above", 100),
+    "exit_after": ("above", PROTECTED_S_MAX),
 }
 
 _TABLES: Mapping[str, type[Struct]] = {
@@ -247,6 +256,7 @@ _TABLES: Mapping[str, type[Struct]] = {
     "fees": Fees,
     "size": SizeConfig,
     "alarm": AlarmConfig,
+    "protection": Distances,
 }
 
 
@@ -344,6 +354,8 @@ def _check_config(config: Config) -> None:
                 f"strategies.{name}.size",
                 "exactly one of shares, notional, equity, target is wanted",
             )
+        if wrong := strategy.protection.objection():
+            raise _BadKey(f"strategies.{name}.protection", wrong)
 
 
 def is_symbol(text: str) -> bool:

@@ -20,6 +20,7 @@ from trader import (
     reports,
     risk,
     sessions,
+    soundness,
 )
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound, wanted_of
@@ -29,6 +30,7 @@ from trader.messages import (
     Adoption,
     Alarmed,
     AlarmReport,
+    Blocking,
     Boot,
     BrakeTripped,
     CancelOutcome,
@@ -78,7 +80,7 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
     events = _decided(state, heard)
-    return (*events, *reducing.ended(state, events))
+    return soundness.checked(state, (*events, *reducing.followed(state, events)))
 
 
 def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
@@ -122,7 +124,7 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
         case Boot():
             return _on_boot(state, heard)
         case AlarmReport():
-            return (Alarmed(alarm=heard.alarm, symbol=None, message=heard.message),)
+            return (Alarmed(alarm=heard.alarm, symbol=heard.symbol, message=heard.message),)
         case LifeEnd():
             return (LifeEnded(at_ns=heard.at_ns, exit_code=heard.exit_code),)
         case _:
@@ -145,22 +147,12 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
         return (_denied(request, digest, None, objection),)
     blocked = risk.duplicate(wanted_of(state, request))
     if blocked is not None:
-        blocking, blocked_by = blocked
-        return (
-            DuplicateBlocked(
-                request_id=request.request_id,
-                digest=digest,
-                decision_key=request.decision_key,
-                symbol=request.symbol,
-                side=request.side,
-                strategy=request.strategy,
-                purpose=request.purpose,
-                blocking=blocking,
-                blocked_by=blocked_by,
-            ),
-        )
+        return (_blocked(request, digest, *blocked),)
     question = question_of(state, request)
     if (denial := risk.first_denial(question)) is not None:
+        if freed := reducing.freed(state, question, denial):
+            words = f"cancel, proof, then exit: {request.reason}"
+            return (_blocked(request, digest, Blocking.REDUCTION, words), *freed)
         return (_denied(request, digest, question, denial),)
     order = _intent(state, question)
     return (RequestAccepted(request_id=request.request_id, digest=digest, order=order),)
@@ -170,6 +162,22 @@ def _digest(request: OrderRequest) -> str:
     """Of what was told; that it came late is not part of it."""
     told = replace(request, late=False) if request.late else request
     return hashlib.blake2b(encode(told), digest_size=8).hexdigest()
+
+
+def _blocked(
+    request: OrderRequest, digest: str, blocking: Blocking, blocked_by: str
+) -> DuplicateBlocked:
+    return DuplicateBlocked(
+        request_id=request.request_id,
+        digest=digest,
+        decision_key=request.decision_key,
+        symbol=request.symbol,
+        side=request.side,
+        strategy=request.strategy,
+        purpose=request.purpose,
+        blocking=blocking,
+        blocked_by=blocked_by,
+    )
 
 
 def _denied(
@@ -214,6 +222,9 @@ def _intent(state: ExecutionState, question: Question) -> Order:
         build=state.build,
         reserved=plain(question.cost) if request.side is Side.BUY else ZERO,
         state_ns=state.at_ns,
+        stop_price=request.stop_price,
+        trail=request.trail,
+        protection=request.protection,
     )
 
 

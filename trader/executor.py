@@ -30,6 +30,7 @@ from trader.messages import (
 )
 from trader.model import ENTRY_PURPOSES, FINAL_STATES, Order, OrderState, Symbol
 from trader.ports import Batch, Journal, JournalFailed, Pace
+from trader.protection import is_resting_stop
 from trader.state import ALL_SYMBOLS
 from trader.strategies.base import Fill, SymbolView, WorkingOrder
 
@@ -199,7 +200,7 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
         working=tuple(
             WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
             for order in live
-            if order.state not in FINAL_STATES
+            if order.state not in FINAL_STATES and not is_resting_stop(order)
         ),
         entries_open=not (
             in_doubt

@@ -6,7 +6,7 @@ known; a worker only says what it would like.
 
 from decimal import Decimal
 
-from trader import risk
+from trader import protection, risk
 from trader.messages import Blocking, DenyReason, OrderRequest
 from trader.model import MINUTE_NS, ClientOrderId, DecisionKey, OrderState, Side, Symbol
 from trader.money import MILL, ONE, ZERO, plain, price_of, rounded, rounded_down, rounded_up, share
@@ -43,13 +43,13 @@ def unsound(request: OrderRequest) -> Denial | None:
     if not (size.is_finite() and size.copy_abs() <= risk.AMOUNT_MAX and size == rounded(size)):
         return Denial(reason=DenyReason.QUANTITY, numbers={"size": str(size)[:40]})
     if price is not None and not (
-        price.is_finite() and ZERO < price <= risk.PRICE_MAX and price == rounded(price, MILL)
+        price.is_finite() and ZERO < price <= protection.PRICE_MAX and price == rounded(price, MILL)
     ):
         return Denial(reason=DenyReason.PRICE_TICK, numbers={"price": str(price)[:40]})
     quote = request.quote
     if quote is not None and max(abs(quote.bid), abs(quote.ask)) > QUOTE_TICKS_MAX:
         return Denial(reason=DenyReason.NO_QUOTE, numbers={})
-    return None
+    return protection.unsound_prices(request)
 
 
 def wanted_of(state: ExecutionState, request: OrderRequest) -> Wanted:
@@ -110,9 +110,9 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
 
 
 def _reserve_price(state: ExecutionState, request: OrderRequest) -> Decimal:
-    """The limit, or for a market order the far side of the quote at the end of the collar."""
-    if request.limit_price is not None:
-        return request.limit_price
+    """The limit or stop, or for a market order the far side of the quote at the end of the collar."""
+    if request.limit_price is not None or request.stop_price is not None:
+        return request.limit_price or request.stop_price or ZERO
     if request.quote is None:
         return ZERO
     far = request.quote.ask if request.side is Side.BUY else request.quote.bid

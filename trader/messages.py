@@ -10,11 +10,12 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from trader.config import Closing, Fees, Limits
+from trader.config import Fees, Limits
 from trader.model import (
     AccountId,
     BrokerOrderId,
     ClientOrderId,
+    Closing,
     DecisionKey,
     Execution,
     ExecutionId,
@@ -22,6 +23,7 @@ from trader.model import (
     OrderState,
     OrderType,
     Phase,
+    Protection,
     Purpose,
     Quote,
     RequestId,
@@ -65,6 +67,7 @@ class DenyReason(StrEnum):
     BUYING_POWER = "buying_power"
     WOULD_OVERSELL = "would_oversell"
     SELF_TRADE = "self_trade"
+    STOP_REQUIRED = "stop_required"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
 
 
@@ -101,6 +104,14 @@ class Claim(StrEnum):
     REJECTED = "rejected"
     CANCEL_REJECTED = "cancel_rejected"
     FOREIGN_CHANGE = "foreign_change"  # a replacement or restatement that we never ask for
+
+
+class Mode(StrEnum):
+    """Of the whole program: what it may still do. Exits and cancels it may always."""
+
+    ACTIVE = "ACTIVE"
+    HALTED = "HALTED"  # no entries, until a person resumes
+    REDUCING = "REDUCING"  # neither, and what is held goes
 
 
 class ReductionKind(StrEnum):
@@ -145,6 +156,9 @@ class OrderRequest(Struct, frozen=True, kw_only=True, tag="request"):
     quote: Quote | None
     reason: str
     late: bool = False
+    stop_price: Decimal | None = None  # of a stop, dollars
+    trail: Decimal | None = None  # of a trailing stop, a fraction
+    protection: Protection | None = None  # of an entry
     urgency: int = 0  # among requests of one instant the most urgent is decided, and sent, first
 
 
@@ -350,8 +364,9 @@ class WorkerReport(Struct, frozen=True, kw_only=True, tag="worker"):
 class Command(Struct, frozen=True, kw_only=True, tag="command"):
     """What a person wants.
 
-    verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries'), 'release' (subject: a quarantined symbol,
-    or '*'), 'bypass' (subject: a check of the start).
+    verb 'halt' (subject: '', 'cancel': entries, too, or 'flatten': everything), 'resume', 'flatten' (subject: a symbol,
+    or '*'), 'cancel' (subject: an order's id, '*', or 'entries'), 'stop', 'release' (subject: a quarantined symbol, or
+    '*'), 'bypass' (subject: a check of the start). One that wants an answer gets one, and is never done twice.
     """
 
     command_id: str
@@ -359,6 +374,7 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
     subject: str = ""
     who: str
     reason: str
+    wants_answer: bool = False
 
 
 class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
@@ -366,6 +382,7 @@ class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
 
     alarm: str
     message: str
+    symbol: Symbol | None = None
 
 
 class LifeEnd(Struct, frozen=True, kw_only=True, tag="life_end"):
@@ -643,10 +660,17 @@ class WorkerMoved(Struct, frozen=True, kw_only=True, tag="worker_moved"):
 
 
 class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
-    """No entries until somebody resumes; survives restarts."""
+    """No entries until somebody resumes; survives restarts.
+
+    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes.
+    """
 
     who: str
     reason: str
+    command_id: str = ""
+    at_ns: int = 0
+    cancels: bool = False
+    flattens: bool = False
 
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
@@ -677,6 +701,17 @@ class ReductionEnded(Struct, frozen=True, kw_only=True, tag="reduction_ended"):
     symbol: Symbol
     reference: str
     exits: int  # orders that it took
+
+
+class CommandAnswered(Struct, frozen=True, kw_only=True, tag="command_answered"):
+    """What a person who waits for it is told. outcome: 'done', 'nothing' (it is so already) or 'refused'."""
+
+    command_id: str
+    verb: str
+    subject: str
+    who: str
+    outcome: str
+    message: str
 
 
 class Noted(Struct, frozen=True, kw_only=True, tag="noted"):
@@ -713,6 +748,7 @@ Event = (
     | Resumed
     | ReductionBegan
     | ReductionEnded
+    | CommandAnswered
     | Noted
 )
 

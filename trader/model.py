@@ -25,6 +25,7 @@ ExecutionId = NewType("ExecutionId", str)  # FIX 17
 OPERATOR = StrategyName("operator")  # a person, who may reduce any position
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
+BASIS_POINT = Decimal("0.0001")  # as fine as brokers take the distance of a trailing stop
 
 
 class Side(StrEnum):
@@ -48,6 +49,8 @@ class OrderType(StrEnum):
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    TRAILING_STOP = "trailing_stop"
 
 
 class TimeInForce(StrEnum):
@@ -87,6 +90,21 @@ class Phase(StrEnum):
     POST = "post"
 
 
+class AtClose(StrEnum):
+    """What becomes of a strategy's working entries and positions when the regular session ends."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"  # working entries go, positions stay
+    FLATTEN = "flatten"  # both go
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """That, and how long before the close."""
+
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+
 class Bar(Struct, frozen=True, kw_only=True):
     """Prices of the trades in [start_ns, start_ns + span_ns), in price ticks; volume in shares."""
 
@@ -120,6 +138,50 @@ class Size(Struct, frozen=True, kw_only=True):
 
     unit: str
     amount: Decimal
+
+
+class Distances(Struct, frozen=True, kw_only=True):
+    """What shall guard a position, before it has a price: a Protection is made of it with the entry's.
+
+    stop and take_profit are fractions of the entry's price, trail one of the highest price since, exit_after
+    seconds of market time. stop and trail exclude each other: shares can rest in one order only.
+    """
+
+    stop: Decimal | None = None
+    trail: Decimal | None = None
+    take_profit: Decimal | None = None
+    exit_after: int | None = None
+
+    def objection(self) -> str:
+        """What makes no sense in it; empty where all does. Anybody's code may have made it: types are looked at."""
+        for name, most in (("stop", 1), ("trail", 1), ("take_profit", 100)):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not (isinstance(value, Decimal) and value.is_finite() and 0 < value < most):
+                return f"{name} must be above 0 and below {most}, not {ascii(value)[:40]}"
+            if value % BASIS_POINT:
+                return f"{name} must be whole hundredths of a percent, not {ascii(value)[:40]}"
+        after = self.exit_after
+        if after is not None and not (type(after) is int and after > 0):
+            return f"exit_after must be whole seconds above 0, not {ascii(after)[:40]}"
+        if self.stop is not None and self.trail is not None:
+            return "stop and trail exclude each other"
+        return ""
+
+
+class Protection(Struct, frozen=True, kw_only=True):
+    """What guards a position: prices in dollars, trail a fraction of the highest price, exit_ns market time."""
+
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    take_profit: Decimal | None = None
+    exit_ns: int | None = None
+
+    @property
+    def has_stop(self) -> bool:
+        """A fall of the price ends the position."""
+        return self.stop_price is not None or self.trail is not None
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -162,6 +224,9 @@ class Order(Struct, frozen=True, kw_only=True):
     lookup_open: bool = False  # one is under way
     state_reason: str = ""  # why it is in this state, in the broker's or our words
     state_ns: int = 0
+    stop_price: Decimal | None = None  # FIX 99, of a stop
+    trail: Decimal | None = None  # of a trailing stop: a fraction of the highest price
+    protection: Protection | None = None  # of an entry: what shall guard what it fills
 
     @property
     def quantity_leaves(self) -> Decimal:
@@ -205,3 +270,4 @@ FINAL_STATES = frozenset(
     }
 )
 ENTRY_PURPOSES = frozenset({Purpose.ENTER, Purpose.ADD})
+STOP_TYPES = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})  # they rest until a price is met

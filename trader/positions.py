@@ -17,8 +17,10 @@ from trader.messages import BooksMoved, ExecutionBooked
 from trader.model import (
     ENTRY_PURPOSES,
     FINAL_STATES,
+    STOP_TYPES,
     ClientOrderId,
     Order,
+    Protection,
     Side,
     StrategyName,
     Symbol,
@@ -48,6 +50,10 @@ class Position(Struct, frozen=True, kw_only=True):
     is_hands_off: bool = False  # it was there before us, counts, and is never touched
     entries_session: int = 0
     entries_filled_ns: tuple[int, ...] = ()
+    protection: Protection | None = None  # of the entry that was filled last
+    guarded_by: str = ""  # that entry's decision key
+    stops: int = 0  # protective stops that the symbol has ever had
+    high: int = 0  # the highest mark of this holding, in price ticks
 
     @property
     def is_flat(self) -> bool:
@@ -112,6 +118,7 @@ def with_order(position: Position, before: Order | None, now: Order) -> Position
     return replace(
         position,
         exits=_listed(position.exits, now.client_order_id, known, gone),
+        stops=position.stops + (before is None and now.order_type in STOP_TYPES),
         quantity_pending_sell=plain(position.quantity_pending_sell + change),
     )
 
@@ -126,7 +133,9 @@ def _listed(
 
 def released_when_flat(position: Position) -> Position:
     """A symbol that is flat, with nothing on its way, belongs to nobody."""
-    return replace(position, strategy=None) if position.is_flat and position.strategy else position
+    if not position.is_flat or not position.strategy:
+        return position
+    return replace(position, strategy=None, protection=None, guarded_by="", high=0)
 
 
 def booked(position: Position, event: ExecutionBooked) -> Position:

@@ -12,6 +12,7 @@ from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
     ENTRY_PURPOSES,
     SECOND_NS,
+    STOP_TYPES,
     Order,
     OrderState,
     OrderType,
@@ -22,12 +23,12 @@ from trader.model import (
 from trader.model import OPERATOR as OPERATOR
 from trader.money import CENT, MILL, ONE, ZERO, canonical, price_of, ratio, rounded_down, rounded_up
 from trader.nights import price_jump
+from trader.protection import protective_prices, stop_required
 from trader.question import Denial, Question, Wanted, deny
 
 EXITS_LIVE_MAX = 8  # for each symbol; the outbox's capacity is proved with it
 QUANTITY_MAX = Decimal(10_000_000)  # shares in one order; beyond it a number is a mistake
 AMOUNT_MAX = Decimal(10) ** 12
-PRICE_MAX = Decimal(10) ** 7  # dollars a share
 
 
 Rule = Callable[[Question], Denial | None]
@@ -98,6 +99,8 @@ def market_closed(question: Question) -> Denial | None:
     phase, halt = question.standing.phase, question.standing.trading_halt
     if halt and is_entry(question.request):
         return deny(DenyReason.MARKET_CLOSED, phase=phase.value, trading_halt=halt)
+    if question.request.order_type in STOP_TYPES:
+        return None  # It waits for the session.
     is_extended = question.request.extended_hours and phase in {Phase.PRE, Phase.POST}
     return (
         None
@@ -166,7 +169,9 @@ def side(question: Question) -> Denial | None:
 def price_tick(question: Question) -> Denial | None:
     """Whole cents from one dollar up, hundredths of a cent below (SEC rule 612)."""
     price = question.request.limit_price
-    if question.request.order_type is OrderType.MARKET and price is None:
+    if question.request.order_type in STOP_TYPES:
+        price = question.request.stop_price or CENT
+    elif question.request.order_type is OrderType.MARKET and price is None:
         return None
     if price is None or price <= 0:
         return deny(DenyReason.PRICE_TICK, price=price if price is not None else "none")
@@ -333,6 +338,8 @@ ENTRY_RULES: tuple[Rule, ...] = (
     stale_quote,
     price_tick,
     price_collar,
+    stop_required,
+    protective_prices,
     order_notional,
     position_notional,
     exposure,

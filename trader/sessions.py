@@ -7,9 +7,8 @@ again in these minutes finds it standing, or done, and sells nothing twice.
 from collections.abc import Iterator
 
 from trader import closing, reducing
-from trader.config import AtClose, Closing
 from trader.messages import Alarmed, CancelRequested, Event, ReductionKind
-from trader.model import ENTRY_PURPOSES, Phase, StrategyName
+from trader.model import ENTRY_PURPOSES, AtClose, Closing, Phase, StrategyName
 from trader.state import ExecutionState
 
 

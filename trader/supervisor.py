@@ -30,17 +30,18 @@ from trader.messages import (
     WorkerReport,
 )
 from trader.model import (
-    ENTRY_PURPOSES,
     MINUTE_NS,
     ClientOrderId,
-    OrderState,
+    Distances,
     Phase,
     Symbol,
 )
 from trader.orders import is_live
 from trader.outbox import Outbox
 from trader.overnight import Overnight
+from trader.patience import Patience, in_doubt, unproved
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
+from trader.protector import Protector, alarm_of, unguarded
 from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy
@@ -56,7 +57,6 @@ STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
 STATEMENT_MINUTES = 5  # of market time
 POLL_S = 5.0  # of machine time, where the market runs by a clock
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
-AT_BROKER = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL})
 SHUTDOWN_S = 1.0  # machine time for cancels to be proven
 LAST_ROW_S = 10.0  # and for the last row to be durable: a busy disk may take its time
 
@@ -67,6 +67,7 @@ class WorkerPlan(Struct, frozen=True, kw_only=True):
     name: str
     symbol: Symbol
     make: Callable[[], Strategy]
+    protection: Distances | None = None  # of entries that bring none of their own
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -81,6 +82,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     executor: Executor
     tape: Tape
     overnight: Overnight
+    protector: Protector
     reducer: Reducer
     workers: tuple[WorkerPlan, ...]
     heart: Heart = field(default_factory=Heart)
@@ -96,10 +98,8 @@ class Supervisor:
         self._look_wanted = trio.Event()  # and no more, unless it finds that something has moved
         self._statement_wanted = False
         self._told: Statement | None = None  # the last one
+        self._patience = Patience()
         self._minute = -1
-        self._doubted: dict[
-            Symbol, int
-        ] = {}  # marks that wait, and how many statements there had been
         self.restarts: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()  # incarnations before the one that runs
 
@@ -113,6 +113,7 @@ class Supervisor:
             # Statements are counted anew in each life: none may be asked for before this one has begun.
             await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
             core.start_soon(self._reconcile, name="reconcile")
+            core.start_soon(parts.protector.run, name="protector")
             core.start_soon(parts.reducer.run, name="reducer")
             core.start_soon(parts.overnight.run, name="overnight")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
@@ -191,17 +192,23 @@ class Supervisor:
         if not await self._proved_in_time():
             self._want_statement()  # The stream may not have told: ask.
             await self._proved_in_time()
-        unproved = _unproved(parts.executor.state)
-        code = exit_code(unproved)
+        left = unproved(parts.executor.state)
+        for symbol, cover in unguarded(parts.executor.state):
+            await parts.inbox.tell(alarm_of(symbol, cover))
+        code = exit_code(left)
         await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
         with trio.move_on_after(LAST_ROW_S):
             await parts.executor.wait_until(lambda state: state.is_ended)
-        return code, unproved
+        return code, left
 
     async def _proved_in_time(self) -> bool:
         with trio.move_on_after(SHUTDOWN_S):
             await self._parts.executor.wait_until(
-                lambda state: Gate.SHUTDOWN in dict(state.gates_closed) and not _unproved(state)
+                lambda state: (
+                    Gate.SHUTDOWN in dict(state.gates_closed)
+                    and not unproved(state)
+                    and not any(unguarded(state))
+                )
             )
             return True
         return False
@@ -243,10 +250,10 @@ class Supervisor:
             attempts += 1
             heard = await self._statement()
             told = self._parts.executor.state.statements
-            for one in heard:
-                if isinstance(one, Statement):
-                    self._told = one = replace(one, attempts=attempts)
-                await self._parts.inbox.tell(one)
+            statement = heard[-1]
+            assert isinstance(statement, Statement), "a statement ends with its Statement"
+            self._told = replace(statement, attempts=attempts)
+            await self._parts.inbox.tell_all([*heard[:-1], self._told])
             self._parts.pace.ended(self)
             await self._parts.executor.wait_until(lambda state: state.statements > told)  # noqa: B023
             if not _is_unreconciled(self._parts.executor.state):
@@ -255,12 +262,14 @@ class Supervisor:
             await trio.sleep(STATEMENT_PAUSE_S)
 
     async def _has_looked(self) -> bool:
-        """The books say what the last statement said, and so does the broker: there is nothing to compare."""
+        """The books say what the last statement said, and so does the broker: there is nothing to compare (anew)."""
         state, told = self._parts.executor.state, self._told
         if told is None or _is_unreconciled(state) or not agreement.holds(state, told):
             return False
         found = await self._look(told)
-        return found is not None and _are_known(self._parts.executor.state, found)
+        if found is None:
+            return False
+        return not self._patience.is_over(in_doubt(self._parts.executor.state, found))
 
     async def _look(self, told: Statement) -> frozenset[ClientOrderId] | None:
         """Once more where the first gets no answer: that is cheaper than a statement."""
@@ -351,6 +360,7 @@ class Supervisor:
             symbol=plan.symbol,
             strategy=strategy,
             extended_hours=parts.extended_hours,
+            protection=plan.protection,
         )
         # The first tick is held against history, also where the strategy needs none.
         count = strategy.bars_needed or int(not parts.tape.is_seeded(plan.symbol))
@@ -367,26 +377,5 @@ def _has_live(state: ExecutionState) -> bool:
     return any(one.entries or one.exits for one in state.positions.values())
 
 
-def _are_known(state: ExecutionState, found: frozenset[ClientOrderId]) -> bool:
-    """Of each live order of ours: it is among those that are open at the broker, and nobody doubts it."""
-    return all(
-        name in found and state.orders[name].state in AT_BROKER
-        for one in state.positions.values()
-        for name in (*one.entries, *one.exits)
-    )
-
-
 def _is_unreconciled(state: ExecutionState) -> bool:
     return any(gate is Gate.RECONCILED for gate, _ in state.gates_closed)
-
-
-def _unproved(state: ExecutionState) -> list[ClientOrderId]:
-    """Live entries, and anything in doubt: exits that rest at the broker are meant to stay."""
-    return sorted(
-        order.client_order_id
-        for order in state.orders.values()
-        if is_live(order)
-        and (
-            order.purpose in ENTRY_PURPOSES or order.state in {OrderState.UNKNOWN, OrderState.SENT}
-        )
-    )

@@ -6,6 +6,7 @@ prices that two witnesses have confirmed. They are what the clock's input carrie
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
 from trader.mailbox import Mailbox
 from trader.market_guard import Guard, Rejection
@@ -15,6 +16,14 @@ from trader.model import Bar, Quote, Symbol
 from trader.strategies.base import Fill, SymbolView
 
 HELD_MAX = 1_000  # ticks of one symbol that wait while the day before is asked about
+
+
+class Listener(Protocol):
+    """Who sees every trusted tick, and hears whose state has changed. Neither may block."""
+
+    def ticked(self, tick: Bar | Quote) -> None: ...
+
+    def changed(self, symbol: Symbol) -> None: ...
 
 
 class Tape:
@@ -42,6 +51,7 @@ class Tape:
         self.jumped: Callable[[Symbol, int, int], bool] = lambda symbol, before, after: True
         self.quotes: dict[Symbol, Quote] = {}
         self.bars_ns: dict[Symbol, int] = {}  # when the last bar began
+        self.listener: Listener | None = None
 
     def deliver(self, tick: Bar | Quote) -> None:
         """Judge it, and hand it on if it is fit to decide on; symbols that nobody asked for are dropped."""
@@ -92,6 +102,8 @@ class Tape:
             reader.view = view
             for fill in fills:
                 reader.put(fill)
+        if self.listener is not None:
+            self.listener.changed(symbol)
 
     def attach(self, symbol: Symbol, reader: Mailbox) -> None:
         """From now on this mailbox gets what there is of the symbol, beginning with the last quote."""
@@ -153,3 +165,5 @@ class Tape:
         self._marks[symbol].see(tick)
         for reader in self._readers[symbol]:
             reader.put(tick)
+        if self.listener is not None:
+            self.listener.ticked(tick)

@@ -16,16 +16,15 @@ from trader.model import (
     AccountId,
     Bar,
     DecisionKey,
+    Distances,
     OrderType,
-    Purpose,
     Quote,
     RequestId,
-    Side,
     Size,
     Symbol,
 )
 from trader.money import ZERO
-from trader.strategies.base import Fill, Strategy, StrategyError, SymbolView, Wish
+from trader.strategies.base import Fill, Strategy, SymbolView, Wish, checked, protection_of
 
 PRICE_THROUGH = Decimal("0.005")  # how far through the far side a marketable limit goes
 POSITION_WHOLE = Size(unit="target", amount=ZERO)
@@ -43,6 +42,7 @@ class Worker:
         symbol: Symbol,
         strategy: Strategy,
         extended_hours: bool = False,
+        protection: Distances | None = None,
     ) -> None:
         self.name = name
         self.symbol = symbol
@@ -50,6 +50,7 @@ class Worker:
         self._incarnation = incarnation
         self._account = account
         self._extended_hours = extended_hours
+        self._protection = protection
         self._tellings = 0
         self._quote: Quote | None = None
         self._bar_seen_ns = -1
@@ -93,6 +94,7 @@ class Worker:
                 event,
             )
         )
+        limit_price = self._limit_price(wish)
         return OrderRequest(
             request_id=RequestId(f"{self.name}/{self._incarnation}/{self._tellings:08d}"),
             decision_key=DecisionKey(hashlib.sha256(decision.encode()).hexdigest()),
@@ -104,9 +106,10 @@ class Worker:
             order_type=wish.order_type,
             extended_hours=self._extended_hours,
             size=wish.size or POSITION_WHOLE,
-            limit_price=self._limit_price(wish),
+            limit_price=limit_price,
             quote=self._quote,
             reason=wish.reason.encode(errors="replace").decode(),
+            protection=protection_of(wish, self._protection, limit_price, self._quote, at_ns),
         )
 
     def _limit_price(self, wish: Wish) -> Decimal | None:
@@ -114,33 +117,6 @@ class Worker:
             return None
         through = PRICE_THROUGH if wish.limit_offset is None else wish.limit_offset
         return risk.limit_price(wish.side, self._quote.bid, self._quote.ask, through)
-
-
-def checked(wish: Wish) -> Wish:
-    """The wish, if its parts are what they say they are; raises StrategyError.
-
-    A strategy is anybody's code, and nothing has looked at what it made. An int for a Decimal would end the
-    executor, and with it everybody's trading; a unit that is no text could be journaled and never read again. Here
-    it ends its own worker.
-    """
-    size = wish.size
-    parts = (
-        ("side", wish.side, Side),
-        ("purpose", wish.purpose, Purpose),
-        ("order_type", wish.order_type, OrderType),
-        ("limit_offset", wish.limit_offset, Decimal | None),
-        ("leg", wish.leg, str),
-        ("reason", wish.reason, str),
-        ("size", size, Size | None),
-        ("size's unit", "" if size is None else getattr(size, "unit", None), str),
-        ("size's amount", ZERO if size is None else getattr(size, "amount", None), Decimal),
-    )
-    for name, value, wanted in parts:
-        if not isinstance(value, wanted):
-            raise StrategyError(f"a wish's {name} can't be {ascii(value)[:50]}")
-    if size is not None and not size.unit.isascii():
-        raise StrategyError(f"a wish's size's unit can't be {ascii(size.unit)[:50]}")
-    return wish
 
 
 async def run_worker(worker: Worker, mailbox: Mailbox, inbox: Inbox) -> None:

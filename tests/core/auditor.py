@@ -32,6 +32,8 @@ from trader.messages import (
     OrderChanged,
     OrderReport,
     OrderRequest,
+    ReductionBegan,
+    ReductionEnded,
     RequestAccepted,
     RequestDenied,
     Resolution,
@@ -185,7 +187,10 @@ class Auditor:
         if first is not None and first == request:
             assert not events, f"A4: told again, {request.request_id} has an answer: {events}"
             return
-        assert len(events) == 1, f"A5: {request.request_id} has {len(events)} outcomes"
+        # What makes a stop way for an exit, or ends with a position that has gone, comes along with an outcome.
+        assert all(isinstance(one, ReductionBegan | ReductionEnded) for one in events[1:]), (
+            f"A5: {request.request_id} has {len(events)} outcomes"
+        )
         match events[0]:
             case RequestAccepted():
                 assert first is None, "A4: another content under the same id"

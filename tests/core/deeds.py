@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.core.truth import DAYS, Fill, Held, dollars, execution_of
 from tests.core.wishes import HANDS_OFF, TRADED
 from tests.core.world import World
+from trader import reducing
 from trader.messages import (
     Activity,
     CancelOutcome,
@@ -35,8 +36,10 @@ from trader.model import (
     Phase,
     Purpose,
     Side,
+    Size,
     Symbol,
 )
+from trader.money import ZERO
 
 Deed = Callable[[World], list[Input]]
 
@@ -57,7 +60,7 @@ def wants_to_enter(world: World) -> list[Input]:
     wish = world.wishes.wish(symbol, world.minute, Side.BUY, 1 + int(world.chance.random() * 40))
     if world.limits.adds_max and world.chance.random() < 0.3:
         wish = replace(wish, purpose=Purpose.ADD)
-    return [wish]
+    return [world.wishes.guarded(wish) if world.chance.random() < 0.4 else wish]
 
 
 def wants_to_exit(world: World) -> list[Input]:
@@ -72,6 +75,24 @@ def wants_to_exit(world: World) -> list[Input]:
     if position.strategy and world.chance.random() < 0.9:
         wish = replace(wish, strategy=position.strategy)
     return [wish]
+
+
+def wants_to_be_guarded(world: World) -> list[Input]:
+    """A stop that rests; or to be out of what one holds, so that it has to make way."""
+    wishes = wants_to_exit(world)
+    if not wishes:
+        return []
+    (wish,) = wishes
+    assert isinstance(wish, OrderRequest)
+    if world.chance.random() < 0.7:
+        return [world.wishes.resting(wish)]
+    return [replace(wish, size=Size(unit="target", amount=ZERO))]
+
+
+def a_reduction_goes_on(world: World) -> list[Input]:
+    """As the task tells it that sees to positions which have to go."""
+    step = pick(world, list(reducing.due(world.state)))
+    return [] if step is None else [step.wants]
 
 
 def wants_something_odd(world: World) -> list[Input]:
@@ -512,6 +533,8 @@ def order_of_state(world: World) -> Order | None:
 DEEDS: tuple[tuple[int, Deed], ...] = (
     (14, wants_to_enter),
     (12, wants_to_exit),
+    (4, wants_to_be_guarded),
+    (10, a_reduction_goes_on),
     (4, wants_something_odd),
     (4, tells_again),
     (2, all_want_the_same),

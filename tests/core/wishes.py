@@ -13,6 +13,7 @@ from trader.model import (
     MINUTE_NS,
     DecisionKey,
     OrderType,
+    Protection,
     Purpose,
     Quote,
     RequestId,
@@ -20,7 +21,9 @@ from trader.model import (
     Size,
     StrategyName,
     Symbol,
+    TimeInForce,
 )
+from trader.money import CENT, price_of
 
 TRADED = tuple(map(Symbol, ("AA", "BB", "CC", "DD")))
 HANDS_OFF, FOREIGN = Symbol("HO"), Symbol("XX")
@@ -46,6 +49,7 @@ def limits_of(chance: Random) -> Limits:
         drawdown_max=either("0.0005", "0.9"),
         quote_age_max=90,
         adds_max=chance.choice((0, 0, 2)),
+        stop_required=chance.random() < 0.1,
     )
 
 
@@ -57,6 +61,24 @@ class Wishes:
         self.made = 0
         self.told: list[OrderRequest] = []
         self.cents = {symbol: 1_000 * (2 + 3 * at) for at, symbol in enumerate(TRADED)}
+
+    def guarded(self, wish: OrderRequest) -> OrderRequest:
+        """The same entry, with a stop that comes with it."""
+        assert wish.quote is not None
+        stop = price_of(wish.quote.bid) - CENT * (1 + int(self._chance.random() * 50))
+        return replace(wish, protection=Protection(stop_price=stop))
+
+    def resting(self, wish: OrderRequest) -> OrderRequest:
+        """Of an exit: the same shares, in a stop that waits below the market."""
+        assert wish.quote is not None
+        return replace(
+            wish,
+            purpose=Purpose.STOP,
+            order_type=OrderType.STOP,
+            time_in_force=TimeInForce.GTC,
+            limit_price=None,
+            stop_price=price_of(wish.quote.bid) - CENT * (1 + int(self._chance.random() * 50)),
+        )
 
     def drift(self) -> None:
         """Prices go on."""

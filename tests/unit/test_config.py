@@ -15,18 +15,22 @@ from trader.config import (
     ConfigError,
     Fees,
     Limits,
+    for_real_money,
     is_symbol,
     limits_lines,
     limits_missing,
     parse_config,
 )
 from trader.exits import Exit
-from trader.model import Size
+from trader.model import Distances, Size, StrategyName
 from trader.money import plain
 
 
 def test_an_empty_text_is_the_defaults() -> None:
     assert parse_config("") == Config()
+
+
+NUMBERS = [name for name in Limits.__struct_fields__ if name != "stop_required"]
 
 
 def test_the_template_writes_the_defaults_out() -> None:
@@ -49,6 +53,7 @@ def test_the_default_limits_are_the_published_ones() -> None:
         "quote_age_max": 90,
         "request_age_max": 60,
         "adds_max": 0,
+        "stop_required": False,
     }
     assert Limits().quote_age_ns_max == 90 * 10**9
     assert Limits().request_age_ns_max == 60 * 10**9
@@ -165,7 +170,7 @@ def test_a_text_that_is_too_long_is_refused_unread() -> None:
         parse_config("#" * (CONFIG_BYTES_MAX + 1))
 
 
-@pytest.mark.parametrize("name", [*Limits.__struct_fields__, *Fees.__struct_fields__])
+@pytest.mark.parametrize("name", [*NUMBERS, *Fees.__struct_fields__])
 def test_every_number_has_bounds(name: str) -> None:
     table = "limits" if name in Limits.__struct_fields__ else "fees"
     for number in ("-1", str(10**12)):
@@ -174,12 +179,40 @@ def test_every_number_has_bounds(name: str) -> None:
 
 
 def test_the_limits_that_live_still_lacks_are_named() -> None:
-    assert limits_missing("") == list(Limits.__struct_fields__)
-    written = "".join(
-        f"{name} = 1\n" for name in Limits.__struct_fields__ if name != "drawdown_max"
-    )
+    assert limits_missing("") == NUMBERS
+    written = "".join(f"{name} = 1\n" for name in NUMBERS if name != "drawdown_max")
     assert limits_missing(f"[limits]\n{written}") == ["drawdown_max"]
-    assert limits_missing("limits = 3") == list(Limits.__struct_fields__)
+    assert limits_missing("limits = 3") == NUMBERS
+
+
+def test_real_money_wants_a_stop_with_each_entry_unless_somebody_says_otherwise() -> None:
+    assert not Config().limits.stop_required
+    assert for_real_money(Config(), "").limits.stop_required
+    for word, wanted in (("true", True), ("false", False)):
+        text = f"limits.stop_required = {word}"
+        assert for_real_money(parse_config(text), text).limits.stop_required is wanted
+
+
+def test_what_guards_a_strategys_entries_is_read() -> None:
+    text = 'strategies.a = { kind = "x", protection = { stop = 0.02, take_profit = 0.05, exit_after = 3600 } }'
+    guard = parse_config(text).strategies[StrategyName("a")].protection
+    assert guard == Distances(stop=Decimal("0.02"), take_profit=Decimal("0.05"), exit_after=3600)
+
+
+@pytest.mark.parametrize(
+    ("protection", "complaint"),
+    [
+        ("stop = 1", "below 1, not"),
+        ("stop = 0", "must be above 0"),
+        ("trail = 0.00015", "hundredths of a percent"),
+        ("stop = 0.1, trail = 0.1", "exclude each other"),
+        ("exit_after = 0", "must be above 0"),
+        ("stops = 0.1", "did you mean stop"),
+    ],
+)
+def test_what_cannot_guard_is_refused(protection: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        parse_config(f'strategies.a = {{ kind = "x", protection = {{ {protection} }} }}')
 
 
 def test_the_summary_states_every_limit_in_plain_numbers() -> None:

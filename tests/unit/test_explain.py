@@ -149,7 +149,7 @@ def test_a_denial_shows_the_rule_that_decided_and_names_those_that_were_not_aske
     text = text_of(RequestExplained(request_id="r-t", decisions=(decision,), order=None))
     assert "NO  price_collar         price 44.1, quote 22.47, deviation 0.962616822" in text
     assert "The limit price lies near the quote's middle" in text
-    assert "not asked: order_notional, position_notional" in text
+    assert "not asked: stop_required, protective_prices, order_notional, position_notional" in text
 
 
 @pytest.mark.parametrize(

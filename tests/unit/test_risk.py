@@ -43,14 +43,17 @@ from tests.plays import (
     worker,
 )
 from trader import brakes, risk
-from trader.config import AtClose, Closing, Limits
+from trader.config import Limits
 from trader.messages import Blocking, Brake, Claim, DenyReason, Gate, OrderReport
 from trader.model import (
     MINUTE_NS,
     SECOND_NS,
+    AtClose,
     ClientOrderId,
+    Closing,
     OrderType,
     Phase,
+    Protection,
     Purpose,
     Side,
     Size,
@@ -230,6 +233,11 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
         sell("JD", 20, "31.95"),
         {},
     ),
+    DenyReason.STOP_REQUIRED: lambda: (
+        limited(stop_required=True),
+        request(1),
+        {"protection": "none"},
+    ),
 }
 # The shell says journal_unavailable, not a rule.
 NOT_BY_A_RULE = {DenyReason.JOURNAL_UNAVAILABLE}
@@ -286,7 +294,7 @@ def all_wrong() -> Question:
         live_entry=None,
         decision_known=False,
         standing=standing,
-        limits=Limits(order_notional_max=D(1), position_notional_max=D(1)),
+        limits=Limits(order_notional_max=D(1), position_notional_max=D(1), stop_required=True),
         cash_free=D(0),
         equity=D(0),
         exposure=D(0),
@@ -340,6 +348,8 @@ IN_ORDER: list[tuple[DenyReason, Mend]] = [
     (DenyReason.STALE_QUOTE, _request(quote=quote("JD"))),
     (DenyReason.PRICE_TICK, _request(limit_price=D("44.1"))),
     (DenyReason.PRICE_COLLAR, _request(limit_price=D("31.95"))),
+    (DenyReason.STOP_REQUIRED, _request(protection=Protection(stop_price=D("31.92")))),
+    (DenyReason.PRICE_COLLAR, _request(protection=Protection(stop_price=D("31.90")))),
     (DenyReason.ORDER_NOTIONAL, _limits(order_notional_max=D(5_000))),
     (DenyReason.POSITION_NOTIONAL, _limits(position_notional_max=D(12_500))),
     (DenyReason.EXPOSURE, _self(equity=OPENING)),
@@ -871,7 +881,7 @@ def test_the_third_filled_entry_of_a_symbol_in_ten_minutes_stops_it() -> None:
     play >> filled(5, "31.92") << (booked(5), moved("FILLED"))  # a brake trips once
     play >> sell("JD", 10, "31.9") << accepted("JD", 10) >> filled(10, "31.9")
     play >> buy("JD", 10, "31.95") << denied(DenyReason.REPEATED_EXECUTIONS)
-    play >> buy("GS", 1, "901") << accepted("GS", 1)
+    play >> buy("GS", 1, "901") << accepted("GS", 1) >> sent() >> filled(1, "900")
     play >> reboot >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
     play >> buy("JD", 10, "31.95") << denied(DenyReason.REPEATED_EXECUTIONS)
     play >> command("resume") >> buy("JD", 10, "31.95") << accepted("JD", 10)

@@ -16,7 +16,6 @@ from tests.plays import (
     sell,
     sent,
 )
-from trader.config import AtClose, Closing
 from trader.messages import (
     Alarmed,
     CancelRequested,
@@ -28,7 +27,7 @@ from trader.messages import (
     RequestAccepted,
     RequestDenied,
 )
-from trader.model import MINUTE_NS, Phase, StrategyName, Symbol
+from trader.model import MINUTE_NS, AtClose, Closing, Phase, StrategyName, Symbol
 
 JD = Symbol("JD")
 CLOSES = 360  # minutes after ten o'clock: 16:00

@@ -78,6 +78,8 @@ class DirectBroker:
                 time_in_force=order.time_in_force,
                 quantity=order.quantity,
                 limit_price=order.limit_price,
+                stop_price=order.stop_price,
+                trail_percent=None if order.trail is None else order.trail * 100,
                 extended_hours=order.extended_hours,
                 client_order_id=order.client_order_id,
             ),

@@ -31,6 +31,7 @@ price_deviation_max = 0.03              # of an order's price from the quote
 quote_age_max = 90                      # seconds of market time
 request_age_max = 60                    # seconds of market time
 adds_max = 0                            # buys on top of an open position
+# stop_required = true                  # an entry without a stop is denied; left out: with real money only
 
 [fees]                      # accrued on sells: SEC on the notional, FINRA on each share
 sell_notional_rate = 0.0000278
@@ -46,6 +47,8 @@ params = { fast = 10, slow = 30 }
 at_close = "keep"           # or "cancel" (working entries), "flatten" (positions, too), with the regular session
 minutes_before_close = 5    # when that begins; from then on it enters nothing
 size = { notional = 2_000 } # or shares, equity (a fraction of it), target (the position to have)
+# What guards what it buys: fractions of the price, seconds of market time. Left out: nothing does.
+# protection = { stop = 0.02, take_profit = 0.05, exit_after = 7_200 }   # or trail in place of stop
 """
 
 

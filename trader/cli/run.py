@@ -24,7 +24,14 @@ from trader.cli.options import (
     read_config,
 )
 from trader.cli.visits import credentials
-from trader.config import BrokerName, Config, StrategyConfig, is_symbol, limits_missing
+from trader.config import (
+    BrokerName,
+    Config,
+    StrategyConfig,
+    for_real_money,
+    is_symbol,
+    limits_missing,
+)
 from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
@@ -241,7 +248,7 @@ def _alpaca(common: Common, asked: Asked, config: Config, broker: BrokerName) ->
     if asked.speed is not None and asked.address is None:
         raise Mistake("real markets have their own speed", where="--speed")
     if broker is BrokerName.ALPACA_LIVE:
-        _check_live(common, asked, config)
+        config = _check_live(common, asked, config)
     address = None if asked.address is None else loopback(asked.address)
     own = LIVE if broker is BrokerName.ALPACA_LIVE else PAPER
     speed = _speed(asked.speed or "1", may_be_max=False)
@@ -267,8 +274,8 @@ def _take_over(asked: Asked) -> TakeOver | None:
     return TakeOver(who=getpass.getuser(), reason=checked_reason(asked.reason or ""))
 
 
-def _check_live(common: Common, asked: Asked, config: Config) -> None:
-    """Real money wants three things said in so many words."""
+def _check_live(common: Common, asked: Asked, config: Config) -> Config:
+    """Real money wants three things said in so many words; and a stop with each entry, unless one says otherwise."""
     if not asked.live:
         raise Mistake(
             "trades real money", where="--broker alpaca-live", remedy="say so with --live"
@@ -282,6 +289,7 @@ def _check_live(common: Common, asked: Asked, config: Config) -> None:
         raise Mistake(
             f"live needs every limit written out; missing: {', '.join(missing)}", where=where
         )
+    return for_real_money(config, text)
 
 
 # --------------------------------------------------------------------------------------------- the end

@@ -20,6 +20,7 @@ from trader.messages import (
 )
 from trader.model import Quote, Size, Symbol
 from trader.money import TEXT_MAX, canonical, price_of
+from trader.protection import stop_words
 from trader.state import ExecutionState
 
 Answer = RequestAccepted | DuplicateBlocked | RequestDenied
@@ -71,6 +72,7 @@ def decision_of(step: Step, running_build: str, count: int = 1) -> Decision:
         limit_price=str(request.limit_price)[:TEXT_MAX]
         if request.limit_price is not None
         else None,
+        stop=stop_words(request.stop_price, request.trail) if question is not None else "",
         reason=request.reason,
         market_timestamp=iso(request.at_ns),
         quote=_quote(request.quote),
@@ -125,7 +127,9 @@ def _stopped_before_the_rules(request: OrderRequest, answer: Answer) -> RuleSeen
     names = answer.numbers.keys()
     if answer.reason is DenyReason.REQUEST_ID_CONFLICT:
         name = "identity"
-    elif names == {"size"} or (names == {"price"} and request.limit_price is not None):
+    elif names in ({"size"}, {"unsound"}) or (
+        names == {"price"} and request.limit_price is not None
+    ):
         name = "numbers"
     else:
         return None

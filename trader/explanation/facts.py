@@ -61,6 +61,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     size: str
     quantity: str | None
     limit_price: str | None
+    stop: str  # 'stop 31.28', 'trailing 2 %'; empty for what is no stop
     reason: str
     market_timestamp: str
     quote: QuoteSeen | None
@@ -147,6 +148,7 @@ class OrderNow(Struct, frozen=True, kw_only=True):
     quantity: str
     quantity_filled: str
     limit_price: str | None
+    stop: str
     state: str
     state_reason: str
 

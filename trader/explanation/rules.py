@@ -164,7 +164,7 @@ def _stale_quote(question: Question) -> Numbers:
 
 
 def _price_tick(question: Question) -> Numbers:
-    price = question.request.limit_price
+    price = question.request.limit_price or question.request.stop_price
     if price is None:
         return _numbers(price="none", order_type=question.request.order_type.value)
     return _numbers(price=price, tick=CENT if price >= ONE else MILL)
@@ -185,6 +185,20 @@ def _price_collar(question: Question) -> Numbers:
 
 def _is_whole(quote: Quote) -> bool:
     return 0 < quote.bid <= quote.ask
+
+
+def _stop_required(question: Question) -> Numbers:
+    guard = question.request.protection
+    has_stop = guard is not None and guard.has_stop
+    return _numbers(required=_yes(question.limits.stop_required), stop=_yes(has_stop))
+
+
+def _protective_prices(question: Question) -> Numbers:
+    guard = question.request.protection
+    prices = {} if guard is None else {"stop": guard.stop_price, "profit": guard.take_profit}
+    return {
+        name: "none" if price is None else canonical(price) for name, price in prices.items()
+    } or _numbers(protection="none")
 
 
 def _position_notional(question: Question) -> Numbers:
@@ -278,6 +292,8 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "stale_quote": _stale_quote,
     "price_tick": _price_tick,
     "price_collar": _price_collar,
+    "stop_required": _stop_required,
+    "protective_prices": _protective_prices,
     "order_notional": lambda question: _numbers(
         notional=question.cost, notional_max=question.limits.order_notional_max
     ),

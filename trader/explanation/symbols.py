@@ -21,6 +21,7 @@ from trader.model import (
     Symbol,
 )
 from trader.money import ONE, canonical, price_of
+from trader.protection import stop_words
 from trader.state import ExecutionState
 
 DECISIONS_MAX = 10  # shown, repeats counted as one
@@ -119,6 +120,7 @@ def _now(order: Order) -> OrderNow:
         quantity=canonical(order.quantity),
         quantity_filled=canonical(order.quantity_filled),
         limit_price=canonical(order.limit_price) if order.limit_price is not None else None,
+        stop=stop_words(order.stop_price, order.trail),
         state=order.state.value,
         state_reason=order.state_reason,
     )

@@ -137,7 +137,8 @@ def _summary(order: OrderExplained) -> str:
 
 
 def _decision_short(decision: Decision) -> Iterator[str]:
-    wish = f"{decision.side:<4} {_plain(decision.quantity or '?'):>5} @ {_dollars(decision.limit_price)}"
+    price = decision.stop or f"@ {_dollars(decision.limit_price)}"
+    wish = f"{decision.side:<4} {_plain(decision.quantity or '?'):>5} {price}"
     times = f"  x{decision.count}" if decision.count > 1 else ""
     yield f"  {_clock(decision.timestamp)}  {wish:<20} {_verdict(decision)}{times}"
     yield f"  {'':8}  {decision.request_id}: {outside(decision.reason)}"
@@ -163,6 +164,7 @@ def _decision(decision: Decision) -> Iterator[str]:
         prices = f"bid {_dollars(quote.bid)}, ask {_dollars(quote.ask)}{of}"
     yield _line("market", decision.market_timestamp, f"{decision.symbol} {prices}")
     limit = f"limit {_dollars(decision.limit_price)}" if decision.limit_price else "at the market"
+    limit = decision.stop or limit
     shares = f" = {_plain(decision.quantity)} shares" if decision.quantity is not None else ""
     if decision.size.endswith(" shares"):
         shares = ""
@@ -279,8 +281,8 @@ def _money(held: Holding) -> str:
 def _order_now(order: OrderNow) -> str:
     filled = f"{_plain(order.quantity_filled)} of {_plain(order.quantity)} filled"
     reason = f": {outside(order.state_reason)}" if order.state_reason else ""
-    price = _dollars(order.limit_price)
-    return f"{order.side} @ {price}, {order.state}{reason}, {filled}, {order.client_order_id}"
+    price = order.stop or f"@ {_dollars(order.limit_price)}"
+    return f"{order.side} {price}, {order.state}{reason}, {filled}, {order.client_order_id}"
 
 
 def _listed(numbers: dict[str, str]) -> str:

@@ -7,17 +7,18 @@ from msgspec import Struct
 
 from trader import __version__
 from trader.build import Build
-from trader.config import AtClose, Config
+from trader.config import Config
 from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
 from trader.heartbeat import BeatingPace, Heart
 from trader.inbox import Inbox
 from trader.market_guard import Rejection
 from trader.messages import Boot, Input
-from trader.model import AccountId, Bar, Order, Quote, Symbol
+from trader.model import AccountId, AtClose, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
 from trader.overnight import Overnight
 from trader.ports import Broker, Feed, Journal, Pace
+from trader.protector import Protector
 from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies import build
@@ -79,6 +80,9 @@ def assembled(
         acted=reducer.look,
     )
     overnight = Overnight(tape, feed, pace, inbox, pace.market_ns)
+    tape.listener = protector = Protector(
+        inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes
+    )
     boot = boot_of(config, identity, pace.market_ns())
     return Parts(
         boot=boot,
@@ -90,6 +94,7 @@ def assembled(
         executor=executor,
         tape=tape,
         overnight=overnight,
+        protector=protector,
         reducer=reducer,
         workers=tuple(workers),
         heart=heart,
@@ -139,6 +144,7 @@ def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
                     make=lambda name=name, wanted=wanted: build(  # type: ignore[misc]
                         wanted.kind, name, wanted.params, wanted.size.size
                     ),
+                    protection=wanted.protection,
                 )
             )
     return plans

@@ -16,7 +16,7 @@ from trader import systemd
 from trader.clock import FreePace
 from trader.exits import Exit, StartRefused
 from trader.live.embedded import Embedded
-from trader.model import ClientOrderId
+from trader.model import SECOND_NS, ClientOrderId
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.scenarios.play import CutOff, Play, Stage
 from trader.state import ExecutionState
@@ -42,9 +42,11 @@ async def run_embedded(
     """Trade the embedded broker's sessions at a settled pace, until they are over or somebody stops us."""
     supervisor = Supervisor(parts)
     pace = embedded.pace
+    parts.protector.now_s = lambda: pace.market_ns() / SECOND_NS
 
     async def on_instant(at_ns: int) -> None:
         await supervisor.tick(at_ns)
+        parts.protector.wake()
         if embedded.session is not None:
             stage = Stage(
                 session=embedded.session,
@@ -101,6 +103,7 @@ async def run_clocked(
             ready(parts.executor.state)
             nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
             nursery.start_soon(supervisor.keep_polling, name="poller")
+            nursery.start_soon(parts.protector.keep_waking, name="protector's clock")
             await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
@@ -206,6 +209,10 @@ class Stop:
         """From here on a life is written, and a stop is its orderly end: by this event alone."""
         self._has_begun = True
         return self.event
+
+    def asked(self) -> None:
+        """Somebody who can wait for the end wants it: the verb `stop`."""
+        self.hear("stop")
 
     def hear(self, name: str) -> None:
         """A signal has come."""

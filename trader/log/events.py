@@ -116,6 +116,16 @@ class ReductionEnded(LogEvent, frozen=True, kw_only=True, tag="reduction_ended")
     exits: int
 
 
+class CommandAnswered(LogEvent, frozen=True, kw_only=True, tag="command_answered"):
+    """What a person's command came to: `done`, `nothing` (it is so already) or `refused`; the message says why."""
+
+    command_id: str
+    verb: str
+    subject: str
+    who: str
+    outcome: str
+
+
 # --- requests
 
 
@@ -355,6 +365,7 @@ Event = (
     | SecurityStatus
     | ReductionBegan
     | ReductionEnded
+    | CommandAnswered
     | RequestAccepted
     | DuplicateBlocked
     | RequestDenied

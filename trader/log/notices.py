@@ -279,6 +279,19 @@ class Notices:
                     brake=event.brake.value,
                     numbers=numbers,
                 )
+            case messages.CommandAnswered():
+                verb, subject = outside(event.verb), outside(event.subject)
+                return log.CommandAnswered(
+                    timestamp=self.timestamp,
+                    sequence=self.sequence,
+                    message=f"{outside(event.who)}: {verb} {subject}".rstrip()
+                    + f": {outside(event.message)}",
+                    command_id=outside(event.command_id),
+                    verb=verb,
+                    subject=subject,
+                    who=outside(event.who),
+                    outcome=event.outcome,
+                )
             case messages.Noted():
                 return log.Noted(
                     timestamp=self.timestamp,

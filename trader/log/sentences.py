@@ -10,6 +10,7 @@ from trader.log.words import because, outside
 from trader.messages import OrderRequest
 from trader.model import SECOND_NS, Order, OrderState
 from trader.money import canonical, ratio
+from trader.protection import stop_words
 
 
 class Known:
@@ -27,8 +28,10 @@ class Known:
 
     @property
     def price(self) -> str | None:
-        """What was paid for a share, or else the limit."""
-        return amount(ratio(self.notional, self.filled) if self.filled else self.order.limit_price)
+        """What was paid for a share, or else the limit, or the stop's price."""
+        order = self.order
+        asked = order.stop_price if order.limit_price is None else order.limit_price
+        return amount(ratio(self.notional, self.filled) if self.filled else asked)
 
     @property
     def reserved(self) -> Decimal:
@@ -38,7 +41,14 @@ class Known:
 
     def wish(self) -> str:
         """'BUY 33 JD @ 31.92'."""
-        return wish(self.order.side, self.order.quantity, self.order.symbol, self.order.limit_price)
+        return order_words(self.order)
+
+
+def order_words(order: Order) -> str:
+    """'BUY 33 JD @ 31.92', 'SELL 33 JD stop 31.28', 'SELL 33 JD trailing 2 %'."""
+    if stop := stop_words(order.stop_price, order.trail):
+        return f"{order.side.value} {canonical(order.quantity)} {outside(order.symbol)} {stop}"
+    return wish(order.side.value, order.quantity, order.symbol, order.limit_price)
 
 
 def wish(side: str, quantity: Decimal, symbol: str, limit_price: Decimal | None) -> str:
@@ -59,7 +69,7 @@ class Said(Notices):
 
     def accepted(self, event: messages.RequestAccepted) -> Event:
         order, reason = event.order, outside(event.order.reason)
-        words = wish(order.side.value, order.quantity, order.symbol, order.limit_price)
+        words = order_words(order)
         return log.RequestAccepted(
             timestamp=self.timestamp,
             sequence=self.sequence,

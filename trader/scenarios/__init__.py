@@ -1,7 +1,16 @@
 """Plays: what is done to the program on purpose, and what it must then show."""
 
 from trader.exits import Mistake
-from trader.scenarios import account, data, events, lives, processes, replies, requests
+from trader.scenarios import (
+    account,
+    data,
+    events,
+    lives,
+    processes,
+    protections,
+    replies,
+    requests,
+)
 from trader.scenarios.first_day import FirstDay
 from trader.scenarios.play import Enacted, Play
 from trader.scenarios.stampede import Stampede
@@ -36,6 +45,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     lives.StopWhileReconnecting,
     lives.WorkerAndExecutorFail,
     lives.TamperedBooks,
+    protections.StopHoldsTheShares,
     replies.NoSecondPost,
 )
 PLAYS: dict[str, type[Play]] = {

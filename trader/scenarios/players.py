@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from trader.calendar import Session
-from trader.model import Bar, Purpose, Side, Size, StrategyName, Symbol
+from trader.model import Bar, Distances, Purpose, Side, Size, StrategyName, Symbol
 from trader.scenarios.play import minute
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import WorkerPlan
@@ -30,6 +30,7 @@ class Insistent(Struct, frozen=True, kw_only=True):
     offset: Decimal | None = None
     fails_at: frozenset[int] = frozenset()
     purpose: Purpose = Purpose.ENTER
+    protection: Distances | None = None
 
     def plan(self, session: Session) -> WorkerPlan:
         """The task to keep alive."""
@@ -67,6 +68,7 @@ class _Insisting(Strategy):
                 purpose=part.purpose,
                 size=self.size,
                 limit_offset=part.offset,
+                protection=part.protection,
                 reason="wants it now",
             ),
         )

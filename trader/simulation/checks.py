@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from trader.messages import (
+    Alarmed,
     BooksMoved,
     DuplicateBlocked,
     Entry,
@@ -56,6 +57,7 @@ class Auditor:
         self._decisions: set[str] = set()
         self.requests = 0
         self.outcomes: Counter[str] = Counter()
+        self.unprotected: Counter[Symbol] = Counter()  # alarms
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """What an earlier life has written."""
@@ -99,6 +101,8 @@ class Auditor:
                         symbols.add(event.symbol)
                 case OpeningBooked():
                     self._cash += event.cash
+                case Alarmed(alarm="position_unprotected", symbol=symbol) if symbol is not None:
+                    self.unprotected[symbol] += 1
                 case _:
                     pass
         if isinstance(entry.input, OrderRequest):

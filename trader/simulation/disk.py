@@ -102,6 +102,7 @@ class SimulatedJournal:
         self.wal_durable = self._wal_bytes() if self._is_synchronous else WAL_HEADER_BYTES
         self.acknowledged: Batch | None = None
         self.attempted: Batch | None = None
+        self.is_full = False
         self.fails_next = False
         self.tears_next = False
 
@@ -138,11 +139,13 @@ class SimulatedJournal:
 
     def fill_up(self) -> None:
         """No page more."""
+        self.is_full = True
         pages = self._writer.execute("PRAGMA page_count").fetchone()[0]
         self._writer.execute(f"PRAGMA max_page_count = {pages}")
 
     def make_room(self) -> None:
         """As many as ever."""
+        self.is_full = False
         self._writer.execute(f"PRAGMA max_page_count = {PAGES_UNBOUNDED}")
 
     async def read(self, after: int, limit: int) -> list[Entry]:
@@ -156,3 +159,9 @@ class SimulatedJournal:
     def _wal_bytes(self) -> int:
         log = _wal(self._inner.path)
         return log.stat().st_size if log.exists() else 0
+
+
+def memory() -> str | None:
+    """A folder in memory where there is one: nothing here depends on how fast a disk is."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() else None

@@ -184,6 +184,7 @@ def _limits(random: Random) -> Limits:
         loss_day_max=pick("0.0001", "0.02", "0.5"),
         drawdown_max=pick("0.0001", "0.06", "0.5"),
         adds_max=int(pick(2, 0, 2)),
+        stop_required=bool(pick(1, 0)),
     )
 
 

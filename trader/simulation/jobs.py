@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from trader.simulation.world import Verdict, memory
+from trader.simulation.disk import memory
+from trader.simulation.world import Verdict
 
 ASKED = "--asked"  # the option that makes `simulate` one of these processes
 

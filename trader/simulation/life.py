@@ -128,6 +128,11 @@ class Process:
             self._awake = None
 
     @property
+    def is_stopped(self) -> bool:
+        """As by SIGSTOP."""
+        return self._awake is not None
+
+    @property
     def state(self) -> ExecutionState | None:
         """As of its last commit."""
         return self.parts.executor.state if self.parts is not None else None

@@ -13,6 +13,7 @@ from trader.model import (
     MINUTE_NS,
     Bar,
     DecisionKey,
+    Distances,
     OrderType,
     Purpose,
     RequestId,
@@ -31,6 +32,17 @@ SIZES = (
     Size(unit="notional", amount=Decimal(1_900)),
     Size(unit="equity", amount=Decimal("0.02")),
     Size(unit="target", amount=Decimal(10)),
+)
+
+GUARDS = (
+    None,
+    None,
+    Distances(stop=Decimal("0.02")),
+    Distances(stop=Decimal("0.002")),
+    Distances(trail=Decimal("0.004")),
+    Distances(stop=Decimal("0.01"), take_profit=Decimal("0.003")),
+    Distances(stop=Decimal("0.005"), take_profit=Decimal("0.01"), exit_after=900),
+    Distances(exit_after=300),
 )
 
 
@@ -90,6 +102,7 @@ def _entry(random: Random) -> Wish:
         size=random.choice(SIZES),
         order_type=order_type,
         limit_offset=None if order_type is OrderType.MARKET else random.choice(offsets),
+        protection=random.choice(GUARDS),
         reason="drawn: in",
     )
 

@@ -26,10 +26,11 @@ from trader.live.summary import proven
 from trader.messages import DenyReason
 from trader.model import MINUTE_NS, SECOND_NS
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
+from trader.simulation import guards
 from trader.simulation.broker_side import Hands, broker_of, run_market
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
 from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
-from trader.simulation.disk import Disk
+from trader.simulation.disk import Disk, memory
 from trader.simulation.draw import ARRIVES, Setting, befalling, fault_of
 from trader.simulation.fault import UNFORESEEABLE, Fault
 from trader.simulation.life import Process
@@ -81,12 +82,6 @@ def simulated(setting: Setting, *, traced: bool = False, folder: Path | None = N
         return world.verdict(time.process_time() - began_s)
     finally:
         shutil.rmtree(root)
-
-
-def memory() -> str | None:
-    """A folder in memory where there is one: nothing here depends on how fast a disk is."""
-    shared = Path("/dev/shm")
-    return str(shared) if shared.is_dir() else None
 
 
 class World:
@@ -149,6 +144,7 @@ class World:
             self.faults[fault_of(happened.event)] += not happened.undone
         for reason, count in self._auditor.outcomes.items():
             self.reached[f"outcome {reason}"] += count
+        self.reached["alarm position_unprotected"] += self._auditor.unprotected.total()
         venue = self._broker.venue.state
         return Verdict(
             seed=self.setting.seed,
@@ -184,6 +180,8 @@ class World:
             async with trio.open_nursery() as world:
                 world.start_soon(run_market, self._broker, name="market")
                 world.start_soon(self._live, world, name="lives")
+                now = lambda: (self.process, self._auditor)  # noqa: E731
+                world.start_soon(guards.watch, now, self.complain, name="guards")
                 misfortunes = Misfortunes(self, world)
                 world.start_soon(misfortunes.befall, name="misfortunes")
                 await self._heal()
@@ -361,7 +359,8 @@ class World:
             return ["the last life has not begun"]
         if await settle(process):
             return ["a person acts"]
-        return unsettled(state, self._broker.venue, self._broker.account)
+        venue, account = self._broker.venue, self._broker.account
+        return unsettled(state, venue, account) + guards.uncovered(state, venue, account)
 
     async def _end(self) -> None:
         """A clean stop, and the proof over the journal's bytes."""

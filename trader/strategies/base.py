@@ -12,8 +12,21 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from trader.model import Bar, OrderType, Purpose, Quote, Side, Size, StrategyName, Symbol
-from trader.money import ZERO
+from trader.model import (
+    ENTRY_PURPOSES,
+    Bar,
+    Distances,
+    OrderType,
+    Protection,
+    Purpose,
+    Quote,
+    Side,
+    Size,
+    StrategyName,
+    Symbol,
+)
+from trader.money import ZERO, price_of
+from trader.protection import protection_at
 
 
 class StrategyError(ValueError):
@@ -55,7 +68,8 @@ class Wish(Struct, frozen=True, kw_only=True):
 
     size None is the whole position, for exits only. limit_offset is how far through the far side of the quote a
     limit may go, as a fraction of it (None: the worker's default, 0.5 %). leg tells two wishes of one event apart.
-    reason is for people: one line, with the numbers that made it so.
+    protection, of an entry, is what shall guard the position (None: what the configuration says). reason is for
+    people: one line, with the numbers that made it so.
     """
 
     side: Side
@@ -64,6 +78,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     order_type: OrderType = OrderType.LIMIT
     limit_offset: Decimal | None = None
     leg: str = ""
+    protection: Distances | None = None
     reason: str
 
 
@@ -111,3 +126,45 @@ class Strategy(ABC):
 def exit_all(reason: str) -> tuple[Wish]:
     """The wish to be out of the position."""
     return (Wish(side=Side.SELL, purpose=Purpose.EXIT, size=None, reason=reason),)
+
+
+def checked(wish: Wish) -> Wish:
+    """The wish, if its parts are what they say they are; raises StrategyError.
+
+    A strategy is anybody's code, and nothing has looked at what it made. An int for a Decimal would end the
+    executor, and with it everybody's trading; a unit that is no text could be journaled and never read again. Here
+    it ends its own worker.
+    """
+    size = wish.size
+    parts = (
+        ("side", wish.side, Side),
+        ("purpose", wish.purpose, Purpose),
+        ("order_type", wish.order_type, OrderType),
+        ("limit_offset", wish.limit_offset, Decimal | None),
+        ("leg", wish.leg, str),
+        ("reason", wish.reason, str),
+        ("size", size, Size | None),
+        ("size's unit", "" if size is None else getattr(size, "unit", None), str),
+        ("protection", wish.protection, Distances | None),
+        ("size's amount", ZERO if size is None else getattr(size, "amount", None), Decimal),
+    )
+    for name, value, wanted in parts:
+        if not isinstance(value, wanted):
+            raise StrategyError(f"a wish's {name} can't be {ascii(value)[:50]}")
+    wrong = "" if wish.protection is None else wish.protection.objection()
+    if wrong:
+        raise StrategyError(f"a wish's protection: {wrong}")
+    if size is not None and not size.unit.isascii():
+        raise StrategyError(f"a wish's size's unit can't be {ascii(size.unit)[:50]}")
+    return wish
+
+
+def protection_of(
+    wish: Wish, configured: Distances | None, price: Decimal | None, quote: Quote | None, at_ns: int
+) -> Protection | None:
+    """What shall guard an entry, reckoned from its limit, or where it has none from the ask; None for exits."""
+    if wish.purpose not in ENTRY_PURPOSES:
+        return None
+    if price is None and quote is not None and quote.ask:
+        price = price_of(quote.ask)
+    return protection_at(wish.protection or configured, price, at_ns)

@@ -43,6 +43,8 @@ class NewOrderBody(Struct, frozen=True, kw_only=True):
     type: str
     time_in_force: str
     limit_price: str | UnsetType = UNSET
+    stop_price: str | UnsetType = UNSET
+    trail_percent: str | UnsetType = UNSET
     client_order_id: str
     position_intent: str
     extended_hours: bool | UnsetType = UNSET
@@ -57,12 +59,18 @@ def submit_body(order: Order) -> bytes:
             side=order.side.lower(),
             type=order.order_type,
             time_in_force=order.time_in_force,
-            limit_price=UNSET if order.limit_price is None else canonical(order.limit_price),
+            limit_price=_price(order.limit_price),
+            stop_price=_price(order.stop_price),
+            trail_percent=_price(None if order.trail is None else order.trail * 100),
             client_order_id=order.client_order_id,
             position_intent="buy_to_open" if order.side is Side.BUY else "sell_to_close",
             extended_hours=order.extended_hours or UNSET,
         )
     )
+
+
+def _price(value: Decimal | None) -> str | UnsetType:
+    return UNSET if value is None else canonical(value)
 
 
 def by_client_order_id(client_order_id: str) -> str:

@@ -1,0 +1,120 @@
+"""Is what is held guarded? Looked at every second, over the committed state and over the venue's own books.
+
+Nothing here shares arithmetic with protection.py. A position whose entry brought a stop, and of which some shares are
+in no order that the broker is known to have, must be an alarm on record within five seconds: whatever the reason is,
+a person has to know. When all is well again, the venue's own orders cover it.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import trio
+
+from trader.messages import Gate
+from trader.model import OrderState, Phase, Side, Symbol
+from trader.money import ZERO
+from trader.simulation.checks import Auditor, Complain
+from trader.simulation.life import Process
+from trader.state import ExecutionState
+from trader.venue import Venue, VenueAccount
+
+EVERY_S = 0.5
+UNTOLD_S_MAX = 5.0
+COMMITS_S_MAX = 1.5  # that the state which is looked at was committed before, and the alarm after
+LOOKS_MAX = int((UNTOLD_S_MAX + COMMITS_S_MAX) / EVERY_S)
+KNOWN = (
+    OrderState.PENDING_NEW,
+    OrderState.NEW,
+    OrderState.PARTIALLY_FILLED,
+    OrderState.PENDING_CANCEL,
+)
+
+Now = Callable[[], tuple[Process | None, Auditor]]
+
+
+async def watch(now: Now, complain: Complain) -> None:
+    """For ever. Looks are counted, not seconds: while a strategy computes, nobody else runs."""
+    looks: Counter[Symbol] = Counter()
+    told: dict[Symbol, int] = {}
+    life: tuple[Process, int] | None = None
+    while True:
+        await trio.sleep(EVERY_S)
+        process, auditor = now()
+        state = process.state if process is not None else None
+        if process is None or state is None or not _is_awake(process, state):
+            looks.clear()
+            continue
+        if (process, state.epoch) != life:
+            life = (process, state.epoch)
+            looks.clear()
+        naked = naked_of(state)
+        for symbol in looks.keys() - set(naked):
+            del looks[symbol]
+        for symbol in naked:
+            if not looks[symbol]:
+                told[symbol] = auditor.unprotected[symbol]
+            looks[symbol] += 1
+            if looks[symbol] == LOOKS_MAX and auditor.unprotected[symbol] == told[symbol]:
+                complain(
+                    f"A10: {symbol} is unprotected for {UNTOLD_S_MAX:.0f} s, and nobody was told"
+                )
+
+
+def _is_awake(process: Process, state: ExecutionState) -> bool:
+    """It lives, runs, has heard the broker in this life, and can write."""
+    return (
+        not process.is_dead
+        and not process.is_stopped
+        and not process.ended.is_set()
+        and process.parts is not None
+        and state.epoch == process.parts.boot.epoch
+        and state.statements > 0
+        and Gate.SHUTDOWN not in dict(state.gates_closed)
+        and process.journal is not None
+        and not process.journal.is_full
+    )
+
+
+def naked_of(state: ExecutionState) -> list[Symbol]:
+    """Positions that should have a stop, some of whose shares are in no order that the broker is known to have."""
+    found = []
+    for symbol, position in state.positions.items():
+        guard = position.protection
+        if guard is None or (guard.stop_price is None and guard.trail is None):
+            continue
+        held = position.quantity - max(state.differing.get(symbol, ZERO), ZERO)
+        if position.is_hands_off or held <= 0:
+            continue
+        known = sum(
+            (
+                order.quantity - order.quantity_filled
+                for order in map(state.orders.__getitem__, position.exits)
+                if order.state in KNOWN
+            ),
+            ZERO,
+        )
+        if known < held:
+            found.append(symbol)
+    return sorted(found)
+
+
+def uncovered(state: ExecutionState, venue: Venue, account: VenueAccount) -> list[str]:
+    """When nothing goes wrong any more: what no open sale at the venue covers, by the venue's books."""
+    if state.phase is not Phase.REGULAR:
+        return []  # A stop that the last price has passed is refused until the market opens.
+    found = []
+    for symbol, position in state.positions.items():
+        guard, held = position.protection, account.quantity(symbol)
+        if guard is None or not guard.has_stop or position.is_hands_off or held <= 0:
+            continue
+        selling = sum(
+            (
+                order.quantity_leaves
+                for order in venue.state.orders.values()
+                if order.is_open and order.symbol == symbol and order.side is Side.SELL
+            ),
+            ZERO,
+        )
+        if selling < held:
+            found.append(f"A10: {symbol} holds {held}, and {selling} are in stops or exits")
+    return sorted(found)
