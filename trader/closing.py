@@ -3,8 +3,9 @@
 Half days close at 13:00; the calendar knows, and the clock's input says it.
 """
 
+from trader.config import AtClose, Closing
 from trader.messages import DenyReason
-from trader.model import MINUTE_NS, AtClose, Closing
+from trader.model import MINUTE_NS
 from trader.question import Denial, Question, deny
 
 

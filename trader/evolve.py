@@ -144,14 +144,14 @@ def _asked(state: ExecutionState, event: CancelRequested | LookupWanted) -> Exec
 
 
 def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
-    return conditions.at_new_peak(
-        replace(
-            state,
-            books=accounting.opened(state.books, event.cash),
-            is_opened=True,
-            equity_session=plain(state.equity_session + event.cash),
-        )
+    opened = replace(
+        state,
+        books=accounting.opened(state.books, event.cash),
+        is_opened=True,
+        opened_ns=event.at_ns,
+        equity_session=plain(state.equity_session + event.cash),
     )
+    return conditions.at_new_peak(opened)
 
 
 def _halt(event: Halted) -> Halt:
@@ -312,7 +312,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     held, value = state.positions, state.positions_value
     if event.symbol is not None:
         before = state.position(event.symbol)
-        after = positions.moved(before, event)
+        after = protection.after_split(before, positions.moved(before, event), event)
         held, value = held.set(event.symbol, after), value - before.value + after.value
     # What the owner brings or takes is neither profit nor loss.
     state = replace(

@@ -48,6 +48,7 @@ from trader.messages import (
     LifeEnd,
     LifeEnded,
     LookupMissed,
+    Opening,
     OrderReport,
     OrderRequest,
     PriceJumped,
@@ -101,6 +102,8 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return agreement.on_statement(state, heard)
         case Activity():
             return movements.on_activity(state, heard)
+        case Opening():
+            return movements.on_opening(state, heard)
         case Adoption():
             return movements.on_adoption(state, heard)
         case Acceptance():

@@ -10,12 +10,11 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from trader.config import Fees, Limits
+from trader.config import Closing, Fees, Limits
 from trader.model import (
     AccountId,
     BrokerOrderId,
     ClientOrderId,
-    Closing,
     DecisionKey,
     Execution,
     ExecutionId,
@@ -285,6 +284,19 @@ class Adoption(Struct, frozen=True, kw_only=True, tag="adoption"):
     reason: str
 
 
+class Opening(Struct, frozen=True, kw_only=True, tag="opening"):
+    """A person opens new books with the cash that an audit of older ones found; the holdings follow, adopted.
+
+    at_ns: until when the older books tell; what the broker did before is in their figures already.
+    """
+
+    command_id: str
+    cash: Decimal
+    at_ns: int
+    who: str
+    reason: str
+
+
 class Acceptance(Struct, frozen=True, kw_only=True, tag="acceptance"):
     """A person takes one side of every difference with this statement: 'broker' adjusts our books, 'ours' doesn't."""
 
@@ -403,6 +415,7 @@ Input = (
     | Activity
     | ExecutionCorrected
     | Resolution
+    | Opening
     | Adoption
     | Acceptance
     | Clock
@@ -561,9 +574,14 @@ class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
 
 
 class OpeningBooked(Struct, frozen=True, kw_only=True, tag="opening_booked"):
-    """The cash that the account held before our first order."""
+    """The cash that the account held before our first order.
+
+    Books that go on from older ones say from which in `description`, and until when (at_ns) those tell.
+    """
 
     cash: Decimal
+    at_ns: int = 0
+    description: str = ""
 
 
 class BooksMoved(Struct, frozen=True, kw_only=True, tag="books_moved"):

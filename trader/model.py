@@ -90,21 +90,6 @@ class Phase(StrEnum):
     POST = "post"
 
 
-class AtClose(StrEnum):
-    """What becomes of a strategy's working entries and positions when the regular session ends."""
-
-    KEEP = "keep"
-    CANCEL = "cancel"  # working entries go, positions stay
-    FLATTEN = "flatten"  # both go
-
-
-class Closing(Struct, frozen=True, kw_only=True):
-    """That, and how long before the close."""
-
-    at_close: AtClose = AtClose.KEEP
-    minutes_before_close: int = 5
-
-
 class Bar(Struct, frozen=True, kw_only=True):
     """Prices of the trades in [start_ns, start_ns + span_ns), in price ticks; volume in shares."""
 

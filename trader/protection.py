@@ -14,7 +14,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.messages import DenyReason, OrderRequest
+from trader.messages import BooksMoved, DenyReason, OrderRequest
 from trader.model import (
     ENTRY_PURPOSES,
     SECOND_NS,
@@ -42,11 +42,13 @@ from trader.money import (
     rounded,
     rounded_down,
     rounded_up,
+    share,
 )
 from trader.positions import Position
 from trader.question import Denial, Question, deny
 
 PRICE_MAX = Decimal(10) ** 7  # dollars a share
+FAR = 2  # as for executions (recognition.py)
 AT_BROKER = frozenset(
     {
         OrderState.PENDING_NEW,
@@ -155,7 +157,23 @@ def guarded(position: Position, order: Order) -> Position:
 def marked(position: Position, mark: int, at_ns: int) -> Position:
     """The position at a new mark, in price ticks, of this market time."""
     high = max(position.high, mark) if position.quantity else 0
-    return replace(position, mark=mark, marked_ns=at_ns, high=high, is_adjusted=False)
+    return replace(position, mark=mark, marked_ns=at_ns, is_adjusted=False, high=high)
+
+
+def after_split(before: Position, after: Position, event: BooksMoved) -> Position:
+    """Prices move against shares: a stop for shares of before would sell, or guard, something else."""
+    guard, shares = before.protection, after.quantity
+    is_split = event.kind == "activity" and event.quantity and not (event.cost or event.cash)
+    if guard is None or not is_split or min(before.quantity, shares) <= 0:
+        return after
+    prices = {
+        name: None
+        if (price := getattr(guard, name)) is None
+        else _on_tick(share(price, before.quantity, shares), up=name == "take_profit")
+        for name in ("stop_price", "take_profit")
+    }
+    high = int(share(Decimal(before.high), before.quantity, shares))
+    return replace(after, protection=replace(guard, **prices), high=high)
 
 
 class Cover(Struct, frozen=True, kw_only=True):
@@ -270,7 +288,8 @@ def stop_level(position: Position) -> Decimal | None:
 def legs_met(position: Position, tick: Bar | Quote, *, is_covered: bool) -> frozenset[Leg]:
     """The levels that this tick is at or beyond; of the stop only while the broker doesn't hold it.
 
-    A stop is met by the middle of both sides, not by a bid that somebody took away; a profit only by a bid.
+    A stop is met by the middle of both sides, not by a bid that somebody took away; a profit only by a bid. What is
+    beyond a level by a factor of two is no price of these shares: a split that is not booked yet, rather.
     """
     match tick:
         case Bar():
@@ -281,10 +300,10 @@ def legs_met(position: Position, tick: Bar | Quote, *, is_covered: bool) -> froz
             return frozenset()
     met = set()
     level, guard = stop_level(position), position.protection
-    if level is not None and not is_covered and price_of(middle) <= level:
+    if level is not None and not is_covered and price_of(middle) <= level < price_of(middle) * FAR:
         met.add(Leg.STOP)
     profit = None if guard is None else guard.take_profit
-    if profit is not None and price_of(bid) >= profit:
+    if profit is not None and profit <= price_of(bid) < profit * FAR:
         met.add(Leg.TAKE_PROFIT)
     return frozenset(met)
 

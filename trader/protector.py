@@ -46,6 +46,7 @@ from trader.protection import (
     stop_words,
     wants_stop,
 )
+from trader.risk import OPERATOR
 from trader.state import ExecutionState
 from trader.worker import POSITION_WHOLE
 
@@ -83,6 +84,7 @@ class Protector:
         self._met: dict[Symbol, tuple[Leg, str, int]] = {}  # confirmed: by which event, when
         self._since_s: dict[tuple[Symbol, str], float] = {}  # when a trouble began
         self._alarmed: set[Symbol] = set()
+        self._split: set[Symbol] = set()  # and not known to be booked yet
         self._again: dict[tuple[Symbol, str], tuple[float, float]] = {}  # not before, then pause
         self._wanted = trio.Event()
 
@@ -103,12 +105,20 @@ class Protector:
         position = state.position(tick.symbol)
         cover = _cover(state, position)
         at_ns, event = moment_of(tick)
+        if tick.symbol in self._split:
+            if legs_met(position, tick, is_covered=False):
+                return
+            self._split.discard(tick.symbol)
         met = legs_met(position, tick, is_covered=cover.guarded >= cover.held)
         confirmed = confirmation.hear(met, at_ns)
         if confirmed:
             leg = Leg.STOP if Leg.STOP in confirmed else Leg.TAKE_PROFIT
             self._met[tick.symbol] = (leg, event, at_ns)
             self.changed(tick.symbol)
+
+    def split(self, symbol: Symbol) -> None:
+        """Prices are of other shares from now on: none meets a level until the levels are of those shares, too."""
+        self._split.add(symbol)
 
     def wake(self) -> None:
         """Time has passed."""
@@ -143,7 +153,21 @@ class Protector:
             return []
         self._touched.clear()
         self._waiting.clear()
-        return [heard for symbol in symbols for heard in self._of(state, state.position(symbol))]
+        wanted: list[Input] = []
+        for symbol in symbols:
+            position = state.position(symbol)
+            if position.quantity or position.exits:
+                wanted += self._of(state, position)
+            else:
+                self._forget(symbol)
+        return wanted
+
+    def _forget(self, symbol: Symbol) -> None:
+        """Nothing is there to look after."""
+        self._watched.pop(symbol, None)
+        self._met.pop(symbol, None)
+        self._alarmed.discard(symbol)
+        self._settle(symbol, "alarm", "fire", "cancel", "stop", "entry")
 
     def _of(self, state: ExecutionState, position: Position) -> Iterator[Input]:
         symbol, guard, cover = position.symbol, position.protection, _cover(state, position)
@@ -165,8 +189,6 @@ class Protector:
             if self._is_due(symbol, "fire", most_s=FIRE_PAUSE_MAX_S):
                 yield self._firing(state, position, guard, *met)
             return
-        if not cover.held:
-            self._settle(symbol, "fire")
         if too_much := list(_too_much(cover, guard)):
             self._waiting.add(symbol)
             if self._is_due(symbol, "cancel"):
@@ -257,7 +279,6 @@ class Protector:
         reason: str,
         at_ns: int | None = None,
     ) -> OrderRequest:
-        assert position.strategy is not None, "what is held belongs to somebody"
         self._tellings += 1
         is_stop = order_type in STOP_TYPES
         return OrderRequest(
@@ -265,7 +286,7 @@ class Protector:
             decision_key=key,
             at_ns=self._pace.market_ns() if at_ns is None else at_ns,
             symbol=position.symbol,
-            strategy=position.strategy,
+            strategy=position.strategy or OPERATOR,
             side=Side.SELL,
             purpose=Purpose.STOP,
             order_type=order_type,

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from trader.config import Limits
+from trader.config import Closing, Limits
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
-from trader.model import Closing, Order, Phase
+from trader.model import Order, Phase
 from trader.money import canonical
 from trader.positions import Position
 

@@ -7,8 +7,9 @@ again in these minutes finds it standing, or done, and sells nothing twice.
 from collections.abc import Iterator
 
 from trader import closing, reducing
+from trader.config import AtClose, Closing
 from trader.messages import Alarmed, CancelRequested, Event, ReductionKind
-from trader.model import ENTRY_PURPOSES, AtClose, Closing, Phase, StrategyName
+from trader.model import ENTRY_PURPOSES, Phase, StrategyName
 from trader.state import ExecutionState
 
 
@@ -42,7 +43,7 @@ def _cancels(
     """Its working entries. Exits stay: they only make a position smaller."""
     for name, order in sorted(state.orders.items()):
         is_its = order.strategy == strategy and order.purpose in ENTRY_PURPOSES
-        if is_its and reducing.can_cancel(order):
+        if is_its and reducing.can_cancel(order, state.at_ns):
             yield CancelRequested(client_order_id=name, symbol=order.symbol, reason=_words(rule))
 
 

@@ -100,6 +100,9 @@ class Supervisor:
         self._told: Statement | None = None  # the last one
         self._patience = Patience()
         self._minute = -1
+        self._doubted: dict[
+            Symbol, int
+        ] = {}  # marks that wait, and how many statements there had been
         self.restarts: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()  # incarnations before the one that runs
 

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from trader.config import Limits
+from trader.config import Closing, Limits
 from trader.exits import Exit
 from trader.messages import Brake, DenyReason, Gate
-from trader.model import Closing
 
 ROOT = Path(__file__).resolve().parents[2]
 

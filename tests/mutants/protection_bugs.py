@@ -160,6 +160,30 @@ PROTECTIONS = (
         ),
     ),
     planted(
+        "a split leaves a stop where it was",
+        Edit(
+            "evolve.py",
+            "protection.after_split(before, positions.moved(before, event), event)",
+            "positions.moved(before, event)",
+        ),
+        plays("protection", "over_a_split_prices_move_against_shares"),
+    ),
+    planted(
+        "a price after a split meets a level of before",
+        Edit("protector.py", "        if tick.symbol in self._split:\n", "        if False:\n"),
+        tasks("protector", "over_a_split_no_price_meets_a_level_until_the_books_have_it"),
+    ),
+    planted(
+        "what is held is looked after only once everything stands",
+        Edit(
+            "live/run.py",
+            '        nursery.start_soon(parts.protector.keep_waking, name="protector\'s clock")\n',
+            "",
+        ),
+        tasks("protector", "what_is_held_is_looked_after_before_everything_stands"),
+        worlds("stops", "A10"),
+    ),
+    planted(
         "the program ends before the stop of what it has just bought is there",
         Edit("supervisor.py", "and not any(unguarded(state))", "and True"),
         tasks("protector", "an_end_of_the_program_waits_for_the_stop_of_what_was_just_bought"),

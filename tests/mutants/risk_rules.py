@@ -11,8 +11,8 @@ REASON = "each_reason_denies_and_changes_nothing_but_the_count"
 # Which play notices; of a rule for entries that isn't named here, the one that reaches its reason.
 OF_ENTRIES = {
     "side": plays("risk", "entries_buy_and_exits_sell"),
-    "session_closing": plays("sessions", "nobody_enters_who_is_about_to_leave"),
     "protective_prices": plays("protection", "an_entry_whose_protection_makes_no_sense_is_denied"),
+    "session_closing": plays("sessions", "nobody_enters_who_is_about_to_leave"),
     "not_owner": plays("risk", "an_add_of_another_strategy_is_denied"),
     "self_trade": plays("risk", "an_add_meets_none_of_our_exits"),
 }

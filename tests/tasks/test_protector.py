@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 import trio
 from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.rig import LIMITS, PRICES, Rig, plan, quote_at
+from trader.brokers.direct import DirectFeed
+from trader.clock import FreePace
 from trader.evolve import fold
+from trader.live.run import run_clocked
 from trader.messages import (
+    Activity,
     AlarmReport,
     CancelOutcome,
+    Clock,
     Command,
     ExecutionCorrected,
     Input,
@@ -37,6 +43,7 @@ from trader.model import (
     Symbol,
 )
 from trader.money import rounded_down
+from trader.ports import Deliver, Hear
 from trader.protection import is_resting_stop
 from trader.protector import ENTRY_WAITS_S, STOPS_MAX
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
@@ -509,7 +516,7 @@ async def test_the_exit_waits_for_proof_that_the_stop_is_gone(autojump_clock: Mo
         made[0].leaves = True
         for _ in range(3):
             await rig.minute()
-        assert len(unheard) == 1
+        assert len({one.client_order_id for one in unheard}) == 1
         assert at_venue(rig) == [("stop", 100, "new")], "nothing is sold while it may be alive"
         await cancel(unheard[0])
         for _ in range(2):
@@ -602,3 +609,95 @@ async def test_a_level_that_is_met_is_not_told_with_every_tick(autojump_clock: M
         fired = [one for one in told if isinstance(one, OrderRequest)]
         assert 2 <= len(fired) <= 3
         assert len({one.decision_key for one in fired}) == len(fired)
+
+
+class MuteFeed(DirectFeed):
+    """Market data that never comes up."""
+
+    async def run(
+        self,
+        deliver: Deliver,
+        hear: Hear,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        await trio.sleep_forever()
+
+
+async def test_what_is_held_is_looked_after_before_everything_stands(
+    autojump_clock: MockClock,
+) -> None:
+    first = rig_of()
+    first.parts.protector.look = list  # type: ignore[method-assign]
+    async with first.running():
+        await first.minute()
+    later = Rig(
+        ["JD"],
+        state=first.state,
+        venue=first.venue,
+        journal=first.kept,
+        feed=MuteFeed(),
+        epoch=2,
+    )
+    refuse_stops(later)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(
+            partial(
+                run_clocked,
+                later.parts,
+                FreePace(later.market_ns),
+                ready=lambda state: None,
+                stopped=trio.Event(),
+            )
+        )
+        await trio.sleep(7)
+        assert alarms(first) == ["position_unprotected"]
+        nursery.cancel_scope.cancel()
+
+
+async def guarded_tick(rig: Rig, middle: int) -> None:
+    """A second later, a price that has passed the guard by now."""
+    now = rig.market_ns() + SECOND_NS
+    tick = replace(quote_at("JD", now), bid=middle - 100, ask=middle + 100)
+    rig.venue.advance(now, quotes=[tick])
+    rig.parts.protector.ticked(tick)
+    await wait_all_tasks_blocked()
+
+
+async def test_over_a_split_no_price_meets_a_level_until_the_books_have_it(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of()
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        halved = PRICES["JD"] // 2 + 500
+        rig.parts.protector.split(JD)
+        for _ in range(3):
+            await guarded_tick(rig, halved)
+        assert at_venue(rig) == []
+        split = Activity(
+            activity_id="split",
+            kind="SPLIT",
+            at_ns=rig.market_ns(),
+            session=rig.state.session,
+            amount=Decimal(0),
+            symbol=JD,
+            quantity=Decimal(100),
+        )
+        rig.venue._queue(rig.venue.venue.back_office.split(JD, Decimal(2)))
+        await rig.parts.inbox.tell(split)
+        for _ in range(2):
+            await guarded_tick(rig, halved)
+        assert at_venue(rig) == []
+        today = Clock(
+            at_ns=rig.market_ns(),
+            session=rig.state.session,
+            phase=rig.state.phase,
+            marks={JD: halved},
+        )
+        await rig.parts.inbox.tell(today)  # A price of the new shares confirms the mark.
+        for _ in range(3):
+            await guarded_tick(rig, halved * 97 // 100)
+        assert [kind for kind, _, _ in at_venue(rig)] == ["market"], "it works again"

@@ -10,10 +10,10 @@ from tests.rig import Rig, plan
 from tests.tasks.test_reducer import SYMBOLS, Holder, is_flat, sold
 from trader.brokers.direct import DirectBroker
 from trader.calendar import session_on
-from trader.config import StrategyConfig
+from trader.config import AtClose, StrategyConfig
 from trader.evolve import fold
 from trader.messages import ReductionBegan
-from trader.model import MINUTE_NS, AtClose, StrategyName, Symbol
+from trader.model import MINUTE_NS, StrategyName, Symbol
 from trader.state import ExecutionState
 
 WHOLE_DAY, HALF_DAY = "2026-11-25", "2026-11-27"

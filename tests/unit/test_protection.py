@@ -11,6 +11,7 @@ from tests.plays import (
     Line,
     Play,
     accepted,
+    activity,
     blocked,
     buy,
     clock,
@@ -172,6 +173,16 @@ def test_the_highest_mark_of_a_holding_is_remembered_and_forgotten() -> None:
     assert position_of(play).high == 0
 
 
+def test_over_a_split_prices_move_against_shares() -> None:
+    both = Protection(stop_price=D("31.28"), take_profit=D("35.01"))
+    play = held(both) >> clock(1, JD=330_000) >> activity("SPLIT", "0", "JD", "186")
+    assert position_of(play).quantity == 248
+    assert position_of(play).protection == Protection(stop_price=D("7.82"), take_profit=D("8.76"))
+    assert position_of(play).high == 82_500
+    play = held(both) >> activity("DIV", "12.50", "JD")
+    assert position_of(play).protection == both
+
+
 # ------------------------------------------------------------------------------------ the stop's order
 
 
@@ -299,6 +310,9 @@ def test_which_levels_a_tick_meets() -> None:
     assert met(309_900, 310_100, is_covered=True) == set()
     assert met(330_000, 330_200) == {Leg.TAKE_PROFIT}
     assert met(329_999, 330_200) == set()
+    assert met(154_900, 155_100) == set(), "half of the stop's price: two new shares for an old one"
+    assert met(659_900, 660_300) == {Leg.TAKE_PROFIT}
+    assert met(660_000, 660_300) == set()
     assert legs_met(position, bar(310_000), is_covered=False) == {Leg.STOP}
     assert legs_met(position, replace(quote("JD"), ask=0), is_covered=False) == set()
 

@@ -43,14 +43,12 @@ from tests.plays import (
     worker,
 )
 from trader import brakes, risk
-from trader.config import Limits
+from trader.config import AtClose, Closing, Limits
 from trader.messages import Blocking, Brake, Claim, DenyReason, Gate, OrderReport
 from trader.model import (
     MINUTE_NS,
     SECOND_NS,
-    AtClose,
     ClientOrderId,
-    Closing,
     OrderType,
     Phase,
     Protection,

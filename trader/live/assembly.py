@@ -7,14 +7,14 @@ from msgspec import Struct
 
 from trader import __version__
 from trader.build import Build
-from trader.config import Config
+from trader.config import AtClose, Config
 from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
 from trader.heartbeat import BeatingPace, Heart
 from trader.inbox import Inbox
 from trader.market_guard import Rejection
 from trader.messages import Boot, Input
-from trader.model import AccountId, AtClose, Bar, Order, Quote, Symbol
+from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
 from trader.overnight import Overnight
 from trader.ports import Broker, Feed, Journal, Pace

@@ -99,11 +99,12 @@ async def run_clocked(
     """Trade by a running clock until somebody stops us, or `market` returns."""
     supervisor = Supervisor(parts)
     async with trio.open_nursery() as nursery:
+        # From the start on: what is held is held before everything stands.
+        nursery.start_soon(parts.protector.keep_waking, name="protector's clock")
         if await _started(nursery, supervisor, parts, stopped):
             ready(parts.executor.state)
             nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
             nursery.start_soon(supervisor.keep_polling, name="poller")
-            nursery.start_soon(parts.protector.keep_waking, name="protector's clock")
             await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()

@@ -10,6 +10,7 @@ from trader.scenarios import (
     protections,
     replies,
     requests,
+    stops,
 )
 from trader.scenarios.first_day import FirstDay
 from trader.scenarios.play import Enacted, Play
@@ -35,6 +36,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     lives.SecondProcess,
     processes.PausedProcess,
     processes.StaleCode,
+    stops.HaltInFlight,
     requests.TwoStrategies,
     data.BadTicks,
     requests.TooLate,

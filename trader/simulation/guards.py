@@ -35,7 +35,7 @@ Now = Callable[[], tuple[Process | None, Auditor]]
 async def watch(now: Now, complain: Complain) -> None:
     """For ever. Looks are counted, not seconds: while a strategy computes, nobody else runs."""
     looks: Counter[Symbol] = Counter()
-    told: dict[Symbol, int] = {}
+    told: dict[Symbol, int] = {}  # alarms, when what lasts still began
     life: tuple[Process, int] | None = None
     while True:
         await trio.sleep(EVERY_S)
@@ -44,16 +44,13 @@ async def watch(now: Now, complain: Complain) -> None:
         if process is None or state is None or not _is_awake(process, state):
             looks.clear()
             continue
+        naked = naked_of(state)
         if (process, state.epoch) != life:
             life = (process, state.epoch)
-            looks.clear()
-        naked = naked_of(state)
-        for symbol in looks.keys() - set(naked):
-            del looks[symbol]
+            looks, told = Counter(), {}
+        looks = Counter({symbol: looks[symbol] + 1 for symbol in naked})
+        told = {symbol: told.get(symbol, auditor.unprotected[symbol]) for symbol in naked}
         for symbol in naked:
-            if not looks[symbol]:
-                told[symbol] = auditor.unprotected[symbol]
-            looks[symbol] += 1
             if looks[symbol] == LOOKS_MAX and auditor.unprotected[symbol] == told[symbol]:
                 complain(
                     f"A10: {symbol} is unprotected for {UNTOLD_S_MAX:.0f} s, and nobody was told"
