@@ -6,7 +6,7 @@ Both are known here from the broker's side, as scheduled: whether the program ha
 from collections.abc import Iterable
 
 from trader.messages import OrderRequest, RequestAccepted
-from trader.model import ENTRY_PURPOSES, SECOND_NS, Order, Symbol
+from trader.model import ENTRY_PURPOSES, MINUTE_NS, SECOND_NS, Order, Symbol
 from trader.ports import Batch
 from trader.simulation.checks import Complain
 from trader.simulator.scheduled import EventName, ScheduledEvent
@@ -47,6 +47,11 @@ class MarketWatch:
     def _ordered(self, order: Order) -> None:
         if order.purpose not in ENTRY_PURPOSES:
             return
-        for symbol, from_ns, until_ns in self._halts:
-            if symbol == order.symbol and from_ns + HEARD_NS_MAX < order.created_ns < until_ns:
+        for symbol, from_ns, _ in self._halts:
+            if symbol != order.symbol:
+                continue
+            # Of halts that overlap, the first that ends lets the symbol trade again. The executor knows what time it is
+            # once a minute.
+            ends = (until for one, _, until in self._halts if one == symbol and until > from_ns)
+            if from_ns + HEARD_NS_MAX < order.created_ns < min(ends) - MINUTE_NS:
                 self._complain(f"S16: {order.client_order_id} enters while {symbol} is halted")
