@@ -136,7 +136,7 @@ SESSIONS = (
     ),
     planted(
         "working entries rest on over the close",
-        Edit("sessions.py", "if is_its and reducing.can_cancel(order):", "if False:"),
+        Edit("sessions.py", "if is_its and reducing.can_cancel(order, state.at_ns):", "if False:"),
         plays("sessions", "its_working_entries_go_and_silence_is_asked_again"),
     ),
     planted(
