@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 
+from tests.old_books import STAGES as STAGES_OF_OLD_BOOKS
+from tests.old_books import incident
 from trader.build import running_build
 from trader.cli.visits import write
 from trader.config import Config
@@ -118,9 +120,17 @@ def run_on_its_way(folder: Path, environment: dict[str, str], stage: ExitStack) 
     raise AssertionError("the run ended before it held anything")
 
 
+def old_books(folder: Path, _environment: dict[str, str], _stage: ExitStack) -> dict[str, str]:
+    """Another program's books: before the incident, after it, and cleaned up."""
+    for stage in STAGES_OF_OLD_BOOKS:
+        incident(folder / f"{stage}.db", stage)
+    return {}
+
+
 STAGES: dict[str, Stage] = {
     "an order in doubt": order_in_doubt("0a1b2c3d4e5f60718293a4b5"),
     "another order in doubt": order_in_doubt("ffeeddccbbaa998877665544"),
     "a broker on this machine": standing_broker,
     "a run on its way": run_on_its_way,
+    "another program's books": old_books,
 }

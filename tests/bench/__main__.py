@@ -32,6 +32,7 @@ BENCHES = {
     "verify": "a database proved from its journal's bytes",
     "restart": "kill -9 to entries open again, the broker in another process",
     "flatten": "the stop button, the broker in another process",
+    "audit": "another program's books, audited by `bin/trade audit` in a process of its own",
     "program": "bin/trade itself",
 }
 ROUNDS = 5

@@ -15,6 +15,7 @@ from msgspec import Struct
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}  # of every process that a bench starts
 CHILD_SECONDS_MAX = 10.0
+KIB_A_MB = 1_000_000 / 1_024
 CPU_FIELDS = slice(11, 13)  # of /proc/PID/stat behind the name: user, system
 
 
@@ -77,6 +78,31 @@ def p50_p99(
         )
         for word, part, goal in zip(("p50", "p99"), (0.50, 0.99), goals, strict=True)
     ]
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """What one process used."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def ended(command: Sequence[str], folder: Path, *, code: int = 0) -> Ended:
+    """A process run to its end, which has to be this one; what it prints is thrown away."""
+    began_s = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        os.chdir(folder)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.execvpe(command[0], list(command), ENVIRONMENT)
+    _, status, used = os.wait4(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == code, " ".join(command)
+    return Ended(
+        wall_s=time.perf_counter() - began_s,
+        cpu_s=used.ru_utime + used.ru_stime,
+        peak_mb=used.ru_maxrss / KIB_A_MB,
+    )
 
 
 class OtherEnd:

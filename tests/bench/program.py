@@ -1,25 +1,12 @@
 """The program as a person starts it: seconds until help is there, and what a whole default run needs."""
 
-import os
-import time
 from pathlib import Path
 
-from msgspec import Struct
-
-from tests.bench.measure import ROOT, Sample, quantile
+from tests.bench.measure import ROOT, Ended, Sample, ended, quantile
 
 WORK = 10  # starts
 WORK_TINY = 1
-KIB_A_MB = 1_000_000 / 1_024
 LAUNCHER = str(ROOT / "bin" / "trade")
-
-
-class Ended(Struct, frozen=True, kw_only=True):
-    """What one process used."""
-
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
 
 
 def once(work: int, folder: Path) -> list[Sample]:
@@ -53,17 +40,5 @@ def once(work: int, folder: Path) -> list[Sample]:
 
 
 def ran(arguments: str, folder: Path) -> Ended:
-    """To its end, which is a good one."""
-    began_s = time.perf_counter()
-    pid = os.fork()
-    if not pid:
-        os.chdir(folder)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.execv(LAUNCHER, [LAUNCHER, *arguments.split()])
-    _, status, used = os.wait4(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, f"bin/trade {arguments}"
-    return Ended(
-        wall_s=time.perf_counter() - began_s,
-        cpu_s=used.ru_utime + used.ru_stime,
-        peak_mb=used.ru_maxrss / KIB_A_MB,
-    )
+    """The launcher with these arguments, to a good end."""
+    return ended([LAUNCHER, *arguments.split()], folder)

@@ -95,6 +95,20 @@ def test_three_forms_of_time_lower_case_and_float_dust_are_notes_and_no_findings
         assert words in notes
 
 
+def test_times_that_seem_to_be_of_another_zone_are_doubted(folder: Path, capsys: Captured) -> None:
+    hours = (15, 16, 18, 19, 20)
+    path = database(
+        folder / "old.db",
+        trades=[("JD", "BUY", 1, 5, f"2026-01-26 {hour}:30:00") for hour in hours],
+        positions=[("JD", 5, 5)],
+    )
+    doubt = (
+        "of 5 times without a zone 1 fall into the exchange's hours if they are New York's, 5 if"
+    )
+    assert doubt in " ".join(report(capsys, str(path))["notes"])
+    assert doubt not in " ".join(report(capsys, str(path), "--zone", "UTC")["notes"])
+
+
 def test_duplicate_ids_two_accounts_and_orphans_are_found(folder: Path, capsys: Captured) -> None:
     path = database(folder / "old.db", account=[(100, 100, 0, 100), (90, 90, 0, 100)])
     with sqlite3.connect(path) as old:

@@ -32,6 +32,9 @@ PROCESSES = "tests/contract/test_two_processes.py"
 REDUCING = "tests/unit/test_reducing.py"
 COMMANDS = "tests/unit/test_commands.py"
 CLOCKS = "tests/contract/test_doctor.py"
+LEGACY = "tests/contract/test_audit_legacy.py"
+AUDIT = "tests/contract/test_audit_verb.py"
+REPAIR = "tests/contract/test_repair_verb.py"
 
 COVERED: dict[int, tuple[str, ...]] = {
     # --- what workers ask for
@@ -299,9 +302,18 @@ COVERED: dict[int, tuple[str, ...]] = {
         f"{OPENING}::test_a_network_file_system_is_refused",
         f"{FAULTS}::test_a_checkpoint_that_was_cut_off_anywhere_is_no_obstacle",
         f"{FAULTS}::test_one_flipped_byte_of_any_entry_is_found",
+        f"{AUDIT}::test_what_cannot_be_read_is_one_line_and_makes_nothing",
+        f"{AUDIT}::test_a_locked_database_is_said_to_be_locked",
+        f"{AUDIT}::test_our_own_books_are_not_somebody_elses",
     ),
     54: (  # books of an older program
         f"{OPENING}::test_the_books_of_an_older_program_are_refused_and_left_alone",
+        f"{LEGACY}::test_rows_that_say_nothing_usable_are_named_and_in_no_sum",
+        f"{LEGACY}::test_three_forms_of_time_lower_case_and_float_dust_are_notes_and_no_findings",
+        f"{LEGACY}::test_duplicate_ids_two_accounts_and_orphans_are_found",
+        f"{LEGACY}::test_what_has_no_table_is_not_judged_and_that_is_said",
+        f"{REPAIR}::test_what_cannot_be_proved_is_listed_and_left_alone",
+        f"{REPAIR}::test_rows_without_a_lasting_number_are_not_voided",
     ),
     55: (  # disks that fail
         f"{FAULTS}::test_each_single_statement_can_fail_without_a_trace",
@@ -355,11 +367,18 @@ COVERED: dict[int, tuple[str, ...]] = {
         "::test_halt_and_flatten_leaves_nothing_and_resume_lets_it_trade_again",
         "tests/tasks/test_control.py::test_what_is_no_command_gets_one_line_and_nobody_hears_of_it",
     ),
+    77: (  # mending what somebody has open, twice, half, with other books' backup; undoing too late
+        f"{REPAIR}::test_it_is_refused_while_a_trader_or_anybody_holds_the_database",
+        f"{REPAIR}::test_the_incident_is_repaired_undone_and_its_tables_are_what_they_were",
+        f"{REPAIR}::test_whoever_is_killed_at_any_statement_leaves_all_of_it_or_nothing",
+        f"{REPAIR}::test_a_backup_of_other_books_is_not_taken_for_ours",
+        f"{REPAIR}::test_undoing_is_refused_once_trades_were_added",
+    ),
 }
 
 
 def test_every_kind_of_bad_input_has_its_tests() -> None:
-    assert sorted(COVERED) == [*range(1, 60), 69]
+    assert sorted(COVERED) == [*range(1, 60), 69, 77]
     assert all(COVERED.values())
     for number, tests in COVERED.items():
         assert len(set(tests)) == len(tests), number

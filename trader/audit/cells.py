@@ -88,10 +88,10 @@ class Moments:
     def __init__(self, zone: tzinfo, name: str) -> None:
         self.zone = zone
         self.name = name
-        self.forms: Counter[str] = Counter()
-        self._hours: dict[
-            str, int
-        ] = {}  # where an hour without a zone begins: looking that up is what takes time
+        self._forms: Counter[str] = Counter()
+        # Of times without a zone: what their clock showed, and where each hour begins, which takes time to find out.
+        self.clock_hours: Counter[str] = Counter()
+        self._hours: dict[str, int] = {}
 
     def read(self, cell: Cell) -> int | None:
         """The time, None where there is none to be read."""
@@ -101,15 +101,22 @@ class Moments:
             except ValueError:
                 return self._text(cell.strip())
             if found.tzinfo is not None:
-                self.forms["ISO with offset"] += 1
+                self._forms["ISO with offset"] += 1
                 return round(found.timestamp() * 1_000_000) * 1_000
-            self.forms["date only" if len(cell) <= 10 else "ISO without zone"] += 1
+            self.clock_hours[cell[11:13]] += 1
             within = (found.minute * 60 + found.second) * 1_000_000_000 + found.microsecond * 1_000
             begins = self._hours.get(cell[:13])
             if begins is None:
                 begins = self._hours[cell[:13]] = self._nanoseconds(found) - within
             return begins + within
         return self._number(Decimal(repr(cell))) if isinstance(cell, int | float) else None
+
+    @property
+    def forms(self) -> Counter[str]:
+        """How many times of each form were read."""
+        days = self.clock_hours[""]
+        plain_iso = {"date only": days, "ISO without zone": self.clock_hours.total() - days}
+        return +(self._forms + Counter(plain_iso))
 
     def _nanoseconds(self, found: datetime) -> int:
         if found.tzinfo is None:
@@ -129,13 +136,13 @@ class Moments:
                 found = _parsed(text, form).replace(tzinfo=zone or self.zone)
             except ValueError:
                 continue
-            self.forms[f"{form or 'ISO'} {named[1] if named else ''}".strip()] += 1
+            self._forms[f"{form or 'ISO'} {named[1] if named else ''}".strip()] += 1
             return self._nanoseconds(found)
         try:
             found = parsedate_to_datetime(text)
         except ValueError:
             return None
-        self.forms["as in mail"] += 1
+        self._forms["as in mail"] += 1
         return self._nanoseconds(found)
 
     def _number(self, value: Decimal) -> int | None:
@@ -143,9 +150,9 @@ class Moments:
             return None
         for below, nanoseconds, name in _NUMBERED:
             if value < below:
-                self.forms[f"{name} since 1970"] += 1
+                self._forms[f"{name} since 1970"] += 1
                 return int(plain(value * nanoseconds))
-        self.forms["ns since 1970"] += 1
+        self._forms["ns since 1970"] += 1
         return int(value)
 
 

@@ -26,6 +26,9 @@ NEAR_WINDOW = WINDOWS_S.index(
     60
 )  # real buys closer than this are a fault, too; wider apart they may be meant
 SYMBOLS_SHOWN_MAX = 12
+# The hours that a clock shows while the exchange is open, in New York and in UTC, summer or winter.
+HOURS_ET = tuple(f"{hour:02}" for hour in range(9, 16))
+HOURS_UTC = tuple(f"{hour:02}" for hour in range(13, 21))
 
 
 def findings_of(
@@ -193,6 +196,8 @@ def notes_of(
         notes.append(f"{reading.not_whole_cents:,} trades don't come to whole cents")
     if len(reading.moments.forms) > 1:
         notes.append(f"times in {len(reading.moments.forms)} forms")
+    if doubt := _zone_doubted(reading):
+        notes.append(doubt)
     odd = sorted(one for one in reading.sides if one not in ("BUY", "SELL"))
     if odd:
         notes.append(f"sides written as {', '.join(map(repr, odd[:8]))}")
@@ -208,6 +213,21 @@ def notes_of(
     if bursts and not any(one.phantom_buys or one.unproved for one in symbols):
         notes.append(f"{len(bursts)} bursts of buys, none of them repeated")
     return tuple(notes)
+
+
+def _zone_doubted(reading: Reading) -> str:
+    """Old programs have taken UTC for New York's time, and the other way round."""
+    hours = reading.moments.clock_hours
+    total = hours.total()
+    as_new_york, as_utc = (sum(hours[hour] for hour in zone) for zone in (HOURS_ET, HOURS_UTC))
+    is_utc = reading.moments.name.upper() in ("UTC", "Z", "GMT")
+    here, there = (as_utc, as_new_york) if is_utc else (as_new_york, as_utc)
+    if there <= 2 * here:
+        return ""
+    return (
+        f"of {total:,} times without a zone {as_new_york:,} fall into the exchange's hours if they are"
+        f" New York's, {as_utc:,} if they are UTC: is --zone {reading.moments.name} right?"
+    )
 
 
 def reading_lines(

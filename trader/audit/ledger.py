@@ -1,12 +1,14 @@
 """What trades add up to at average cost: shares, what they cost, what was earned, what it did to cash."""
 
 from collections.abc import Container
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation
 
 from trader.audit.words import Ledger, Trades
-from trader.money import ZERO, rounded, share
+from trader.money import NANO, ZERO, rounded, share
 
 NOTHING: frozenset[int] = frozenset()
+# As money.share divides, but for sums that are never stored: their text need not be canonical, which takes time.
+WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 
 
 def added_up(trades: Trades, without: Container[int] = NOTHING) -> Ledger:
@@ -34,7 +36,7 @@ def added_up(trades: Trades, without: Container[int] = NOTHING) -> Ledger:
                 realized += notional - cost
                 quantity = cost = ZERO
             elif quantity > shares:
-                gone = share(cost, shares, quantity)
+                gone = WIDE.quantize(WIDE.divide(cost * shares, quantity), NANO)
                 realized += notional - gone
                 quantity -= shares
                 cost -= gone

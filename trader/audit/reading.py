@@ -115,15 +115,15 @@ class Reading:
             else:
                 buy = sided[side] = is_buy(side)
                 self.sides[str(side)[:20]] += 1
-            if quantity is not None and quantity < 0 and not buy:
+            if quantity is not None and quantity < ZERO and not buy:
                 quantity = -quantity  # Books that write sales with a minus.
             if (
                 not symbol
                 or buy is None
                 or quantity is None
-                or quantity <= 0
+                or quantity <= ZERO
                 or price is None
-                or price <= 0
+                or price <= ZERO
                 or at_ns is None
             ):
                 unreadable += 1

@@ -48,6 +48,7 @@ class Clocked:
 
     def _add_flows(self, trades: Trades, phantoms: frozenset[int]) -> None:
         times, told, real = self._times, self._told, self._real
+        place, until_ns = 0, times[0]
         for identity, buy, shares, price, fees, at_ns in zip(
             trades.ids,
             trades.is_buy,
@@ -60,7 +61,9 @@ class Clocked:
             flow = -shares * price if buy else shares * price
             if fees:
                 flow -= fees
-            place = bisect_left(times, at_ns)
+            if at_ns > until_ns:
+                place = bisect_left(times, at_ns)
+                until_ns = times[place] if place < len(times) else at_ns
             told[place] += flow
             if identity not in phantoms:
                 real[place] += flow

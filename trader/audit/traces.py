@@ -55,23 +55,22 @@ def traces_of(reading: Reading, account: Account, positions: dict[str, Position]
     return Traces(findings=(finding,), notes=(), is_cleaned_up=True)
 
 
-def _shares(reading: Reading) -> tuple[Decimal, int]:
-    """Shares bought by all rows, and the number of rows that aren't buys."""
+def _shares(reading: Reading) -> tuple[Decimal, bool]:
+    """Shares bought by all rows, and whether any row is a sale; looked at until the first one."""
     table = reading.mapped.trades
     quantity = quoted(table.columns["quantity"])
-    side = quoted(table.columns["side"]) if "side" in table.columns else f"sign({quantity})"
-    bought, sales = ZERO, 0
-    groups = reading.database.execute(
-        f"SELECT {side}, {quantity}, count(*) FROM {quoted(table.name)} GROUP BY 1, 2"
-    )
-    for word, cell, count in groups:
+    side = quoted(table.columns["side"]) if "side" in table.columns else "NULL"
+    bought = ZERO
+    for word, cell in reading.database.execute(
+        f"SELECT {side}, {quantity} FROM {quoted(table.name)}"
+    ):
         shares = reading.amounts.read(cell)
-        buy = is_buy(word) if "side" in table.columns else bool(shares and shares > 0)
+        buy = is_buy(word) if "side" in table.columns else shares is None or shares > ZERO
+        if buy is False:
+            return bought, True
         if buy and shares is not None:
-            bought += shares * count
-        elif buy is False:
-            sales += count
-    return bought, sales
+            bought += shares
+    return bought, False
 
 
 def _fitted(account: Account, positions: dict[str, Position] | None) -> str | None:
