@@ -1,6 +1,6 @@
 """Bugs planted in what proves the books: a proof that passes by what differs proves nothing."""
 
-from tests.mutants.planted import Edit, contract, planted, plays, properties
+from tests.mutants.planted import Edit, contract, planted, plays, properties, scenario
 
 PROOFS = (
     planted(
@@ -11,6 +11,7 @@ PROOFS = (
             "                self._stored[table].differs(rows)\n",
         ),
         plays("verification", "a_cell_changed_in_any_table_is_found_and_named"),
+        scenario("s25-tampered-books"),
     ),
     planted(
         "verify passes by orders that are over",
