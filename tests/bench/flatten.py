@@ -45,22 +45,21 @@ def once(work: int, folder: Path) -> list[Sample]:
                 running.wait_line(lambda line: "FLAT " in line)
             posts_s = exits_sent_s(account)
     assert len(posts_s) == work, f"{len(posts_s)} exits for {work} positions"
-    held = f"{work} positions"
     return [
         Sample(
-            name=f"{held}: halt --flatten typed, to its answer",
+            name="halt --flatten typed, to its answer",
             value=answered_s,
             unit="s",
         ),
         Sample(
-            name=f"{held}: halt --flatten typed, to the last exit sent",
+            name="halt --flatten typed, to the last exit sent",
             value=max(posts_s) - typed_s,
             unit="s",
             goal=2.0,
             is_ceiling=True,
         ),
         Sample(
-            name=f"{held}: from the first exit sent to the last",
+            name="from the first exit sent to the last",
             value=max(posts_s) - min(posts_s),
             unit="s",
         ),
