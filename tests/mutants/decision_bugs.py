@@ -11,6 +11,9 @@ FORGOTTEN = """orders=Map(
                 for name, order in state.orders.items()
             }
         ),"""
+SELLABLE_TWICE = Edit(
+    "positions.py", "return self.quantity - self.quantity_pending_sell", "return self.quantity"
+)
 
 DUPLICATES = (
     planted(
@@ -126,11 +129,7 @@ LIMITS = (
     ),
     planted(
         "an exit in doubt frees the shares that it may sell",
-        Edit(
-            "positions.py",
-            "return self.quantity - self.quantity_pending_sell",
-            "return self.quantity",
-        ),
+        SELLABLE_TWICE,
         plays("risk", "an_exit_in_doubt_still_holds_all_that_it_has_left"),
     ),
     planted(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tests.mutants import book_bugs, decision_bugs, scenario_bugs, shell_bugs
+from tests.mutants import book_bugs, decision_bugs, last_line_bugs, scenario_bugs, shell_bugs
 from tests.mutants.planted import Catch, Planted
 from tests.mutants.risk_rules import rules_off
 from tests.program import ROOT
@@ -18,6 +18,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Lanes and doubt": shell_bugs.LANES,
     "The journal": shell_bugs.JOURNAL,
     "The line to the broker": shell_bugs.LINE,
+    "The last line": last_line_bugs.LAST_LINE,
     "Supervision": shell_bugs.WATCH,
     "What scenarios guard": scenario_bugs.SCENARIOS,
 }

@@ -2,14 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.build import Build
 from trader.calendar import iso
 from trader.config import Config, limits_lines
+from trader.conservation import Conservation
 from trader.evolve import fold
 from trader.exits import StartRefused
 from trader.journal.failures import JournalDamaged
@@ -17,7 +19,7 @@ from trader.journal.rebuild import standing_that_differ
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
 from trader.live.assembly import Identity
 from trader.live.summary import Summary, orders_of_life, proven, summed_up
-from trader.messages import Gate
+from trader.messages import Entry, Gate
 from trader.model import AccountId, Order
 from trader.state import ExecutionState
 from trader.venue import Venue
@@ -26,10 +28,11 @@ Say = Callable[[str], None]
 
 
 class Books(Struct, frozen=True, kw_only=True):
-    """The open journal and what it adds up to."""
+    """The open journal, what it adds up to, and what the last line before the socket has read in it."""
 
     journal: SqliteJournal
     state: ExecutionState
+    conservation: Conservation
 
     def last_check(self, order: Order) -> str:
         """Right before bytes leave: why not, or nothing."""
@@ -38,6 +41,12 @@ class Books(Struct, frozen=True, kw_only=True):
         if not self.journal.is_current(order.epoch):
             return "another process has taken over"
         return ""
+
+    def after(self, state: ExecutionState, entries: Iterable[Entry]) -> "Books":
+        """Once these rows are written, beside any run."""
+        for entry in entries:
+            self.conservation.read(entry)
+        return replace(self, state=state)
 
     def identity(
         self, broker: str, account: AccountId, build: Build, *, pid: int | None = None
@@ -79,9 +88,10 @@ def opened(
         database, create=create, since=since, take_over=take_over, pid=pid, inline=inline
     )
     try:
-        state = fold(ExecutionState(), journal.entries())
+        conservation = Conservation()
+        state = fold(ExecutionState(), conservation.reading(journal.entries()))
         _check_tables(journal, state)
-        return Books(journal=journal, state=state)
+        return Books(journal=journal, state=state, conservation=conservation)
     except BaseException:
         journal.close()
         raise
