@@ -12,9 +12,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
-    0: "model messages money calendar calendar_table config exits sources",
-    1: "orders recognition positions question risk brakes accounting reconcile market_guard strategies venue wire",
-    2: "execution inquiry state evolve reports agreement movements corrections",
+    0: "model messages money calendar calendar_table config limits exits sources",
+    1: "orders recognition positions question risk allowance brakes accounting reconcile market_guard strategies"
+    " venue wire",
+    2: "execution inquiry state evolve reports agreement movements corrections promotion tally",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics alerts build"
     " credentials failure heartbeat steps systemd conservation",
     4: "supervisor executor worker inbox mailbox outbox doubt tape",
@@ -69,7 +70,8 @@ LIVE_ROOTS = ("trader.__main__", "trader.cli.run")
 # ... and these are programs of their own, or plays, that it loads only when no money is about.
 PLAYED_PACKAGES = ("trader.venue", "trader.simulator", "trader.simulation", "trader.scenarios")
 FILE_LINES_MAX = 400
-LONG_FILES = {"trader.messages": 800}  # the closed unions of words: one list, read as one
+# The closed unions of words: each one list, read as one.
+LONG_FILES = {"trader.messages": 800, "trader.log.events": 500}
 FUNCTION_LINES_MAX = 70
 
 # Nothing of the program imports these: whoever installed their extra does.

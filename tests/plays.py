@@ -14,8 +14,9 @@ from typing import NamedTuple, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.config import Fees, Limits
+from trader.config import Fees
 from trader.executor import decided, effect_of
+from trader.limits import Limits
 from trader.messages import (
     Acceptance,
     Activity,
@@ -42,11 +43,13 @@ from trader.messages import (
     Gate,
     GateReport,
     Input,
+    LimitChanged,
     LookupMissed,
     LookupWanted,
     OrderChanged,
     OrderReport,
     OrderRequest,
+    Promoted,
     Quarantined,
     Released,
     RequestAccepted,
@@ -93,6 +96,7 @@ ROOMY = Limits(  # for plays that are about something else
     position_notional_max=Decimal(100_000),
     entries_per_minute_max=10_000,
     entries_per_symbol_per_day_max=10_000,
+    entries_notional_per_day_max=Decimal(10**9),
     executions_repeated_max=10_000,
 )
 
@@ -423,7 +427,9 @@ def boot(
     fees: Fees | None = None,
     symbols: tuple[Symbol, ...] = SYMBOLS,
     at_ns: int = TEN_NS,
+    configured: str = "c0ffee",
 ) -> Boot:
+    """A new life; `configured` is how its one strategy is."""
     return Boot(
         epoch=epoch,
         build="3f9a1c2",
@@ -435,6 +441,7 @@ def boot(
         limits=limits,
         fees=fees or Fees(),
         at_ns=at_ns,
+        strategies={StrategyName("crossover"): configured},
     )
 
 
@@ -575,6 +582,14 @@ def quarantined(symbol: str | None) -> Expected:
 
 def alarmed(alarm: str) -> Expected:
     return Expected(Alarmed, {"alarm": alarm})
+
+
+def promoted(strategy: str) -> Expected:
+    return Expected(Promoted, {"strategy": strategy})
+
+
+def limit_changed(limit: str, before: str, after: str, **fields: object) -> Expected:
+    return Expected(LimitChanged, {"limit": limit, "before": before, "after": after, **fields})
 
 
 def tripped(brake: Brake) -> Expected:

@@ -6,6 +6,7 @@ digit for digit.
 """
 
 import difflib
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +17,16 @@ import msgspec
 from msgspec import Struct, field
 
 from trader.exits import Mistake
-from trader.model import SECOND_NS, Size, StrategyName, Symbol
-from trader.money import AmountError, bounded, canonical, plain
+from trader.limits import CANARY, CANARY_NAMES, NAMES, CanaryLimits, Limits, Why, missing
+from trader.model import Size, StrategyName, Symbol
+from trader.money import AmountError, bounded, plain
 
 CONFIG_BYTES_MAX = 100_000
 SYMBOLS_MAX = 1_000
 COUNT_MAX = 1_000_000  # of a limit that counts something
 SECONDS_MAX = 86_400
+SAID_CHARACTERS_MAX = 200  # of an owner or a reason
+SAID_OF = ("owner", "reason")
 DIGITS_MAX = 40  # before or after the point of a number that is read at all
 
 
@@ -34,32 +38,6 @@ class BrokerName(StrEnum):
     SIMULATED = "simulated"
     ALPACA_PAPER = "alpaca-paper"
     ALPACA_LIVE = "alpaca-live"
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """The bounds that risk rules hold every request to. Money in dollars, fractions of 1, ages in market time."""
-
-    order_notional_max: Decimal = Decimal(5_000)
-    position_notional_max: Decimal = Decimal(12_500)
-    exposure_max: Decimal = Decimal(1)  # of equity, what is in flight counted
-    entries_open_max: int = 20
-    entries_per_minute_max: int = 10  # exits, stops and cancels are not counted
-    entries_per_symbol_per_day_max: int = 3
-    executions_repeated_max: int = 3  # filled entries of one symbol in 10 minutes
-    loss_day_max: Decimal = Decimal("0.02")  # of the equity that the session began with
-    drawdown_max: Decimal = Decimal("0.06")  # of the highest equity
-    price_deviation_max: Decimal = Decimal("0.03")  # of the quote
-    quote_age_max: int = 90  # seconds
-    request_age_max: int = 60  # seconds
-    adds_max: int = 0  # to a position that is open
-
-    @property
-    def quote_age_ns_max(self) -> int:
-        return self.quote_age_max * SECOND_NS
-
-    @property
-    def request_age_ns_max(self) -> int:
-        return self.request_age_max * SECOND_NS
 
 
 class Fees(Struct, frozen=True, kw_only=True):
@@ -99,6 +77,12 @@ class StrategyConfig(Struct, frozen=True, kw_only=True):
     size: SizeConfig = SizeConfig(notional=Decimal(2_000))
 
 
+def configured(strategy: StrategyConfig) -> str:
+    """A hash of all that is set of a strategy: what changes it makes another one of it."""
+    told = msgspec.json.encode(strategy, order="deterministic")
+    return hashlib.blake2b(told, digest_size=8).hexdigest()
+
+
 def _default_strategies() -> dict[StrategyName, StrategyConfig]:
     crossover = StrategyConfig(kind="sma-crossover", params={"fast": 10, "slow": 30})
     return {StrategyName("sma-crossover"): crossover}
@@ -134,19 +118,9 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
 
 
 def limits_missing(text: str, *, where: str = "trader.toml") -> list[str]:
-    """The keys of [limits] that a text doesn't write out; real money wants every one of them stated."""
-    limits = parse_toml(text, where).get("limits")
-    written = limits if isinstance(limits, dict) else {}
-    return [name for name in Limits.__struct_fields__ if name not in written]
-
-
-def limits_lines(limits: Limits) -> list[str]:
-    """The limits as a person reads them at the start, a few to a line."""
-    stated = [
-        f"{name} {value if isinstance(value, int) else canonical(value)}"
-        for name, value in msgspec.structs.asdict(limits).items()
-    ]
-    return ["limits: " + ", ".join(stated[:5]), *(", ".join(stated[at : at + 4]) for at in (5, 9))]
+    """The limits that a text doesn't write out; real money wants every one of them stated."""
+    table = parse_toml(text, where).get("limits")
+    return missing(table if isinstance(table, dict) else {})
 
 
 class _BadKey(Exception):
@@ -195,6 +169,8 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "entries_open_max": ("above", COUNT_MAX),
     "entries_per_minute_max": ("above", COUNT_MAX),
     "entries_per_symbol_per_day_max": ("above", COUNT_MAX),
+    "entries_notional_per_day_max": ("above", 10**11),
+    "entries_per_day_max": ("above", COUNT_MAX),
     "executions_repeated_max": ("above", COUNT_MAX),
     "loss_day_max": ("above", 1),
     "drawdown_max": ("above", 1),
@@ -211,7 +187,12 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "target": ("from", 10**9),
 }
 
-_TABLES: Mapping[str, type[Struct]] = {"limits": Limits, "fees": Fees, "size": SizeConfig}
+_TABLES: Mapping[str, type[Struct]] = {
+    "limits": Limits,
+    CANARY: CanaryLimits,
+    "fees": Fees,
+    "size": SizeConfig,
+}
 
 
 def _check_table(raw: Mapping[str, object], kind: type[Struct], path: str) -> None:
@@ -237,6 +218,9 @@ def _tables_in(
         elif key == "strategies":
             for name, table in value.items():
                 yield f"{path}.{name}", table, StrategyConfig
+        elif key == "why":
+            for name, table in value.items():
+                yield f"{path}.{name}", table, Why
 
 
 def did_you_mean(key: str, known: Sequence[str]) -> str:
@@ -270,7 +254,32 @@ def _check_params(params: object, path: str) -> None:
             raise _BadKey(f"{path}.{name}", f"not finite: {value}")
 
 
+def _check_limits(limits: Limits) -> None:
+    """What is said of them is about one that there is, in a line; a canary's are the smaller ones."""
+    for name in limits.why:
+        if name not in {*NAMES, CANARY}:
+            known = did_you_mean(name, NAMES)
+            raise _BadKey(f"limits.why.{name}", f"no such limit{known}")
+    said = {
+        f"why.{name}.{key}": getattr(why, key)
+        for name, why in limits.why.items()
+        for key in SAID_OF
+    }
+    for key, text in ({key: getattr(limits, key) for key in SAID_OF} | said).items():
+        if len(text) > SAID_CHARACTERS_MAX or (text and not (text.strip() and text.isprintable())):
+            raise _BadKey(
+                f"limits.{key}", f"one line of up to {SAID_CHARACTERS_MAX} characters is wanted"
+            )
+    for name in CANARY_NAMES if limits.canary is not None else ():
+        most, wanted = getattr(limits, name, None), getattr(limits.canary, name)
+        if most is not None and wanted > most:
+            raise _BadKey(
+                f"limits.{CANARY}.{name}", f"must be at most limits.{name}, {most}, not {wanted}"
+            )
+
+
 def _check_config(config: Config) -> None:
+    _check_limits(config.limits)
     if not config.symbols:
         raise _BadKey("symbols", "at least one symbol is wanted")
     if len(config.symbols) > SYMBOLS_MAX:

@@ -63,6 +63,7 @@ from trader.model import (
     Symbol,
 )
 from trader.money import ZERO, plain
+from trader.promotion import limits_changed, promotion
 from trader.question import Denial, Question
 from trader.state import ALL_SYMBOLS, ExecutionState
 
@@ -269,6 +270,8 @@ def _on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
         case "release" if command.subject in state.quarantined:
             symbol = None if command.subject == ALL_SYMBOLS else Symbol(command.subject)
             return (Released(symbol=symbol, who=command.who, reason=command.reason),)
+        case "promote":
+            return (promotion(state, command),)
         case "bypass" | "take_over":
             return (Noted(subject=command.verb, message=f"{command.subject}: {command.reason}"),)
         case _:
@@ -307,6 +310,7 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         lock=boot.lock,
         commit=boot.commit,
         is_modified=boot.is_modified,
+        strategies=boot.strategies,
     )
     # An intent that was never answered may have reached the broker: in doubt, never sent again.
     unanswered = sorted(
@@ -314,7 +318,7 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         for order in state.orders.values()
         if order.state in {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN}
     )
-    events: list[Event] = [began]
+    events: list[Event] = [began, *limits_changed(state, boot)]
     for one in unanswered:
         events.extend(
             reports.doubted(state, state.orders[one], "the program ended before an answer")

@@ -10,7 +10,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from trader.config import Fees, Limits
+from trader.config import Fees
+from trader.limits import Limits
 from trader.model import (
     AccountId,
     BrokerOrderId,
@@ -59,6 +60,8 @@ class DenyReason(StrEnum):
     ENTRIES_OPEN = "entries_open"
     ENTRIES_PER_MINUTE = "entries_per_minute"
     ENTRIES_PER_DAY = "entries_per_day"
+    NOTIONAL_PER_DAY = "notional_per_day"
+    CANARY = "canary"
     REPEATED_EXECUTIONS = "repeated_executions"
     LOSS_DAY = "loss_day"
     DRAWDOWN = "drawdown"
@@ -296,6 +299,7 @@ class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    strategies: dict[StrategyName, str] = {}  # how each is configured, as a hash
 
 
 class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
@@ -320,7 +324,7 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
     """What a person wants.
 
     verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries'), 'release' (subject: a quarantined symbol,
-    or '*'), 'bypass' (subject: a check of the start).
+    or '*'), 'promote' (subject: a strategy), 'bypass' (subject: a check of the start).
     """
 
     command_id: str
@@ -490,6 +494,26 @@ class LifeBegan(Struct, frozen=True, kw_only=True, tag="life_began"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    strategies: dict[StrategyName, str] = {}  # how each is configured, as a hash
+
+
+class LimitChanged(Struct, frozen=True, kw_only=True, tag="limit_changed"):
+    """This life has another limit than the one before; an empty text: there was, or is, none."""
+
+    limit: str
+    before: str
+    after: str
+    owner: str
+    reason: str
+
+
+class Promoted(Struct, frozen=True, kw_only=True, tag="promoted"):
+    """A strategy, configured like this, is new no more."""
+
+    strategy: StrategyName
+    configured: str
+    who: str
+    reason: str
 
 
 class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
@@ -630,6 +654,8 @@ Event = (
     | ClockMoved
     | SessionBegan
     | LifeBegan
+    | LimitChanged
+    | Promoted
     | LifeEnded
     | OpeningBooked
     | BooksMoved

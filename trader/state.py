@@ -10,9 +10,19 @@ from immutables import Map
 from msgspec import Struct
 
 from trader.accounting import Books
-from trader.config import Fees, Limits
+from trader.config import Fees
+from trader.limits import Limits
 from trader.messages import Brake, Gate
-from trader.model import AccountId, ClientOrderId, ExecutionId, Order, Phase, RequestId, Symbol
+from trader.model import (
+    AccountId,
+    ClientOrderId,
+    ExecutionId,
+    Order,
+    Phase,
+    RequestId,
+    StrategyName,
+    Symbol,
+)
 from trader.money import ZERO
 from trader.positions import Position, PositionMap
 
@@ -65,6 +75,10 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     entries_open: int = 0
     # Of the last minute: market time, and how many entries were accepted then.
     entries_recent: tuple[tuple[int, int], ...] = ()
+    entries_notional: Decimal = ZERO  # of this session's entries, at their worst prices
+    entries_of: Map[StrategyName, int] = Map()  # this session's, by strategy
+    strategies: Map[StrategyName, str] = Map()  # how those of this life are configured
+    promoted: Map[StrategyName, str] = Map()  # by a person, as they were configured then
     equity_session: Decimal = ZERO
     equity_peak: Decimal = ZERO
     counts: Counts = Counts()
@@ -85,6 +99,10 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     def position(self, symbol: Symbol) -> Position:
         """The symbol's position, flat if it never had one."""
         return self.positions.get(symbol) or Position(symbol=symbol)
+
+    def is_promoted(self, strategy: StrategyName) -> bool:
+        """As it is configured in this life; how it is coded isn't looked at."""
+        return self.promoted.get(strategy) == self.strategies.get(strategy, "")
 
     def telling(self, request_id: RequestId) -> str | None:
         """The digest of what was told under this id, if it was."""

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from trader.config import Limits
 from trader.exits import Exit
+from trader.limits import CANARY_NAMES, NAMES
 from trader.messages import Brake, DenyReason, Gate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,5 +39,5 @@ def test_the_unit_starts_nothing_again_that_a_person_has_to_look_at_first() -> N
 
 
 def test_every_limit_and_every_reason_is_explained() -> None:
-    words = {*Limits.__struct_fields__, *(reason.value for reason in DenyReason)}
+    words = {*NAMES, *CANARY_NAMES, *(reason.value for reason in DenyReason)}
     assert words == explained("limits.md")

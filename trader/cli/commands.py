@@ -11,7 +11,7 @@ from trader.executor import decided
 from trader.exits import JournalBroken, Mistake, StartRefused
 from trader.journal.sqlite import open_journal
 from trader.messages import Command, Input
-from trader.model import OrderState, Symbol
+from trader.model import OrderState, StrategyName, Symbol
 from trader.ports import Batch, JournalFailed
 from trader.state import ExecutionState
 
@@ -19,14 +19,14 @@ REASON_CHARACTERS_MAX = 200
 
 
 def tell_stopped(
-    common: Common, verb: str, reason: str, release: Sequence[str] = ()
+    common: Common, verb: str, reason: str, release: Sequence[str] = (), subject: str = ""
 ) -> ExecutionState:
     """Decide the command against the folded journal and write it; returns the state from before.
 
-    `release` names symbols whose quarantine ends with it, '*' the one on everything.
+    `release` names symbols whose quarantine ends with it, '*' the one on everything; `subject` whom a promotion is of.
 
     Raises Mistake for a reason that says nothing, StartRefused where the journal can't be opened (because the
-    program runs, too), or where it is not the time to resume.
+    program runs, too), or where it is not the time for it.
     """
     reason = checked_reason(reason)
     journal = open_journal(common.database, create=False, since=iso(time.time_ns()))
@@ -34,7 +34,10 @@ def tell_stopped(
         before = fold(ExecutionState(), journal.entries())
         if verb == "resume":
             _check_resumable(common, before)
-        after, entries = decided(before, _commands(before, verb, reason, release, journal.head))
+        if verb == "promote":
+            _check_promotable(common, before, StrategyName(subject))
+        wanted = _commands(before, verb, reason, release, journal.head, subject)
+        after, entries = decided(before, wanted)
         if entries:
             journal.write(Batch(entries=tuple(entries), after=after))
     except (JournalFailed, JournalBroken) as error:
@@ -45,12 +48,19 @@ def tell_stopped(
 
 
 def _commands(
-    state: ExecutionState, verb: str, reason: str, release: Sequence[str], head: int
+    state: ExecutionState,
+    verb: str,
+    reason: str,
+    release: Sequence[str],
+    head: int,
+    subject: str,
 ) -> list[Input]:
     who = getpass.getuser()
     wanted: list[Input] = []
     if verb != "resume" or state.halted or state.brakes:
-        wanted.append(Command(command_id=f"{verb}-{head}", verb=verb, who=who, reason=reason))
+        wanted.append(
+            Command(command_id=f"{verb}-{head}", verb=verb, subject=subject, who=who, reason=reason)
+        )
     for symbol in release:
         if Symbol(symbol) not in state.quarantined:
             raise Mistake(f"{symbol} isn't quarantined", where="--release")
@@ -86,3 +96,15 @@ def _check_resumable(common: Common, state: ExecutionState) -> None:
             where=str(common.database),
             remedy="bin/trade run asks the broker about them, and enters nothing while halted",
         )
+
+
+def _check_promotable(common: Common, state: ExecutionState, strategy: StrategyName) -> None:
+    if strategy not in state.strategies:
+        known = ", ".join(sorted(state.strategies)) or "none"
+        raise Mistake(
+            f"the last life had no strategy {strategy!r}",
+            where=str(common.database),
+            remedy=f"there were: {known}",
+        )
+    if state.is_promoted(strategy):
+        raise Mistake(f"{strategy} is promoted already", where=str(common.database))

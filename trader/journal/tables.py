@@ -26,6 +26,8 @@ from trader.messages import (
     ExecutionBooked,
     Halted,
     LifeBegan,
+    LimitChanged,
+    Promoted,
     Quarantined,
     Released,
     RequestAccepted,
@@ -216,6 +218,15 @@ def notice_row(place: Place, event: Event) -> Row | None:
             kind, symbol = "difference_found", event.symbol
         case Halted():
             kind, symbol, message = "halted", None, f"{event.who}: {event.reason}"
+        case LimitChanged():
+            message = f"{event.limit}: {event.before or 'none'}, now {event.after or 'none'}"
+            kind, symbol = "limit_changed", None
+        case Promoted():
+            kind, symbol, message = (
+                "promoted",
+                None,
+                f"{event.strategy}: {event.who}: {event.reason}",
+            )
         case Released():
             kind, symbol = "released", event.symbol
             message = f"{event.who}: {event.reason}"

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from trader import __version__
 from trader.build import Build
-from trader.config import Config
+from trader.config import Config, configured
 from trader.conservation import Conservation
 from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
@@ -134,6 +134,9 @@ def boot_of(config: Config, identity: Identity, at_ns: int) -> Boot:
         lock=build.lock,
         commit=build.commit or "",
         is_modified=bool(build.modified),
+        strategies={
+            name: configured(strategy) for name, strategy in sorted(config.strategies.items())
+        },
     )
 
 
