@@ -166,7 +166,7 @@ LIMITS = (
     ),
     planted(
         "the minute's entries are counted for ever",
-        Edit("inquiry.py", "if at_ns > state.at_ns - MINUTE_NS", "if at_ns"),
+        Edit("inquiry.py", "if abs(at_ns - state.at_ns) < MINUTE_NS", "if at_ns"),
         plays("risk", "entries_of_a_minute_are_forgotten_after_it"),
     ),
     planted(

@@ -92,6 +92,6 @@ def worlds(aim: str, complaint: str = "") -> Catch:
 
 
 def tight(reason: str, complaint: str = "A12") -> Catch:
-    """The worlds in which this limit is tight (see test_tight_worlds.py), one of which complains."""
-    test = "tests/simulation/test_tight_worlds.py::test_what_the_venue_has_accepted_is_within_the_limit"
+    """The worlds in which this limit is tight (see test_tight_limits.py), one of which complains."""
+    test = "tests/simulation/test_tight_limits.py::test_what_the_venue_has_accepted_is_within_the_limit"
     return Catch(Layer.SIMULATION, (f"{test}[{reason}]",), says=f" s: {complaint}")

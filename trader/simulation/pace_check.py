@@ -53,28 +53,31 @@ class PaceCheck:
 
     def _entered(self, order: VenueOrder, intent: Order) -> None:
         limits, dollars = self._limits, _dollars(order)
-        day = [
-            (one, its)
-            for one, its in self._entries
-            if _day(one.submitted_ns) == _day(order.submitted_ns)
-        ]
         self._at_most(dollars, limits.order_notional_max, f"dollars of {order.client_order_id}")
-        of_symbol = sum(1 for one, _ in day if one.symbol == order.symbol)
-        self._at_most(of_symbol, limits.entries_per_symbol_per_day_max, f"{order.symbol} in a day")
-        in_all = sum((_dollars(one) for one, _ in day), ZERO)
-        self._at_most(in_all, limits.entries_notional_per_day_max, "dollars in a day")
         minute = sum(
             1 for _, its in self._entries if 0 <= intent.created_ns - its.created_ns < MINUTE_NS
         )
         self._at_most(minute, limits.entries_per_minute_max, "approved in a minute")
-        if self._is_clock_sound:
-            arrived = sum(
-                1 for one, _ in self._entries if order.submitted_ns - one.submitted_ns < MINUTE_NS
-            )
-            most = MINUTES_AT_ONCE * limits.entries_per_minute_max
-            self._at_most(arrived, most, "arrived in a minute")
         if limits.canary is not None:
             self._at_most(dollars, limits.canary.order_notional_max, "dollars of a canary")
+        if self._is_clock_sound:
+            self._entered_by_the_clock(order, intent)
+
+    def _entered_by_the_clock(self, order: VenueOrder, intent: Order) -> None:
+        """With a clock that was a day ahead, today's entries are another day's."""
+        limits = self._limits
+        arrived = sum(
+            1 for one, _ in self._entries if order.submitted_ns - one.submitted_ns < MINUTE_NS
+        )
+        most = MINUTES_AT_ONCE * limits.entries_per_minute_max
+        self._at_most(arrived, most, "arrived in a minute")
+        today = new_york_date(order.submitted_ns)
+        day = [one for one in self._entries if new_york_date(one[0].submitted_ns) == today]
+        of_symbol = sum(1 for one, _ in day if one.symbol == order.symbol)
+        self._at_most(of_symbol, limits.entries_per_symbol_per_day_max, f"{order.symbol} in a day")
+        in_all = sum((_dollars(one) for one, _ in day), ZERO)
+        self._at_most(in_all, limits.entries_notional_per_day_max, "dollars in a day")
+        if limits.canary is not None:
             of_strategy = sum(1 for _, its in day if its.strategy == intent.strategy)
             most = limits.canary.entries_per_day_max
             self._at_most(of_strategy, most, f"of the canary {intent.strategy} in a day")
@@ -87,7 +90,3 @@ class PaceCheck:
 def _dollars(order: VenueOrder) -> Decimal:
     """At its worst price; of an order at the market the venue knows none."""
     return order.quantity * (order.limit_price or ZERO)
-
-
-def _day(at_ns: int) -> str:
-    return new_york_date(at_ns)
