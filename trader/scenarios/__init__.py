@@ -1,7 +1,7 @@
 """Plays: what is done to the program on purpose, and what it must then show."""
 
 from trader.exits import Mistake
-from trader.scenarios import account, events, lives, processes, replies, requests
+from trader.scenarios import account, events, lives, pace, processes, replies, requests
 from trader.scenarios.first_day import FirstDay
 from trader.scenarios.play import Enacted, Play
 from trader.scenarios.stampede import Stampede
@@ -28,6 +28,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     processes.StaleCode,
     requests.TwoStrategies,
     requests.TooLate,
+    pace.BurstAndRateLimit,
     processes.KilledAtEachStep,
     events.FilledAfterAll,
     lives.FillsReplayed,
@@ -35,6 +36,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     lives.StopWhileReconnecting,
     lives.WorkerAndExecutorFail,
     lives.TamperedBooks,
+    pace.OwnOrderRests,
     replies.NoSecondPost,
 )
 PLAYS: dict[str, type[Play]] = {
