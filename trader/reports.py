@@ -71,7 +71,7 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     else:
         now, heard = orders.after_claim(
             _open_to_less(now, report),
-            report.claim,
+            orders.claim_meant(order, report.claim, report.source, state.at_ns),
             report.quantity_cumulative,
             report.broker_order_id,
         )
@@ -364,8 +364,11 @@ def doubted(state: ExecutionState, order: Order, reason: str) -> tuple[Event, ..
 def on_cancel_outcome(state: ExecutionState, outcome: CancelOutcome) -> tuple[Event, ...]:
     """The broker will try, says no, or did not answer; in the last two cases ask what became of the order."""
     order = state.orders[outcome.client_order_id]
-    if outcome.outcome == "accepted":
-        return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
+    if (
+        outcome.outcome == "accepted"
+    ):  # Not wanted any more: the stream was faster, and tells of a refusal.
+        is_wanted = order.cancel_requested
+        return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason) if is_wanted else ()
     if not orders.is_live(order):
         return ()
     why = f"cancel {outcome.outcome}: {outcome.reason}"
