@@ -325,7 +325,12 @@ def data_saying(*frames: object, answers: Sequence[object] = ()) -> Script:
                 said.append(msgspec.msgpack.decode(message))
         assert said == [
             {"action": "auth", "key": KEYS.key, "secret": KEYS.secret()},
-            {"action": "subscribe", "bars": ["JD", "T"], "quotes": ["JD", "T"]},
+            {
+                "action": "subscribe",
+                "bars": ["JD", "T"],
+                "quotes": ["JD", "T"],
+                "statuses": ["JD", "T"],
+            },
         ]
         for frame in frames:
             raw_frame = frame if isinstance(frame, bytes) else msgspec.msgpack.encode(frame)

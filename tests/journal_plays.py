@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
+from trader import reducing
 from trader.config import Fees, Limits
 from trader.execution import ExecutionState, decide, evolve_entry
 from trader.messages import (
@@ -150,11 +151,11 @@ def report(order: Order, claim: Claim, at_ns: int, reason: str = "") -> OrderRep
 
 def fill(order: Order, quantity: Decimal, at_ns: int, off: int = 0) -> OrderReport:
     cumulative = order.quantity_filled + quantity
-    assert order.limit_price is not None
+    price = order.limit_price or Decimal("31.92")  # of a market order
     execution = Execution(
         execution_id=ExecutionId(f"x-{order.decision_id}-{cumulative}"),
         quantity=quantity,
-        price=order.limit_price + Decimal(off) / 100,
+        price=price + Decimal(off) / 100,
         quantity_cumulative=cumulative,
         at_ns=at_ns,
     )
@@ -292,7 +293,10 @@ def _rare(state: ExecutionState, detail: int, order: Order | None) -> list[Input
     symbol = SYMBOLS[detail % len(SYMBOLS)]
     match detail % 6:
         case 0:
-            return [Command(command_id="c", verb="halt", who="ana", reason="lunch")]
+            how = ("", "cancel", "flatten")[detail // 6 % 3]
+            return [Command(command_id="c", verb="halt", subject=how, who="ana", reason="lunch")]
+        case 1 if state.reductions and detail % 4:
+            return [step.wants for step in reducing.due(state)]
         case 1:
             return [Command(command_id="c", verb="resume", who="ana", reason="fed")]
         case 2:

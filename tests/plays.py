@@ -41,6 +41,7 @@ from trader.messages import (
     ExecutionCorrected,
     Gate,
     GateReport,
+    Halted,
     Input,
     LookupMissed,
     LookupWanted,
@@ -416,6 +417,13 @@ def command(verb: str, subject: str = "") -> Command:
     return Command(command_id="c1", verb=verb, subject=subject, who="ada", reason="I said so")
 
 
+def asked(verb: str, subject: str = "", *, name: str = "a1", reason: str = "why not") -> Command:
+    """The command of somebody who waits for the answer."""
+    return Command(
+        command_id=name, verb=verb, subject=subject, who="ada", reason=reason, wants_answer=True
+    )
+
+
 def boot(
     epoch: int = 1,
     *,
@@ -575,6 +583,10 @@ def quarantined(symbol: str | None) -> Expected:
 
 def alarmed(alarm: str) -> Expected:
     return Expected(Alarmed, {"alarm": alarm})
+
+
+def halted(who: str) -> Expected:
+    return Expected(Halted, {"who": who})
 
 
 def tripped(brake: Brake) -> Expected:

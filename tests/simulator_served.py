@@ -157,12 +157,12 @@ class Served:
 
     @asynccontextmanager
     async def data_stream(
-        self, feed: str = "iex", **channels: list[str]
+        self, feed: str = "iex", keys: Keys = KEYS, **channels: list[str]
     ) -> AsyncIterator[WebSocketConnection]:
         """Authenticated, and subscribed."""
         async with self.websocket(f"/v2/{feed}") as connection:
             await hear_data(connection)
-            await say(connection, {"action": "auth", "key": KEYS.key, "secret": KEYS.secret})
+            await say(connection, {"action": "auth", "key": keys.key, "secret": keys.secret})
             assert (await hear_data(connection))[0]["msg"] == "authenticated"
             await say(connection, {"action": "subscribe", **channels})
             assert (await hear_data(connection))[0]["T"] == "subscription"

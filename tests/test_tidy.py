@@ -113,6 +113,9 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (only_declared_packages_are_imported, "trader.strategies.sma", "import numpy"),
     (only_declared_packages_are_imported, "trader.strategies.sma", "import pytest"),
     (only_declared_packages_are_imported, "trader.simulator.pytest_plugin", "import numpy"),
+    (only_declared_packages_are_imported, "trader.audit.page", "import plotly"),
+    (only_declared_packages_are_imported, "trader.audit.page", "def f():\n    import numpy"),
+    (only_declared_packages_are_imported, "trader.risk", "def f():\n    import plotly"),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in PLANTED))
 
@@ -171,6 +174,13 @@ def test_what_runs_with_somebodys_money_stays_small() -> None:
         if module.name in reached and not module.name.startswith(PLAYED_PACKAGES)
     ]
     assert sum(module.code_lines for module in live) < LIVE_CODE_LINES_MAX
+
+
+def test_nothing_that_trades_knows_of_the_audit_of_others() -> None:
+    auditing = {module.name for module in MODULES if module.name.startswith("trader.audit")}
+    assert auditing
+    assert reached_from(LIVE_ROOTS) & auditing == set()
+    assert "trader.brokers.alpaca.sending" not in reached_from(auditing)
 
 
 def test_mutable_values_that_are_allowed_exist() -> None:

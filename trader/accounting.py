@@ -106,6 +106,13 @@ def cash_explained(books: Books) -> Decimal:
     return plain(books.opening - books.bought + books.sold - books.fees + books.other)
 
 
+def brought_by(event: ExecutionBooked | BooksMoved) -> Decimal:
+    """Shares that came, or, negative, went."""
+    if isinstance(event, BooksMoved):
+        return event.quantity
+    return event.execution.quantity if event.side is Side.BUY else -event.execution.quantity
+
+
 def postings_of(event: Event) -> Sequence[Posting]:
     """What an event moves between accounts; nothing for one that moves no money and no shares.
 

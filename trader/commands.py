@@ -1,9 +1,12 @@
-"""What a person's command leads to: halt, resume, cancel, flatten, release; and what is only kept for the record."""
+"""What a person's command leads to (halt, resume, flatten, cancel, stop, release), and the answer to whoever waits."""
+
+from typing import NamedTuple
 
 from trader import reducing
 from trader.messages import (
     CancelRequested,
     Command,
+    CommandAnswered,
     Event,
     Halted,
     Noted,
@@ -11,48 +14,138 @@ from trader.messages import (
     Released,
     Resumed,
 )
-from trader.model import ENTRY_PURPOSES, ClientOrderId, Order, Symbol
+from trader.model import ENTRY_PURPOSES, FINAL_STATES, ClientOrderId, Order, OrderState, Symbol
 from trader.reducing import can_cancel
 from trader.state import ALL_SYMBOLS, ExecutionState
 
+NAMES_TOLD_MAX = 5
+
+
+class Done(NamedTuple):
+    """What comes of a command: 'done', 'nothing' where it is so already, 'refused' where it can't be."""
+
+    outcome: str
+    message: str
+    events: tuple[Event, ...] = ()
+
 
 def on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
-    """The events of a command; a note where there is nothing that it could be about."""
+    """Its events, and the answer where one is wanted; nothing at all where it was answered before."""
+    if state.answer(command.command_id) is not None:
+        return ()
+    done = _done(state, command)
+    if not command.wants_answer:
+        return done.events
+    answered = CommandAnswered(
+        command_id=command.command_id,
+        verb=command.verb,
+        subject=command.subject,
+        who=command.who,
+        outcome=done.outcome,
+        message=done.message,
+    )
+    return (*done.events, answered)
+
+
+def _done(state: ExecutionState, command: Command) -> Done:
     match command.verb:
         case "halt":
-            return (Halted(who=command.who, reason=command.reason),)
+            return _halt(state, command)
         case "resume":
-            return (Resumed(who=command.who, reason=command.reason),)
-        case "cancel" if command.subject == "entries":
-            live = sorted(
-                order.client_order_id
-                for order in state.orders.values()
-                if order.purpose in ENTRY_PURPOSES and can_cancel(order)
-            )
-            return tuple(_cancel(state.orders[one], command.reason) for one in live)
-        case "cancel" if (order := state.orders.get(ClientOrderId(command.subject))) is not None:
-            return (_cancel(order, command.reason),) if can_cancel(order) else ()
+            return _resume(state, command)
         case "flatten":
             return _flatten(state, command)
+        case "cancel":
+            return _cancel(state, command)
+        case "stop":
+            return Done("done", "the program ends; positions stay")
         case "release" if command.subject in state.quarantined:
             symbol = None if command.subject == ALL_SYMBOLS else Symbol(command.subject)
-            return (Released(symbol=symbol, who=command.who, reason=command.reason),)
+            released = Released(symbol=symbol, who=command.who, reason=command.reason)
+            return Done("done", f"the quarantine of {command.subject} is over", (released,))
+        case "release":
+            return _nothing(command, f"{command.subject} isn't quarantined")
         case "bypass" | "take_over":
-            return (Noted(subject=command.verb, message=f"{command.subject}: {command.reason}"),)
+            return _noted("done", command, f"{command.subject}: {command.reason}")
         case _:
-            return (Noted(subject=command.verb, message=f"no such thing: {command.subject}"),)
+            return _noted("refused", command, f"no such thing: {command.subject}")
 
 
-def _cancel(order: Order, reason: str) -> CancelRequested:
-    return CancelRequested(
-        client_order_id=order.client_order_id, symbol=order.symbol, reason=reason
+def _nothing(command: Command, message: str) -> Done:
+    return _noted("nothing", command, message)
+
+
+def _noted(outcome: str, command: Command, message: str) -> Done:
+    """A row of its own where no answer is written."""
+    note = Noted(subject=command.verb, message=message)
+    return Done(outcome, message, () if command.wants_answer else (note,))
+
+
+# ------------------------------------------------------------------------------------- the kill switch
+
+
+def _halt(state: ExecutionState, command: Command) -> Done:
+    """A second halt may want more than the first, never less: only resuming loosens."""
+    before = state.halt
+    flattens = command.subject == "flatten" or (before is not None and before.flattens)
+    cancels = command.subject == "cancel" or flattens or (before is not None and before.cancels)
+    halted = Halted(
+        who=command.who,
+        reason=command.reason,
+        command_id=command.command_id,
+        at_ns=state.at_ns,
+        cancels=cancels,
+        flattens=flattens,
+    )
+    said = ["halted"]
+    if before is not None:
+        said.append(f"was halted by {state.halted} already")
+    if flattens:
+        said.append(f"everything goes, {len(_there(state))} symbols held or on their way")
+    elif cancels:
+        said.append(f"entries are canceled, {state.entries_open} live")
+    return Done("done", "; ".join(said), (halted,))
+
+
+def _resume(state: ExecutionState, command: Command) -> Done:
+    unknown = sorted(
+        name for name, order in state.orders.items() if order.state is OrderState.UNKNOWN
+    )
+    was = [f"halted by {state.halted}"] if state.halted else []
+    was += sorted(
+        f"brake {brake.value} ({'all' if symbol == ALL_SYMBOLS else symbol})"
+        for brake, symbol in state.brakes
+    )
+    if not was:
+        return _nothing(command, "nothing was halted; nothing to resume")
+    if unknown:
+        names = ", ".join(unknown[:NAMES_TOLD_MAX])
+        return _noted("refused", command, f"{len(unknown)} orders are UNKNOWN: {names}")
+    going = sorted(state.reductions)
+    still = f"; still going: {', '.join(going)}" if going else ""
+    still += "".join(
+        f"; still closed: {'every symbol' if symbol == ALL_SYMBOLS else symbol}, quarantined: {why}"
+        for symbol, why in sorted(state.quarantined.items())
+    )
+    resumed = Resumed(who=command.who, reason=command.reason)
+    return Done("done", f"resumed; was {', '.join(was)}{still}", (resumed,))
+
+
+# ---------------------------------------------------------------------------------- positions and orders
+
+
+def _there(state: ExecutionState) -> list[Symbol]:
+    """Symbols that could be flattened: held, or about to be."""
+    return sorted(
+        symbol
+        for symbol, position in state.positions.items()
+        if not (position.is_flat or position.is_hands_off)
     )
 
 
-def _flatten(state: ExecutionState, command: Command) -> tuple[Event, ...]:
-    is_all = command.subject == ALL_SYMBOLS
-    symbols = sorted(state.positions) if is_all else [Symbol(command.subject)]
-    events = [
+def _flatten(state: ExecutionState, command: Command) -> Done:
+    symbols = _there(state) if command.subject == ALL_SYMBOLS else [Symbol(command.subject)]
+    events = tuple(
         event
         for symbol in symbols
         for event in reducing.began(
@@ -63,6 +156,52 @@ def _flatten(state: ExecutionState, command: Command) -> tuple[Event, ...]:
             who=command.who,
             reason=command.reason,
         )
-    ]
-    nothing = Noted(subject="flatten", message=f"nothing to flatten: {command.subject}")
-    return tuple(events) or (nothing,)
+    )
+    if events:
+        going = ", ".join(event.symbol for event in events)
+        return Done("done", f"has to go: {going}", events)
+    if state.position(Symbol(command.subject)).is_hands_off:
+        return _noted("refused", command, f"{command.subject} is hands-off")
+    if any(symbol in state.reductions for symbol in symbols):
+        return _nothing(command, f"goes already: {', '.join(symbols)}")
+    what = "anything" if command.subject == ALL_SYMBOLS else command.subject
+    return _nothing(command, f"nothing to flatten: {what} is neither held nor on its way")
+
+
+def _cancel(state: ExecutionState, command: Command) -> Done:
+    if command.subject in {ALL_SYMBOLS, "entries"}:
+        return _cancel_all(state, command)
+    order = state.orders.get(ClientOrderId(command.subject))
+    if order is None:
+        return _noted("refused", command, f"no such order: {command.subject}")
+    name = order.client_order_id
+    if can_cancel(order):
+        return Done("done", f"asked the broker to cancel {name}", (_asked(order, command),))
+    if not command.wants_answer:
+        return Done("nothing", "")
+    if order.state in FINAL_STATES:
+        return Done("nothing", f"{name} is over: {order.state.value}")
+    if order.cancel_requested or order.state is OrderState.PENDING_CANCEL:
+        return Done("nothing", f"the broker was asked to cancel {name} already")
+    what = f"{name} is {order.state.value}: the broker has not shown it yet"
+    return Done("refused", f"{what}; flatten {order.symbol} waits for that and cancels it")
+
+
+def _cancel_all(state: ExecutionState, command: Command) -> Done:
+    live = sorted(
+        order.client_order_id
+        for order in state.orders.values()
+        if can_cancel(order) and (command.subject == ALL_SYMBOLS or order.purpose in ENTRY_PURPOSES)
+    )
+    events = tuple(_asked(state.orders[one], command) for one in live)
+    not_shown = {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN}
+    others = sum(order.state in not_shown for order in state.orders.values())
+    more = f"; {others} that it has not shown yet stay" if others else ""
+    what = f"asked the broker to cancel {len(events)} orders{more}"
+    return Done("done" if events else "nothing", what, events)
+
+
+def _asked(order: Order, command: Command) -> CancelRequested:
+    return CancelRequested(
+        client_order_id=order.client_order_id, symbol=order.symbol, reason=command.reason
+    )

@@ -4,9 +4,18 @@ from immutables import Map
 from msgspec.structs import replace
 
 from trader import orders, protection
-from trader.messages import ClockMoved, Gate, GateMoved, LifeBegan, SessionBegan, WorkerMoved
+from trader.messages import (
+    ClockMoved,
+    Gate,
+    GateMoved,
+    LifeBegan,
+    Released,
+    SecurityStatusMoved,
+    SessionBegan,
+    WorkerMoved,
+)
 from trader.money import plain
-from trader.state import Counts, ExecutionState
+from trader.state import ALL_SYMBOLS, Counts, ExecutionState
 
 GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)
 
@@ -17,7 +26,7 @@ def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
     for symbol, mark in event.marks.items():
         position = held.get(symbol)
         if position is not None and position.mark != mark:
-            marked = protection.marked(position, mark)
+            marked = protection.marked(position, mark, event.at_ns)
             value += marked.value - position.value
             held = held.set(symbol, marked)
     return at_new_peak(
@@ -89,6 +98,27 @@ def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         statements=0,
         is_ended=False,
     )
+
+
+def security_status_moved(state: ExecutionState, event: SecurityStatusMoved) -> ExecutionState:
+    """Trading halts, or goes on."""
+    halts = state.halts
+    if event.is_halted:
+        halts = halts.set(event.symbol, (event.reason, event.at_ns))
+    elif event.symbol in halts:
+        halts = halts.delete(event.symbol)
+    return replace(state, halts=halts)
+
+
+def released(state: ExecutionState, event: Released) -> ExecutionState:
+    """A person has looked: what is quarantined no more may have a new price, too, however far from the old one."""
+    symbol = event.symbol or ALL_SYMBOLS
+    if symbol in state.quarantined:
+        state = replace(state, quarantined=state.quarantined.delete(symbol))
+    if symbol in state.positions:
+        looked_at = replace(state.position(symbol), marked_ns=state.at_ns)
+        state = replace(state, positions=state.positions.set(symbol, looked_at))
+    return state
 
 
 def gate_moved(state: ExecutionState, event: GateMoved) -> ExecutionState:

@@ -246,8 +246,8 @@ _TABLES: Mapping[str, type[Struct]] = {
     "limits": Limits,
     "fees": Fees,
     "size": SizeConfig,
-    "protection": Distances,
     "alarm": AlarmConfig,
+    "protection": Distances,
 }
 
 

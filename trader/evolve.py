@@ -14,6 +14,7 @@ from trader.messages import (
     BrakeTripped,
     CancelRequested,
     ClockMoved,
+    CommandAnswered,
     DifferenceFound,
     DuplicateBlocked,
     Entry,
@@ -34,6 +35,7 @@ from trader.messages import (
     RequestAccepted,
     RequestDenied,
     Resumed,
+    SecurityStatusMoved,
     SessionBegan,
     StatementCompared,
     WorkerMoved,
@@ -44,9 +46,10 @@ from trader.model import (
     BookedExecution,
     Order,
     RequestId,
+    Symbol,
 )
 from trader.money import ZERO, plain
-from trader.state import ALL_SYMBOLS, Counts, ExecutionState
+from trader.state import ALL_SYMBOLS, ANSWERS_MAX, Counts, ExecutionState, Halt
 
 
 def fold(state: ExecutionState, entries: Iterable[Entry]) -> ExecutionState:
@@ -92,10 +95,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case BooksMoved():
             return _books_moved(state, event)
         case Released():
-            left = state.quarantined
-            if (event.symbol or ALL_SYMBOLS) in left:
-                left = left.delete(event.symbol or ALL_SYMBOLS)
-            return replace(state, quarantined=left)
+            return conditions.released(state, event)
+        case SecurityStatusMoved():
+            return conditions.security_status_moved(state, event)
         case Quarantined():
             return _quarantined(state, event)
         case BrakeTripped():
@@ -106,7 +108,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case WorkerMoved():
             return conditions.worker_moved(state, event)
         case Halted():
-            return replace(state, halted=f"{event.who}: {event.reason}")
+            return replace(state, halt=_halt(event))
+        case CommandAnswered():
+            return replace(state, answers=(*state.answers, event)[-ANSWERS_MAX:])
         case Resumed():
             return _resumed(state)
         case StatementCompared():
@@ -150,10 +154,21 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
     )
 
 
+def _halt(event: Halted) -> Halt:
+    return Halt(
+        who=event.who,
+        reason=event.reason,
+        command_id=event.command_id,
+        at_ns=event.at_ns,
+        cancels=event.cancels,
+        flattens=event.flattens,
+    )
+
+
 def _resumed(state: ExecutionState) -> ExecutionState:
     """Whoever resumes accepts the loss so far: the brakes start over from here."""
     equity = plain(state.equity)
-    return replace(state, halted="", brakes=frozenset(), equity_session=equity, equity_peak=equity)
+    return replace(state, halt=None, brakes=frozenset(), equity_session=equity, equity_peak=equity)
 
 
 # ---------------------------------------------------------------------------------------------- requests
@@ -241,11 +256,14 @@ def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionSt
 def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> ExecutionState:
     before = state.orders[event.client_order_id]
     held = protection.guarded(state.position(event.symbol), before)
-    position = protection.marked(positions.booked(held, event), positions.mark_of(event))
+    position = protection.marked(
+        positions.booked(held, event), positions.mark_of(event), state.at_ns
+    )
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
     state = replace(
         state,
         executed=state.executed.set(event.execution.execution_id, event.client_order_id),
+        brought=_brought(state, event),
         fees_accrued=_accruing(state, event.execution.at_ns, event.fees),
         books=accounting.booked(state.books, event),
         positions=state.positions.set(event.symbol, position),
@@ -259,6 +277,14 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         realized=event.realized,
     )
     return _with_order(state, before, orders.booked(before, done, event.released))
+
+
+def _brought(state: ExecutionState, event: ExecutionBooked | BooksMoved) -> Map[Symbol, Decimal]:
+    shares = accounting.brought_by(event)
+    if event.symbol is None or not shares:
+        return state.brought
+    so_far = state.brought.get(event.symbol, ZERO)
+    return state.brought.set(event.symbol, plain(so_far + shares))
 
 
 def _accruing(state: ExecutionState, at_ns: int, fees: Decimal) -> Map[str, Decimal]:
@@ -292,6 +318,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     state = replace(
         state,
         booked=state.booked.set(event.reference, None),
+        brought=_brought(state, event),
         fees_accrued=accrued,
         books=accounting.moved(state.books, event),
         positions=held,

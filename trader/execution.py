@@ -9,7 +9,18 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from trader import agreement, brakes, commands, corrections, movements, reducing, reports, risk
+from trader import (
+    agreement,
+    brakes,
+    commands,
+    corrections,
+    disruptions,
+    movements,
+    reducing,
+    reports,
+    risk,
+    soundness,
+)
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound, wanted_of
 from trader.messages import (
@@ -23,7 +34,6 @@ from trader.messages import (
     BrakeTripped,
     CancelOutcome,
     Clock,
-    ClockMoved,
     Command,
     DenyReason,
     DuplicateBlocked,
@@ -39,9 +49,11 @@ from trader.messages import (
     LookupMissed,
     OrderReport,
     OrderRequest,
+    PriceJumped,
     RequestAccepted,
     RequestDenied,
     Resolution,
+    SecurityStatus,
     SendOutcome,
     SendStarted,
     SessionBegan,
@@ -67,7 +79,7 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
     events = _decided(state, heard)
-    return (*events, *reducing.ended(state, events))
+    return soundness.checked(state, (*events, *reducing.followed(state, events)))
 
 
 def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
@@ -98,6 +110,10 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return corrections.on_resolution(state, heard)
         case Clock():
             return _on_clock(state, heard)
+        case SecurityStatus():
+            return disruptions.on_security_status(state, heard)
+        case PriceJumped():
+            return disruptions.on_price_jump(state, heard)
         case GateReport():
             return _on_gate(state, heard)
         case WorkerReport():
@@ -215,7 +231,7 @@ def _intent(state: ExecutionState, question: Question) -> Order:
 
 
 def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
-    events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=clock.marks)]
+    events: list[Event] = [*disruptions.clock_moved(state, clock)]
     moved = evolve(state, events[0])
     if clock.session and clock.session != state.session:
         events.append(SessionBegan(session=clock.session, equity=plain(moved.equity)))

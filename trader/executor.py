@@ -208,6 +208,7 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
             or state.gates_closed
             or state.workers_cold.get(symbol)
             or symbol in state.quarantined
+            or symbol in state.halts
             or symbol in state.reductions
             or ALL_SYMBOLS in state.quarantined
         ),

@@ -1,6 +1,7 @@
 """The one way to the executor: a bounded channel for everything that it hears, in the order in which it decides."""
 
 from collections import deque
+from collections.abc import Iterable
 
 import trio
 from msgspec.structs import replace
@@ -21,7 +22,9 @@ from trader.messages import (
     LookupMissed,
     OrderReport,
     OrderRequest,
+    PriceJumped,
     Resolution,
+    SecurityStatus,
     SendOutcome,
     SendStarted,
     Statement,
@@ -44,6 +47,15 @@ class Inbox:
         """Hand over; waits while the inbox is full. The wait counts against a request's age."""
         await self._send.send((trio.current_time(), heard))
 
+    async def tell_all(self, inputs: Iterable[Input]) -> None:
+        """Hand over what belongs together: as far as there is room at once, so that one turn takes it."""
+        for heard in inputs:
+            try:
+                self.tell_nowait(heard)
+            except trio.WouldBlock:
+                await self.tell(heard)
+        await trio.lowlevel.checkpoint()
+
     def tell_nowait(self, heard: Input) -> None:
         """Hand over at once; raises trio.WouldBlock when it is full."""
         self._send.send_nowait((trio.current_time(), heard))
@@ -59,10 +71,10 @@ class Inbox:
 
     async def wait(self) -> None:
         """Return when something waits."""
-        if self.has_mail():
+        if self._kept:
             await trio.lowlevel.checkpoint()
-            return
-        self._kept.append(await self._receive.receive())
+        else:
+            self._kept.append(await self._receive.receive())
 
     def drain(self) -> list[Input]:
         """What waits, at most BATCH_MAX, in the order in which it is decided."""
@@ -98,6 +110,8 @@ def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
             return (0, 0, 0, "", 0, "")
         case Command() | GateReport() | WorkerReport() | Resolution() | Adoption() | Acceptance():
             return (0, 1, 0, "", 0, "")  # as they came: sorting is stable
+        case SecurityStatus() | PriceJumped():
+            return (0, 1, 0, "", 0, "")
         case SendStarted():
             return (1, 0, 0, heard.client_order_id, 0, "")
         case OrderReport():

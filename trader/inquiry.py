@@ -161,6 +161,7 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         is_warming_up=bool(state.workers_cold.get(symbol)),
         halted=state.halted or _reduced(state, symbol),
         quarantined=quarantined,
+        trading_halt=state.halts.get(symbol, ("", 0))[0],
         brakes=brakes,
     )
 

@@ -19,6 +19,10 @@ class FellBehind(Exception):
     """More bars waited than the mailbox holds; the worker has to start over with fresh history."""
 
 
+class StartOver(Exception):
+    """What the worker remembers is of other shares: it has to begin with history that fits today's."""
+
+
 Letter = Bar | Quote | Fill
 
 
@@ -32,6 +36,7 @@ class Mailbox:
         self._fills: deque[Fill] = deque()
         self._quote: Quote | None = None
         self._has_overflowed = False
+        self._starts_over = False
         self._arrived = trio.Event()
 
     def put(self, letter: Letter) -> None:
@@ -48,10 +53,16 @@ class Mailbox:
         self._pace.began(self)
         self._arrived.set()
 
+    def start_over(self) -> None:
+        """Whoever reads begins anew, with fresh history."""
+        self._starts_over = True
+        self._pace.began(self)
+        self._arrived.set()
+
     async def take(self) -> list[Letter]:
         """Everything unread: fills, then the quote, then bars, so that a bar is judged with the newest price.
 
-        Raises FellBehind. Until the next call the pace still counts it as being worked on.
+        Raises FellBehind or StartOver. Until the next call the pace still counts it as being worked on.
         """
         if not self._has_mail():
             self._pace.ended(self)
@@ -59,6 +70,8 @@ class Mailbox:
             await self._arrived.wait()
         else:
             await trio.lowlevel.checkpoint()
+        if self._starts_over:
+            raise StartOver
         if self._has_overflowed:
             raise FellBehind(f"{BARS_MAX} bars waited")
         letters: list[Letter] = [*self._fills]
@@ -75,4 +88,6 @@ class Mailbox:
         self._pace.ended(self)
 
     def _has_mail(self) -> bool:
-        return bool(self._bars or self._fills or self._quote or self._has_overflowed)
+        return bool(
+            self._bars or self._fills or self._quote or self._has_overflowed or self._starts_over
+        )

@@ -4,16 +4,24 @@ A tick far from the last trusted price is held back: it is more often another sy
 stub quote than the market. If the next CONFIRMATIONS_NEEDED ticks say the same, it was the market, and the last of
 them is the new trusted price; a tick near the old one in between starts the count over. The first tick of all is
 trusted when its own prices agree with each other, so feed history before live data.
+
+Over a night a share may have been split. The first tick of a new day that is far from the day before is held, with all
+that follow, until somebody has asked what the day before was worth in today's shares (`settle`).
 """
 
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 
-from trader.model import SECOND_NS, Bar, Quote, Symbol
+from trader.calendar import new_york_date
+from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR
 
 CONFIRMATIONS_NEEDED = 3
 JUMP_PER_MILLE_MAX = 200
+NIGHT_PER_MILLE_MAX = 40  # beyond it the day before is asked about: it may have been a split
+NIGHT_JUMP_PER_MILLE_MAX = 400  # beyond it, without a split, a person has to look
+FROZEN_NS_MAX = 10 * MINUTE_NS  # of ticks that never differ, while others move
 AGE_NS_MAX = 90 * SECOND_NS
 AHEAD_NS_MAX = 10 * SECOND_NS  # the venue's clock may run that far ahead of ours
 PRICE_MAX = 10_000_000 * PRICE_TICKS_PER_DOLLAR
@@ -31,6 +39,8 @@ class Rejection(StrEnum):
     OUT_OF_ORDER = "out_of_order"  # before what came earlier, a repeated bar, or ahead of the clock
     STALE = "stale"
     FAR_FROM_LAST = "far_from_last"
+    FROZEN = "frozen"  # the same values for too long, while other symbols move
+    HELD = "held"  # for a moment, while the day before is asked about; it is judged again
 
 
 class Guard:
@@ -47,6 +57,12 @@ class Guard:
         self.symbol = symbol
         self.rejections: Counter[Rejection] = Counter()
         self.trusted: int | None = None  # price ticks
+        self.jump: tuple[int, int] | None = None  # over a night: from, to; nobody has been told yet
+        self.is_held = False
+        self._trusted_ns = -1
+        self._night_asked = ""  # the day before which it was
+        self._quote_seen = _Unchanged()
+        self._bar_seen = _Unchanged()
         self._jump_per_mille_max = jump_per_mille_max
         self._age_ns_max = age_ns_max
         self._confirmations_needed = confirmations_needed
@@ -55,28 +71,61 @@ class Guard:
         self._bar_start_ns = -1
         self._quote_at_ns = -1
 
-    def judge_bar(self, bar: Bar, now_ns: int, *, is_update: bool = False) -> Rejection | None:
+    def settle(self, reference: int | None) -> bool:
+        """The last price of the day before in today's shares, None: it isn't known. Whether there was a split."""
+        self.is_held = False
+        if reference is None or self._is_within(reference, reference, NIGHT_PER_MILLE_MAX):
+            return False
+        self.trusted, self._held_back, self._confirmations = reference, None, 0
+        return True
+
+    def seed(self, bar: Bar) -> None:
+        """A bar of history is trusted, where nothing is yet."""
+        if self.trusted is None:
+            self._trust(bar.close, bar.start_ns + bar.span_ns)
+
+    @property
+    def trusted_ns(self) -> int:
+        """When the trusted price was told; -1 where there is none."""
+        return self._trusted_ns
+
+    def judge_bar(
+        self,
+        bar: Bar,
+        now_ns: int,
+        *,
+        is_update: bool = False,
+        others_moved_ns: Callable[[], int] = lambda: -1,
+    ) -> Rejection | None:
         """None: fit. An update repeats the start of a bar, to correct it. For history, now is the end of the bar."""
         ends_ns = bar.start_ns + bar.span_ns
         rejection = self._bar_defect(bar)
         if rejection is None:
             is_repeated = bar.start_ns <= self._bar_start_ns and not is_update
             rejection = self._untimely(is_repeated, ends_ns, now_ns)
+        values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        if rejection is None and self._bar_seen.is_frozen(values, ends_ns, others_moved_ns):
+            rejection = Rejection.FROZEN
         if rejection is None:
-            rejection = self._far(bar.close, bar.low, bar.high)
+            rejection = self._far(bar.close, bar.low, bar.high, ends_ns)
         if rejection is None:
             self._bar_start_ns = max(self._bar_start_ns, bar.start_ns)
         return self._counted(rejection)
 
-    def judge_quote(self, quote: Quote, now_ns: int) -> Rejection | None:
+    def judge_quote(
+        self, quote: Quote, now_ns: int, *, others_moved_ns: Callable[[], int] = lambda: -1
+    ) -> Rejection | None:
         """None: fit. A quote with one side (the other 0) may be fit; two quotes of one moment may both be."""
         rejection = self._quote_defect(quote)
         if rejection is None:
             is_older = quote.at_ns < self._quote_at_ns
             rejection = self._untimely(is_older, quote.at_ns, now_ns)
+        values = (quote.bid, quote.bid_size, quote.ask, quote.ask_size)
+        if rejection is None and self._quote_seen.is_frozen(values, quote.at_ns, others_moved_ns):
+            rejection = Rejection.FROZEN
         if rejection is None:
             low, high = quote.bid or quote.ask, quote.ask or quote.bid
-            rejection = self._far((low + high) // 2, low, high)
+            rejection = self._far((low + high) // 2, low, high, quote.at_ns)
         if rejection is None:
             self._quote_at_ns = quote.at_ns
         return self._counted(rejection)
@@ -113,31 +162,77 @@ class Guard:
             return Rejection.OUT_OF_ORDER
         return Rejection.STALE if now_ns - at_ns > self._age_ns_max else None
 
-    def _far(self, price: int, low: int, high: int) -> Rejection | None:
+    def _far(self, price: int, low: int, high: int, at_ns: int) -> Rejection | None:
         """Of the price that a tick stands for, and the lowest and the highest in it."""
+        if self.is_held or self._wants_the_night_explained(low, high, at_ns):
+            return Rejection.HELD
         agrees = self._are_near(low, high, price)
         if agrees and (self.trusted is None or self._are_near(low, high, self.trusted)):
-            self._trust(price)
+            self._trust(price, at_ns)
             return None
         if not agrees:
             self._held_back = None
         elif self._held_back is not None and self._are_near(price, price, self._held_back):
             self._confirmations += 1
             if self._confirmations >= self._confirmations_needed:
-                self._trust(price)
+                if self._is_of_another_day(at_ns) and not self._is_within(
+                    price, price, NIGHT_JUMP_PER_MILLE_MAX
+                ):
+                    assert self.trusted is not None, "it is of another day"
+                    self.jump = (self.trusted, price)
+                self._trust(price, at_ns)
                 return None
         else:
             self._held_back, self._confirmations = price, 0
         return Rejection.FAR_FROM_LAST
 
-    def _trust(self, price: int) -> None:
+    def _wants_the_night_explained(self, low: int, high: int, at_ns: int) -> bool:
+        """Once a day, at the first tick that is far from the day before."""
+        if self.trusted is None or self._is_within(low, high, NIGHT_PER_MILLE_MAX):
+            return False
+        if not self._is_of_another_day(at_ns) or self._night_asked == new_york_date(at_ns):
+            return False
+        self._night_asked = new_york_date(at_ns)
+        self.is_held = True
+        return True
+
+    def _is_of_another_day(self, at_ns: int) -> bool:
+        if self.trusted is None:
+            return False
+        return new_york_date(at_ns) != new_york_date(self._trusted_ns)
+
+    def _trust(self, price: int, at_ns: int) -> None:
         self.trusted, self._held_back, self._confirmations = price, None, 0
+        self._trusted_ns = at_ns
+
+    def _is_within(self, low: int, high: int, per_mille: int) -> bool:
+        assert self.trusted is not None, "there is something to hold it against"
+        allowed = self.trusted * per_mille
+        return (high - self.trusted) * 1000 <= allowed and (self.trusted - low) * 1000 <= allowed
 
     def _are_near(self, low: int, high: int, reference: int) -> bool:
         allowed = reference * self._jump_per_mille_max
         return (high - reference) * 1000 <= allowed and (reference - low) * 1000 <= allowed
 
     def _counted(self, rejection: Rejection | None) -> Rejection | None:
-        if rejection is not None:
+        if rejection is not None and rejection is not Rejection.HELD:
             self.rejections[rejection] += 1
         return rejection
+
+
+class _Unchanged:
+    """Since when the values of a symbol's quotes, or of its bars, are the same."""
+
+    def __init__(self) -> None:
+        self._values: tuple[int, ...] = ()
+        self._since_ns = 0
+
+    def is_frozen(
+        self, values: tuple[int, ...], at_ns: int, others_moved_ns: Callable[[], int]
+    ) -> bool:
+        """For too long, and another symbol has moved in the second half of it: it isn't the whole market that rests."""
+        if values != self._values:
+            self._values, self._since_ns = values, at_ns
+            return False
+        is_long = at_ns - self._since_ns > FROZEN_NS_MAX
+        return is_long and others_moved_ns() > self._since_ns + FROZEN_NS_MAX // 2

@@ -105,6 +105,14 @@ class Claim(StrEnum):
     FOREIGN_CHANGE = "foreign_change"  # a replacement or restatement that we never ask for
 
 
+class Mode(StrEnum):
+    """Of the whole program: what it may still do. Exits and cancels it may always."""
+
+    ACTIVE = "ACTIVE"
+    HALTED = "HALTED"  # no entries, until a person resumes
+    REDUCING = "REDUCING"  # neither, and what is held goes
+
+
 class ReductionKind(StrEnum):
     """What wants a position gone."""
 
@@ -295,6 +303,24 @@ class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
     marks: dict[Symbol, int]
 
 
+class SecurityStatus(Struct, frozen=True, kw_only=True, tag="security_status"):
+    """Whether a symbol trades (FIX 326). `reason` is the exchange's, with its code; `at_ns` when that began."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
+
+
+class PriceJumped(Struct, frozen=True, kw_only=True, tag="price_jumped"):
+    """Several ticks agree on a price (price ticks) that is far from the day before, and no split is known."""
+
+    symbol: Symbol
+    before: int
+    after: int
+    at_ns: int
+
+
 class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     """A new life of the program: who it is, and by which limits and fees it lives."""
 
@@ -335,8 +361,9 @@ class WorkerReport(Struct, frozen=True, kw_only=True, tag="worker"):
 class Command(Struct, frozen=True, kw_only=True, tag="command"):
     """What a person wants.
 
-    verb 'halt', 'resume', 'cancel' (subject: an order's id, or 'entries'), 'release' (subject: a quarantined symbol,
-    or '*'), 'bypass' (subject: a check of the start).
+    verb 'halt' (subject: '', 'cancel': entries, too, or 'flatten': everything), 'resume', 'flatten' (subject: a symbol,
+    or '*'), 'cancel' (subject: an order's id, '*', or 'entries'), 'stop', 'release' (subject: a quarantined symbol, or
+    '*'), 'bypass' (subject: a check of the start). One that wants an answer gets one, and is never done twice.
     """
 
     command_id: str
@@ -344,6 +371,7 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
     subject: str = ""
     who: str
     reason: str
+    wants_answer: bool = False
 
 
 class AlarmReport(Struct, frozen=True, kw_only=True, tag="alarm_report"):
@@ -375,6 +403,8 @@ Input = (
     | Adoption
     | Acceptance
     | Clock
+    | SecurityStatus
+    | PriceJumped
     | Boot
     | GateReport
     | WorkerReport
@@ -481,6 +511,15 @@ class ClockMoved(Struct, frozen=True, kw_only=True, tag="clock_moved"):
     at_ns: int
     phase: Phase
     marks: dict[Symbol, int]
+
+
+class SecurityStatusMoved(Struct, frozen=True, kw_only=True, tag="security_status_moved"):
+    """A symbol's trading halts, so that it takes no entries; or goes on."""
+
+    symbol: Symbol
+    is_halted: bool
+    reason: str
+    at_ns: int
 
 
 class SessionBegan(Struct, frozen=True, kw_only=True, tag="session_began"):
@@ -616,10 +655,17 @@ class WorkerMoved(Struct, frozen=True, kw_only=True, tag="worker_moved"):
 
 
 class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
-    """No entries until somebody resumes; survives restarts."""
+    """No entries until somebody resumes; survives restarts.
+
+    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes.
+    """
 
     who: str
     reason: str
+    command_id: str = ""
+    at_ns: int = 0
+    cancels: bool = False
+    flattens: bool = False
 
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
@@ -652,6 +698,17 @@ class ReductionEnded(Struct, frozen=True, kw_only=True, tag="reduction_ended"):
     exits: int  # orders that it took
 
 
+class CommandAnswered(Struct, frozen=True, kw_only=True, tag="command_answered"):
+    """What a person who waits for it is told. outcome: 'done', 'nothing' (it is so already) or 'refused'."""
+
+    command_id: str
+    verb: str
+    subject: str
+    who: str
+    outcome: str
+    message: str
+
+
 class Noted(Struct, frozen=True, kw_only=True, tag="noted"):
     """Heard and kept for the record; nothing changed."""
 
@@ -668,6 +725,7 @@ Event = (
     | CancelRequested
     | LookupWanted
     | ClockMoved
+    | SecurityStatusMoved
     | SessionBegan
     | LifeBegan
     | LifeEnded
@@ -685,6 +743,7 @@ Event = (
     | Resumed
     | ReductionBegan
     | ReductionEnded
+    | CommandAnswered
     | Noted
 )
 

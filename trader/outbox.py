@@ -165,8 +165,7 @@ class Outbox:
                 await self._inbox.tell(answer)
             else:
                 self._doubts.found(lookup.order)
-                for report in answer:
-                    await self._inbox.tell(report)
+                await self._inbox.tell_all(answer)
             self._pace.ended(lookup)
             return
 

@@ -41,6 +41,7 @@ class Position(Struct, frozen=True, kw_only=True):
     cost: Decimal = ZERO
     realized: Decimal = ZERO
     mark: int = 0
+    marked_ns: int = 0  # since when that is its price
     entries: tuple[ClientOrderId, ...] = ()
     exits: tuple[ClientOrderId, ...] = ()
     quantity_pending_buy: Decimal = ZERO

@@ -154,9 +154,10 @@ def guarded(position: Position, order: Order) -> Position:
     return replace(position, protection=order.protection, guarded_by=order.decision_key)
 
 
-def marked(position: Position, mark: int) -> Position:
-    """The position at a new mark, in price ticks."""
-    return replace(position, mark=mark, high=max(position.high, mark) if position.quantity else 0)
+def marked(position: Position, mark: int, at_ns: int) -> Position:
+    """The position at a new mark, in price ticks, of this market time."""
+    high = max(position.high, mark) if position.quantity else 0
+    return replace(position, mark=mark, marked_ns=at_ns, high=high)
 
 
 def after_split(before: Position, after: Position, event: BooksMoved) -> Position:

@@ -21,6 +21,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     is_warming_up: bool
     halted: str
     quarantined: str
+    trading_halt: str  # of the symbol, by the exchange
     brakes: tuple[Brake, ...]  # tripped, for all or for this symbol
 
 

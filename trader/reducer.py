@@ -1,4 +1,4 @@
-"""Sees to it that positions which have to go do go: after each commit it tells the executor what is due next."""
+"""Sees to it that what has to go does go: after each commit it tells the executor what is due next (reducing.py)."""
 
 import trio
 
@@ -21,7 +21,7 @@ class Reducer:
     def look(self, state: ExecutionState) -> None:
         """The state as committed. Never blocks."""
         self._state = state
-        if state.reductions:
+        if reducing.wants_anything(state):
             self._pace.began(self)
             self._wanted.set()
         else:

@@ -18,6 +18,8 @@ from trader.messages import (
     DenyReason,
     Event,
     Gate,
+    Halted,
+    Mode,
     OrderRequest,
     ReductionBegan,
     ReductionEnded,
@@ -63,7 +65,7 @@ def began(
     reference: str,
     who: str,
     reason: str,
-) -> tuple[Event, ...]:
+) -> tuple[ReductionBegan, ...]:
     """The event that begins it; none where nothing is there to go, it goes already, or nobody may touch it."""
     position = state.position(symbol)
     if position.is_flat or position.is_hands_off or symbol in state.reductions:
@@ -110,30 +112,44 @@ def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Ev
     )
 
 
-def ended(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...]:
-    """The ends that follow once these events have happened: flat, and nothing live that could change it."""
-    if not state.reductions or not events:
+def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...]:
+    """What follows once these have happened: ends where a symbol is flat; in REDUCING, beginnings where it isn't."""
+    halts = any(isinstance(event, Halted) and event.flattens for event in events)
+    if not (events and (state.reductions or halts or state.mode is Mode.REDUCING)):
         return ()
     for event in events:
         state = evolve(state, event)
-    return tuple(
+    ends = [
         ReductionEnded(symbol=symbol, reference=one.reference, exits=one.exits)
         for symbol, one in sorted(state.reductions.items())
         if state.position(symbol).is_flat
-    )
+    ]
+    return (*ends, *_began_by_halt(state))
+
+
+def _began_by_halt(state: ExecutionState) -> Iterator[Event]:
+    halt = state.halt
+    if halt is None or not halt.flattens:
+        return
+    for symbol in sorted(state.positions):
+        yield from began(
+            state,
+            symbol,
+            ReductionKind.FLATTEN,
+            reference=halt.command_id,
+            who=halt.who,
+            reason=halt.reason,
+        )
 
 
 # ---------------------------------------------------------------------------------------- what comes next
 
 
 def due(state: ExecutionState) -> Iterator[Step]:
-    """What every standing reduction wants told now: cancels first, then exits, the most urgent first."""
+    """What has to be told now: cancels first, then exits, the most urgent first."""
     if not state.statements or _is_stopping(state):
         return  # Before the first agreement of a life, what is held is not proven.
-    for symbol, reduction in sorted(state.reductions.items()):
-        for order in _live(state, symbol):
-            if order.client_order_id != reduction.exit and can_cancel(order):
-                yield Step(order.client_order_id, _cancel(state, order, reduction))
+    yield from _cancels(state)
     exits = [
         _exit(state, symbol, reduction)
         for symbol, reduction in sorted(state.reductions.items())
@@ -141,6 +157,11 @@ def due(state: ExecutionState) -> Iterator[Step]:
     ]
     for request in sorted(exits, key=lambda one: -one.urgency):
         yield Step(request.decision_key, request)
+
+
+def wants_anything(state: ExecutionState) -> bool:
+    """There is something that `due` could be about; cheap, for it is asked after each commit."""
+    return bool(state.reductions) or bool(state.entries_open and state.halt and state.halt.cancels)
 
 
 def can_cancel(order: Order) -> bool:
@@ -181,14 +202,29 @@ def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
     return state.orders.get(name) if name is not None else None
 
 
-def _cancel(state: ExecutionState, order: Order, reduction: Reduction) -> Command:
-    return Command(
-        command_id=f"reduce-{order.client_order_id}-{state.sequence}",
+def _cancels(state: ExecutionState) -> Iterator[Step]:
+    """Of what holds or may change what goes; and of entries, where a halt wants them gone."""
+    for symbol, reduction in sorted(state.reductions.items()):
+        for order in _live(state, symbol):
+            if order.client_order_id != reduction.exit and can_cancel(order):
+                yield _cancel(state, order, reduction.who, f"{symbol} is {reduction.words}")
+    if (halt := state.halt) is None or not halt.cancels:
+        return
+    for symbol, position in sorted(state.positions.items()):
+        for name in position.entries:
+            if symbol not in state.reductions and can_cancel(state.orders[name]):
+                yield _cancel(state, state.orders[name], halt.who, f"halted: {halt.reason}")
+
+
+def _cancel(state: ExecutionState, order: Order, who: str, reason: str) -> Step:
+    command = Command(
+        command_id=f"cancel-{order.client_order_id}-{state.sequence}",
         verb="cancel",
         subject=order.client_order_id,
-        who=reduction.who,
-        reason=f"{order.symbol} is {reduction.words}",
+        who=who,
+        reason=reason,
     )
+    return Step(order.client_order_id, command)
 
 
 def _exit(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> OrderRequest:

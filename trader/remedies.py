@@ -18,6 +18,7 @@ REMEDIES: Mapping[str, str] = {
     "more_alarms": "bin/trade status",
     "order_surprise": "bin/trade explain {symbol}",
     "position_unprotected": "bin/trade explain {symbol}",
+    "price_jump": 'bin/trade resume --release {symbol} --reason "…"',
     "quarantined": 'bin/trade resume --release {symbol} --reason "…"',
     "silent_task": "bin/trade logs --level alarm",
     "stale_code": "bin/trade version",

@@ -315,8 +315,7 @@ def _quarantine(
 
 
 def _quarantined(symbol: Symbol, why: str, report: OrderReport) -> Quarantined:
-    raw = raw_text(report)
-    return Quarantined(symbol=symbol, reason=why, raw=raw)
+    return Quarantined(symbol=symbol, reason=why, raw=raw_text(report))
 
 
 # ------------------------------------------------------------------------------------------------- sends
@@ -364,12 +363,11 @@ def doubted(state: ExecutionState, order: Order, reason: str) -> tuple[Event, ..
 def on_cancel_outcome(state: ExecutionState, outcome: CancelOutcome) -> tuple[Event, ...]:
     """The broker will try, says no, or did not answer; in the last two cases ask what became of the order."""
     order = state.orders[outcome.client_order_id]
-    if (
-        outcome.outcome == "accepted"
-    ):  # Not wanted any more: the stream was faster, and tells of a refusal.
-        is_wanted = order.cancel_requested
-        return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason) if is_wanted else ()
-    if not orders.is_live(order):
+    is_accepted = outcome.outcome == "accepted"
+    if is_accepted and order.cancel_requested:
+        return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
+    # Accepted, and not wanted any more: the stream was faster, and has told of a refusal.
+    if is_accepted or not orders.is_live(order):
         return ()
     why = f"cancel {outcome.outcome}: {outcome.reason}"
     again = replace(order, cancel_requested=False)  # It may be asked for again.

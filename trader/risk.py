@@ -94,8 +94,10 @@ def warming_up(question: Question) -> Denial | None:
 
 
 def market_closed(question: Question) -> Denial | None:
-    """Regular hours; before and after them only orders that say so."""
-    phase = question.standing.phase
+    """Regular hours; before and after them only orders that say so. No entry while the symbol's trading halts."""
+    phase, halt = question.standing.phase, question.standing.trading_halt
+    if halt and is_entry(question.request):
+        return deny(DenyReason.MARKET_CLOSED, phase=phase.value, trading_halt=halt)
     if question.request.order_type in STOP_TYPES:
         return None  # It waits for the session.
     is_extended = question.request.extended_hours and phase in {Phase.PRE, Phase.POST}

@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from trader.accounting import Books
 from trader.config import Fees, Limits
-from trader.messages import Brake, Gate
+from trader.messages import Brake, CommandAnswered, Gate, Mode
 from trader.model import AccountId, ClientOrderId, ExecutionId, Order, Phase, RequestId, Symbol
 from trader.money import ZERO
 from trader.positions import Position, PositionMap
 from trader.reductions import ReductionMap
 
+ANSWERS_MAX = 64  # that are kept: whoever waits for one asks within seconds
 ALL_SYMBOLS = Symbol("*")  # the key of a quarantine that is not about one symbol
 
 
@@ -27,6 +28,17 @@ class Counts(Struct, frozen=True, kw_only=True):
     accepted: int = 0
     blocked: int = 0
     denied: int = 0
+
+
+class Halt(Struct, frozen=True, kw_only=True):
+    """Who stopped the entries, when and why; and whether what works is canceled and what is held goes, too."""
+
+    who: str
+    reason: str
+    command_id: str
+    at_ns: int
+    cancels: bool
+    flattens: bool
 
 
 class ExecutionState(Struct, frozen=True, kw_only=True):
@@ -55,13 +67,16 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     gates_closed: tuple[tuple[Gate, str], ...] = ()
     workers_cold: Map[Symbol, tuple[str, ...]] = Map()
     quarantined: Map[Symbol, str] = Map()
+    halts: Map[Symbol, tuple[str, int]] = Map()  # of trading: why, and since when
     booked: Map[str, None] = (
         Map()
     )  # references of everything that moved the books without an order of ours
     executed: Map[ExecutionId, ClientOrderId] = Map()  # every execution ever booked, by its order
+    # Shares that executions and movements brought of each symbol, summed apart from the positions: soundness.py.
+    brought: Map[Symbol, Decimal] = Map()
     fees_accrued: Map[str, Decimal] = Map()  # by session, until the broker charges them
     differing: Map[Symbol, Decimal] = Map()  # by how much more we hold than the broker says
-    halted: str = ""
+    halt: Halt | None = None
     reductions: ReductionMap = Map()  # positions that have to go, until they are flat
     brakes: frozenset[tuple[Brake, Symbol]] = frozenset()
     entries_open: int = 0
@@ -74,6 +89,19 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     told_ns: int = 0  # when the last of them was compared, in whichever life
     agrees: bool = False  # the last of them did
     is_ended: bool = False  # this life has said its last word
+    answers: tuple[CommandAnswered, ...] = ()  # to the last commands of people who wait for one
+
+    @property
+    def halted(self) -> str:
+        """Who stopped the entries, and why; empty while nobody has."""
+        return f"{self.halt.who}: {self.halt.reason}" if self.halt is not None else ""
+
+    @property
+    def mode(self) -> Mode:
+        """What the program may do."""
+        if self.halt is None:
+            return Mode.ACTIVE
+        return Mode.REDUCING if self.halt.flattens else Mode.HALTED
 
     @property
     def cash_at_broker(self) -> Decimal:
@@ -88,6 +116,10 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     def position(self, symbol: Symbol) -> Position:
         """The symbol's position, flat if it never had one."""
         return self.positions.get(symbol) or Position(symbol=symbol)
+
+    def answer(self, command_id: str) -> CommandAnswered | None:
+        """What was answered to a command, if it was heard lately."""
+        return next((one for one in self.answers if one.command_id == command_id), None)
 
     def telling(self, request_id: RequestId) -> str | None:
         """The digest of what was told under this id, if it was."""

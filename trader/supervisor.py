@@ -17,7 +17,7 @@ from trader.executor import Executor, symbol_view
 from trader.failure import failure_text
 from trader.heartbeat import Heart
 from trader.inbox import Inbox
-from trader.mailbox import Mailbox
+from trader.mailbox import Mailbox, StartOver
 from trader.messages import (
     Boot,
     Clock,
@@ -26,20 +26,21 @@ from trader.messages import (
     GateReport,
     Input,
     LifeEnd,
+    SecurityStatus,
     Statement,
     WorkerReport,
 )
 from trader.model import (
-    ENTRY_PURPOSES,
     MINUTE_NS,
     ClientOrderId,
     Distances,
-    OrderState,
     Phase,
     Symbol,
 )
 from trader.orders import is_live
 from trader.outbox import Outbox
+from trader.overnight import Overnight
+from trader.patience import Patience, in_doubt, unproved
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
 from trader.protector import Protector, alarm_of, unguarded
 from trader.reducer import Reducer
@@ -57,7 +58,6 @@ STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
 STATEMENT_MINUTES = 5  # of market time
 POLL_S = 5.0  # of machine time, where the market runs by a clock
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
-AT_BROKER = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL})
 SHUTDOWN_S = 1.0  # machine time for cancels to be proven
 LAST_ROW_S = 10.0  # and for the last row to be durable: a busy disk may take its time
 
@@ -82,6 +82,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     executor: Executor
     tape: Tape
+    overnight: Overnight
     protector: Protector
     reducer: Reducer
     workers: tuple[WorkerPlan, ...]
@@ -98,8 +99,10 @@ class Supervisor:
         self._look_wanted = trio.Event()  # and no more, unless it finds that something has moved
         self._statement_wanted = False
         self._told: Statement | None = None  # the last one
+        self._patience = Patience()
         self._minute = -1
         self.restarts: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()  # incarnations before the one that runs
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run for ever; `started` means: agreed with the broker, workers warm, entries open if the books agree."""
@@ -113,6 +116,7 @@ class Supervisor:
             core.start_soon(self._reconcile, name="reconcile")
             core.start_soon(parts.protector.run, name="protector")
             core.start_soon(parts.reducer.run, name="reducer")
+            core.start_soon(parts.overnight.run, name="overnight")
             await core.start(parts.broker.follow, self._hear, name="trading stream")
             await core.start(parts.feed.run, parts.tape.deliver, self._hear, name="market data")
             for plan in parts.workers:
@@ -132,6 +136,7 @@ class Supervisor:
         state = self._parts.executor.state
         if self._minute % STATEMENT_MINUTES == 0:
             self._want_statement()
+        await self._end_halts(state, at_ns)
         held = sorted(symbol for symbol, one in state.positions.items() if one.quantity)
         session = calendar.session_of(at_ns)
         await self._parts.inbox.tell(
@@ -142,6 +147,15 @@ class Supervisor:
                 marks=self._parts.tape.marks(held),
             )
         )
+
+    async def _end_halts(self, state: ExecutionState, at_ns: int) -> None:
+        """What has a bar trades, also where nobody was there to hear the exchange say that it goes on."""
+        for symbol, (_, since_ns) in sorted(state.halts.items()):
+            if self._parts.tape.bars_ns.get(symbol, -1) >= since_ns:
+                told = SecurityStatus(
+                    symbol=symbol, is_halted=False, reason="it has a bar", at_ns=at_ns
+                )
+                await self._parts.inbox.tell(told)
 
     async def keep_time(self, sleep_until_ns: Callable[[int], Awaitable[None]]) -> None:
         """Tick by the running clock, for ever; the settled pace ticks by itself."""
@@ -186,21 +200,21 @@ class Supervisor:
         if not await self._proved_in_time():
             self._want_statement()  # The stream may not have told: ask.
             await self._proved_in_time()
-        unproved = _unproved(parts.executor.state)
+        left = unproved(parts.executor.state)
         for symbol, cover in unguarded(parts.executor.state):
             await parts.inbox.tell(alarm_of(symbol, cover))
-        code = exit_code(unproved)
+        code = exit_code(left)
         await parts.inbox.tell(LifeEnd(at_ns=parts.pace.market_ns(), exit_code=code))
         with trio.move_on_after(LAST_ROW_S):
             await parts.executor.wait_until(lambda state: state.is_ended)
-        return code, unproved
+        return code, left
 
     async def _proved_in_time(self) -> bool:
         with trio.move_on_after(SHUTDOWN_S):
             await self._parts.executor.wait_until(
                 lambda state: (
                     Gate.SHUTDOWN in dict(state.gates_closed)
-                    and not _unproved(state)
+                    and not unproved(state)
                     and not any(unguarded(state))
                 )
             )
@@ -244,10 +258,10 @@ class Supervisor:
             attempts += 1
             heard = await self._statement()
             told = self._parts.executor.state.statements
-            for one in heard:
-                if isinstance(one, Statement):
-                    self._told = one = replace(one, attempts=attempts)
-                await self._parts.inbox.tell(one)
+            statement = heard[-1]
+            assert isinstance(statement, Statement), "a statement ends with its Statement"
+            self._told = replace(statement, attempts=attempts)
+            await self._parts.inbox.tell_all([*heard[:-1], self._told])
             self._parts.pace.ended(self)
             await self._parts.executor.wait_until(lambda state: state.statements > told)  # noqa: B023
             if not _is_unreconciled(self._parts.executor.state):
@@ -256,12 +270,14 @@ class Supervisor:
             await trio.sleep(STATEMENT_PAUSE_S)
 
     async def _has_looked(self) -> bool:
-        """The books say what the last statement said, and so does the broker: there is nothing to compare."""
+        """The books say what the last statement said, and so does the broker: there is nothing to compare (anew)."""
         state, told = self._parts.executor.state, self._told
         if told is None or _is_unreconciled(state) or not agreement.holds(state, told):
             return False
         found = await self._look(told)
-        return found is not None and _are_known(self._parts.executor.state, found)
+        if found is None:
+            return False
+        return not self._patience.is_over(in_doubt(self._parts.executor.state, found))
 
     async def _look(self, told: Statement) -> frozenset[ClientOrderId] | None:
         """Once more where the first gets no answer: that is cheaper than a statement."""
@@ -317,6 +333,11 @@ class Supervisor:
                 worker = await self._warm_up(plan, mailbox)
                 parts.pace.ended(plan)
                 await run_worker(worker, mailbox, parts.inbox)
+            except StartOver:
+                parts.pace.began(plan)
+                await parts.inbox.tell(
+                    WorkerReport(worker=plan.name, symbol=plan.symbol, ready=False)
+                )
             except Exception as failure:
                 parts.pace.began(plan)
                 self.restarts[plan.name] += 1
@@ -335,24 +356,27 @@ class Supervisor:
                 pause_s = WORKER_PAUSE_FIRST_S  # It ran well for a while; this is another trouble.
             await trio.sleep(pause_s)
             pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
+            self._begun[plan.name] += 1
 
     async def _warm_up(self, plan: WorkerPlan, mailbox: Mailbox) -> Worker:
         parts = self._parts
         strategy = plan.make()
         worker = Worker(
             name=plan.name,
-            incarnation=f"{parts.boot.epoch}.{self.restarts[plan.name]}",
+            incarnation=f"{parts.boot.epoch}.{self._begun[plan.name]}",
             account=parts.boot.account,
             symbol=plan.symbol,
             strategy=strategy,
             extended_hours=parts.extended_hours,
             protection=plan.protection,
         )
-        if strategy.bars_needed:
-            history = await parts.feed.history(
-                plan.symbol, parts.pace.market_ns(), strategy.bars_needed
-            )
-            worker.warm_up(history, mailbox.view)
+        # The first tick is held against history, also where the strategy needs none.
+        count = strategy.bars_needed or int(not parts.tape.is_seeded(plan.symbol))
+        if count:
+            history = await parts.feed.history(plan.symbol, parts.pace.market_ns(), count)
+            if history:
+                parts.tape.seed(plan.symbol, history[-1])
+            worker.warm_up(history if strategy.bars_needed else [], mailbox.view)
         await parts.inbox.tell(WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True))
         return worker
 
@@ -361,26 +385,5 @@ def _has_live(state: ExecutionState) -> bool:
     return any(one.entries or one.exits for one in state.positions.values())
 
 
-def _are_known(state: ExecutionState, found: frozenset[ClientOrderId]) -> bool:
-    """Of each live order of ours: it is among those that are open at the broker, and nobody doubts it."""
-    return all(
-        name in found and state.orders[name].state in AT_BROKER
-        for one in state.positions.values()
-        for name in (*one.entries, *one.exits)
-    )
-
-
 def _is_unreconciled(state: ExecutionState) -> bool:
     return any(gate is Gate.RECONCILED for gate, _ in state.gates_closed)
-
-
-def _unproved(state: ExecutionState) -> list[ClientOrderId]:
-    """Live entries, and anything in doubt: exits that rest at the broker are meant to stay."""
-    return sorted(
-        order.client_order_id
-        for order in state.orders.values()
-        if is_live(order)
-        and (
-            order.purpose in ENTRY_PURPOSES or order.state in {OrderState.UNKNOWN, OrderState.SENT}
-        )
-    )

@@ -1,7 +1,7 @@
 """The tape: market data passes the guard here, and goes to the mailboxes of those who watch the symbol.
 
-It also remembers the last trusted quote of each symbol: the marks of the clock's input, and what a worker that starts
-late has to begin with.
+It also remembers the last trusted quote of each symbol, which a worker that starts late begins with, and the marks: the
+prices that two witnesses have confirmed. They are what the clock's input carries, so what brakes and stops go by.
 """
 
 from collections import Counter
@@ -10,20 +10,30 @@ from typing import Protocol
 
 from trader.mailbox import Mailbox
 from trader.market_guard import Guard, Rejection
+from trader.marks import Mark
 from trader.model import Bar, Quote, Symbol
 from trader.strategies.base import Fill, SymbolView
 
+HELD_MAX = 1_000  # ticks of one symbol that wait while the day before is asked about
+
 
 class Listener(Protocol):
-    """Who sees every trusted tick, and hears whose state has changed. Neither may block."""
+    """Who sees every trusted tick, and hears whose state has changed, or whose shares. None may block."""
 
     def ticked(self, tick: Bar | Quote) -> None: ...
 
     def changed(self, symbol: Symbol) -> None: ...
 
+    def split(self, symbol: Symbol) -> None: ...
+
 
 class Tape:
-    """Synchronous: one call for each bar or quote, and no await."""
+    """Synchronous: one call for each bar or quote, and no await.
+
+    `night` is told of a symbol whose day began far from the day before, and asks what that was worth in today's shares;
+    everything of the symbol waits for `settle`. `jumped` is told of a jump over a night that nothing explains; it says
+    whether it could pass that on.
+    """
 
     def __init__(
         self,
@@ -35,8 +45,13 @@ class Tape:
         self._market_ns = market_ns
         self._rejected = rejected
         self._readers: dict[Symbol, list[Mailbox]] = {symbol: [] for symbol in self._guards}
+        self._marks = {symbol: Mark() for symbol in self._guards}
+        self._held: dict[Symbol, list[Bar | Quote]] = {}
+        self._moved: dict[Symbol, tuple[int, int]] = {}  # the last trusted price, and since when
+        self.night: Callable[[Symbol, int], None] = lambda symbol, before_ns: None
+        self.jumped: Callable[[Symbol, int, int], bool] = lambda symbol, before, after: True
         self.quotes: dict[Symbol, Quote] = {}
-        self.closes: dict[Symbol, int] = {}
+        self.bars_ns: dict[Symbol, int] = {}  # when the last bar began
         self.listener: Listener | None = None
 
     def deliver(self, tick: Bar | Quote) -> None:
@@ -44,22 +59,45 @@ class Tape:
         guard = self._guards.get(tick.symbol)
         if guard is None:
             return
-        if isinstance(tick, Bar):
-            # A bar that comes late fills a gap: averages need it, and what is decided on it has expired.
-            rejection = guard.judge_bar(tick, min(self._market_ns(), tick.start_ns + tick.span_ns))
-        else:
-            rejection = guard.judge_quote(tick, self._market_ns())
+        was_held = guard.is_held
+        rejection = self._judged(guard, tick)
+        if rejection is Rejection.HELD:
+            held = self._held.setdefault(tick.symbol, [])
+            if len(held) < HELD_MAX:
+                held.append(tick)
+            if not was_held:
+                self.night(tick.symbol, guard.trusted_ns)
+            return
         if rejection is not None:
             self._rejected(tick, rejection)
             return
-        if isinstance(tick, Quote):
-            self.quotes[tick.symbol] = tick
-        else:
-            self.closes[tick.symbol] = tick.close
-        for reader in self._readers[tick.symbol]:
-            reader.put(tick)
-        if self.listener is not None:
-            self.listener.ticked(tick)
+        if guard.jump is not None:
+            if not self.jumped(tick.symbol, *guard.jump):
+                return  # The next tick tries again.
+            guard.jump = None
+        self._take(guard, tick)
+
+    def settle(self, symbol: Symbol, reference: Bar | None) -> None:
+        """The last bar of the day before in today's shares, where it is known; what was held goes on.
+
+        After a split all prices that are remembered are of other shares: marks and workers start over.
+        """
+        if self._guards[symbol].settle(None if reference is None else reference.close):
+            self._marks[symbol] = Mark()
+            for reader in self._readers[symbol]:
+                reader.start_over()
+            if self.listener is not None:
+                self.listener.split(symbol)
+        for tick in self._held.pop(symbol, []):
+            self.deliver(tick)
+
+    def seed(self, symbol: Symbol, bar: Bar) -> None:
+        """A bar of history that the first tick is held against."""
+        self._guards[symbol].seed(bar)
+
+    def is_seeded(self, symbol: Symbol) -> bool:
+        """There is a price to hold ticks against."""
+        return self._guards[symbol].trusted is not None
 
     def publish(self, symbol: Symbol, view: SymbolView, fills: list[Fill]) -> None:
         """The executor's side: the new state of a symbol, then its fills."""
@@ -82,16 +120,42 @@ class Tape:
         reader.close()
 
     def marks(self, symbols: Iterable[Symbol]) -> dict[Symbol, int]:
-        """The middle of the last trusted quote, else the last close, in price ticks; only of symbols that have one."""
-        marks: dict[Symbol, int] = {}
-        for symbol in symbols:
-            quote = self.quotes.get(symbol)
-            if quote is not None and quote.bid and quote.ask:
-                marks[symbol] = (quote.bid + quote.ask) // 2
-            elif symbol in self.closes:
-                marks[symbol] = self.closes[symbol]
-        return marks
+        """The confirmed price of each symbol that has one, in price ticks; one tick alone never moves it (marks.py)."""
+        known = ((symbol, self._marks.get(symbol)) for symbol in symbols)
+        return {
+            symbol: mark.price
+            for symbol, mark in known
+            if mark is not None and mark.price is not None
+        }
 
     def rejections(self) -> Counter[Rejection]:
         """How many ticks were not fit, by reason."""
         return sum((guard.rejections for guard in self._guards.values()), Counter())
+
+    def _judged(self, guard: Guard, tick: Bar | Quote) -> Rejection | None:
+        def others_moved_ns() -> int:
+            return max(
+                (at for one, (_, at) in self._moved.items() if one != tick.symbol), default=-1
+            )
+
+        now_ns = self._market_ns()
+        if isinstance(tick, Quote):
+            return guard.judge_quote(tick, now_ns, others_moved_ns=others_moved_ns)
+        # A bar that comes late fills a gap: averages need it, and what is decided on it has expired.
+        ends_ns = tick.start_ns + tick.span_ns
+        return guard.judge_bar(tick, min(now_ns, ends_ns), others_moved_ns=others_moved_ns)
+
+    def _take(self, guard: Guard, tick: Bar | Quote) -> None:
+        symbol, at_ns = tick.symbol, guard.trusted_ns
+        assert guard.trusted is not None, "this tick is trusted"
+        if self._moved.get(symbol, (0, 0))[0] != guard.trusted:
+            self._moved[symbol] = (guard.trusted, at_ns)
+        if isinstance(tick, Quote):
+            self.quotes[symbol] = tick
+        else:
+            self.bars_ns[symbol] = tick.start_ns
+        self._marks[symbol].see(tick)
+        for reader in self._readers[symbol]:
+            reader.put(tick)
+        if self.listener is not None:
+            self.listener.ticked(tick)

@@ -29,6 +29,7 @@ BENCHES = {
     "http_orders": "orders over HTTP to the simulated broker",
     "simulator": "the simulated broker itself, `bin/trade broker` in another process",
     "recovery": "journal folded, program recovered",
+    "verify": "a database proved from its journal's bytes",
     "restart": "kill -9 to entries open again, the broker in another process",
     "program": "bin/trade itself",
 }

@@ -21,7 +21,7 @@ WORK_TINY = 3
 def once(work: int, folder: Path) -> list[Sample]:
     """Entries folded; read and folded; and all of a start: the file opened, read, folded, the new life decided."""
     path = folder.resolve() / "bench.db"
-    entries = _written(work, path)
+    entries = written(work, path)
     assert isinstance(entries[0].input, Boot)
     next_life = replace(entries[0].input, epoch=2)
     with Stopwatch() as folding:
@@ -50,7 +50,7 @@ def once(work: int, folder: Path) -> list[Sample]:
     ]
 
 
-def _written(work: int, path: Path) -> list[Entry]:
+def written(work: int, path: Path) -> list[Entry]:
     """A journal on disk, and its entries: each symbol bought, then a sale of it that is open."""
     symbols, state = symbols_of(work), ExecutionState()
     journal = open_journal(path, create=True, since="", inline=True)

@@ -45,6 +45,24 @@ def test_a_fault_file_makes_the_named_order_lose_its_reply(tmp_path: Path) -> No
         assert [one["client_order_id"] for one in orders] == ["lost-2", "lost-1", "kept-1"]
 
 
+def test_faults_are_of_one_life_and_orders_are_not(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[fault]]\nverb = "accept-then-504"\n')
+    arguments = ["--faults", str(script), "--state", str(tmp_path / "s.db"), "--pace", "stepped"]
+    for life in range(2):
+        with running(*arguments) as (process, client):
+            (standing,) = client.get("/admin/faults").json()
+            assert (standing["strikes"], standing["verb"]) == (0, "accept-then-504")
+            assert post_order(client, f"lost-{life}").status_code == 504
+            added = client.post("/admin/faults", json={"verb": "no-id", "times": "always"})
+            assert added.status_code == 201
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_SECONDS) == 0
+    with running(*arguments[2:]) as (_, client):
+        assert client.get("/admin/faults").json() == []
+        assert len(client.get("/v2/orders").json()) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -246,6 +264,7 @@ def test_a_state_that_another_broker_has_is_refused(
     [
         ("2026-03-13T15:58", "2026-03-13T15:58:00-04:00", True),
         ("2026-03-14T12:00", "2026-03-16T09:30:00-04:00", True),
+        ("2026-03-13", "2026-03-13T09:30:00-04:00", True),
         ("2026-03-13T16:05", "2026-03-16T09:30:00-04:00", True),
     ],
 )
@@ -282,6 +301,65 @@ def test_recorded_bars_quotes_and_trades_are_served_together(tmp_path: Path) -> 
         step(client, "09:31")
         bars = client.get("/v2/stocks/bars/latest?symbols=JD,GS").json()["bars"]
         assert (bars["JD"]["c"], bars["GS"]["c"]) == (20, 99.5)
+
+
+DAYS = """timestamp,symbol,open,high,low,close,volume
+2026-01-26,JD,20,21,19,20.50,1000000
+2026-01-27,JD,20.60,20.70,20.40,20.55,1000000
+"""
+
+
+def test_bars_of_days_trade_at_their_open_within_them_and_at_their_close(tmp_path: Path) -> None:
+    (tmp_path / "daily.csv").write_text(DAYS)
+    arguments = [
+        "--data",
+        str(tmp_path / "daily.csv"),
+        "--start",
+        "2026-01-26",
+        "--pace",
+        "stepped",
+    ]
+    with running(*arguments, "--term", "spread_rate=0.01") as (_, client):
+        assert client.get("/v2/stocks/JD/quotes/latest").json()["quote"]["ap"] == 20.1
+        wishes: list[dict[str, str]] = [
+            {"type": "market"},
+            {"type": "market", "time_in_force": "cls"},
+            {"type": "limit", "limit_price": "19.05"},
+            {"type": "limit", "limit_price": "19.00"},
+        ]
+        for wish in wishes:
+            order = {"symbol": "JD", "qty": "1", "side": "buy", "time_in_force": "day"} | wish
+            assert client.post("/v2/orders", json=order).status_code == 200
+        step(client, "15:59")
+        assert client.get("/v2/stocks/bars?symbols=JD&timeframe=1Day").json()["bars"] == {}
+        step(client, "16:00")
+        orders = client.get("/v2/orders?status=all&direction=asc").json()
+        assert [one["filled_avg_price"] for one in orders] == ["20.1", "20.5", "19.05", None]
+        (bar,) = client.get("/v2/stocks/bars?symbols=JD&timeframe=1Day").json()["bars"]["JD"]
+        assert (bar["h"], bar["c"]) == (21, 20.5)
+        assert client.get("/v2/positions/JD").json()["current_price"] == "20.5"
+
+
+def test_quotes_alone_are_traded_against(tmp_path: Path) -> None:
+    rows = ["timestamp,symbol,bid,bid_size,ask,ask_size"]
+    rows += [f"2026-01-26T14:{minute}:07.5Z,JD,{minute}.00,5,{minute}.10,5" for minute in (30, 31)]
+    (tmp_path / "quotes.csv").write_text("\n".join(rows))
+    arguments = [
+        "--data",
+        str(tmp_path / "quotes.csv"),
+        "--start",
+        "2026-01-26",
+        "--pace",
+        "stepped",
+    ]
+    with running(*arguments) as (_, client):
+        assert buy(client, "JD").status_code == 422, "no price is known yet"
+        step(client, "09:31")
+        assert buy(client, "JD").status_code == 200
+        step(client, "09:32")
+        position = client.get("/v2/positions/JD").json()
+        assert (position["avg_entry_price"], position["current_price"]) == ("30.1", "31")
+        assert client.get("/v2/stocks/bars?symbols=JD&timeframe=1Day").json()["bars"] == {}
 
 
 def test_a_broker_for_other_machines_has_no_admin_endpoint() -> None:

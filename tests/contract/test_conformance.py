@@ -61,7 +61,7 @@ def test_our_own_broker_says_what_our_own_broker_says(
 def test_what_differs_is_told_beside_what_was_expected(
     broker: InProcessBroker, tmp_path: Path
 ) -> None:
-    broker.fail("lookup-404", path_prefix="/v2/orders:by_client_order_id", nth=2)
+    broker.fail("lookup-404", path="/v2/orders:by_client_order_id", nth=2)
     ended = asked(tmp_path, broker, YES)
     assert ended.code == 1
     assert "DIFFERS" in ended.out

@@ -2,17 +2,20 @@
 
 import decimal
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
 from decimal import Decimal
 from http.client import RemoteDisconnected
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import trio
 
+from trader.exits import Mistake
 from trader.simulator.asgi import Application, application
 from trader.simulator.in_process import InProcessBroker, simulated_broker
 
@@ -63,16 +66,78 @@ def test_the_arithmetic_of_whoever_asks_stays_as_it_was() -> None:
 def test_what_befalls_it_and_what_fails_is_said_from_outside() -> None:
     with simulated_broker() as broker:
         broker.befall("deposit", amount=Decimal(5))
-        broker.advance()
         assert broker.cash == 250_005
+        broker.befall("fee", amount=0.25, at="09:31")
+        broker.advance()
+        assert broker.cash == Decimal("250004.75")
+        with pytest.raises(ValueError, match="dividend: no JD is held"):
+            broker.befall("dividend", symbol="JD", amount=1)
+        with pytest.raises(ValueError, match="name: fee needs amount \\(write amount = …"):
+            broker.befall("fee")
         broker.fail("drop-after-accept", method="POST")
         with pytest.raises((RemoteDisconnected, ConnectionError, urllib.error.URLError)):
             asked(broker, "/v2/orders", BUY)
         assert len(broker.orders) == 1
-        with pytest.raises(ValueError, match="mystery"):
+        with pytest.raises(ValueError, match="no such fault: 'mystery'"):
             broker.fail("mystery")
-        with pytest.raises(TypeError, match="ofen"):
+        with pytest.raises(ValueError, match="ofen: unknown key"):
             broker.fail("drop-event", ofen=3)
+
+
+def test_faults_are_said_in_the_words_of_a_file() -> None:
+    with simulated_broker() as broker:
+        broker.fail("accept-then-504", symbol="JD", times="always", probability=1.0, from_="09:31")
+        assert asked(broker, "/v2/orders", BUY)["status"] == "pending_new"
+        broker.advance()
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError, match="504"):
+                asked(broker, "/v2/orders", BUY)
+        broker.mend()
+        assert asked(broker, "/v2/orders", BUY)["status"] == "pending_new"
+        assert len(broker.orders) == 4
+
+
+def test_a_broker_is_made_with_the_words_of_the_command_line(tmp_path: Path) -> None:
+    state, events = tmp_path / "state.db", tmp_path / "events.toml"
+    events.write_text('[[event]]\nname = "deposit"\nat = "15:51"\namount = 7\n')
+    words: dict[str, Any] = {
+        "start": "2026-11-27T12:50",  # a half day
+        "cash": 1_000,
+        "terms": {"latency": 0.5},
+        "faults": [{"verb": "accept-then-504"}],
+        "events": [{"name": "deposit", "at": "12:51", "amount": "5"}],
+        "state": state,
+    }
+    with simulated_broker(**words) as broker:
+        assert asked(broker, "/v2/clock")["next_close"].startswith("2026-11-27T13:00")
+        with pytest.raises(urllib.error.HTTPError, match="504"):
+            asked(broker, "/v2/orders", BUY)
+        broker.advance()
+        assert [order["status"] for order in broker.orders] == ["filled"]
+        keys, cash = (broker.key, broker.secret), broker.cash
+        assert cash > 905
+    with simulated_broker(state=str(state), events=events) as broker:
+        assert (broker.key, broker.secret) == keys
+        assert broker.cash == cash
+        assert broker.positions == {"JD": 3}
+        assert asked(broker, "/v2/clock")["timestamp"].startswith("2026-11-27T12:5")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"multiplier": 3}, "multiplier: not possible: 3"),
+        ({"speed": 0}, "speed: not possible: 0"),
+        ({"plan": "gold"}, "plan: not possible: 'gold'"),
+        ({"rate_limit": 0}, "rate_limit: not possible: 0"),
+        ({"faults": [{"verb": "no-id"}, {"verb": "no"}]}, "faults, fault 2: verb: no such fault"),
+        ({"terms": {"latensy": 1}}, "--term latensy=1: latensy: unknown key"),
+        ({"data": "none"}, "none: there is no such file or folder"),
+    ],
+)
+def test_words_that_make_no_broker_are_a_mistake(words: dict[str, Any], said: str) -> None:
+    with pytest.raises(Mistake, match=re.escape(said)), simulated_broker(**words):
+        pass
 
 
 def test_a_clock_moves_it_where_there_is_one() -> None:
@@ -98,7 +163,7 @@ def test_a_bot_in_another_process_is_told_where_it_is() -> None:
 
 def test_what_is_wrong_is_raised_and_no_thread_stays() -> None:
     before = threading.active_count()
-    with pytest.raises(ValueError, match="NOBODY"), simulated_broker(symbols=["NOBODY"]):
+    with pytest.raises(Mistake, match="NOBODY"), simulated_broker(symbols=["NOBODY"]):
         pass
     with simulated_broker() as broker:
         port = int(broker.address.rpartition(":")[2])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.journal_plays import OPEN_NS, Play, day, fill, opened, request
 from trader.__main__ import main
+from trader.cli import commands
 from trader.exits import Exit
 from trader.journal.sqlite import open_journal
 from trader.log.narrator import Narrator
@@ -149,14 +150,32 @@ def test_status_tells_what_a_person_has_to_know(folder: Path, capsys: Captured) 
     assert answer["process"] == "gone"
 
 
+def test_status_begins_with_the_mode_and_what_has_to_go(folder: Path, capsys: Captured) -> None:
+    write(folder, play_of_a_day())
+    assert said(capsys, "status").splitlines()[0] == "mode      ACTIVE"
+    said(capsys, "halt", "--flatten", "--reason", "storm")
+    first, gs, jd, *_ = said(capsys, "status").splitlines()
+    assert first.startswith("mode      REDUCING, since 2026-01-26T")
+    assert first.endswith(": storm")
+    assert gs.startswith("          GS has to go (flatten, since 2026-01-26T")
+    assert "waits for the end of trd-GS-B-" in gs
+    assert jd.startswith("          JD has to go")
+    assert "next exit" in jd
+    status = in_json(capsys, "status")
+    assert isinstance(status, dict)
+    assert status["mode"]["mode"] == "REDUCING"
+    assert [one["symbol"] for one in status["reductions"]] == ["GS", "JD"]
+
+
 def test_status_of_an_ended_life_says_how_it_ended(folder: Path, capsys: Captured) -> None:
     write(folder, opened().hear(LifeEnd(at_ns=OPEN_NS, exit_code=4)))
     assert "ended at 2026-01-26T14:30:00.000Z, exit code 4" in said(capsys, "status")
 
 
 def test_verbs_look_while_the_program_runs_and_do_not_disturb_it(
-    folder: Path, capsys: Captured
+    folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(commands, "WAIT_S", 0.0)  # This one will not begin to listen.
     play = day(list(range(60)))
     journal = open_journal(folder / "trading_data.db", create=True, since="12:00", inline=True)
     for batch in play.each():

@@ -9,8 +9,18 @@ import msgspec
 import pytest
 import trio
 
-from tests.simulator_served import JD, KEYS, PATIENCE_SECONDS, JsonObject, Served, served
+from tests.simulator_served import (
+    GS,
+    JD,
+    KEYS,
+    MONDAY,
+    PATIENCE_SECONDS,
+    JsonObject,
+    Served,
+    served,
+)
 from trader.model import MINUTE_NS
+from trader.money import ONE
 from trader.simulator.activity_stream import event_id
 from trader.simulator.scheduled import EventName, ScheduledEvent
 
@@ -98,6 +108,26 @@ async def test_each_activity_is_told_as_it_happens_and_none_of_before() -> None:
             assert details(dividend)["entitled_qty"] == "10"
             happens(broker, EventName.FEE, amount=Decimal("1.5"))
             assert (await heard.next())["net_amount"] == "-1.5"
+
+
+async def test_each_kind_has_the_details_that_its_schema_wants() -> None:
+    async with served() as broker, listening(broker) as heard:
+        await broker.order(qty="150")
+        part = await heard.next()
+        assert (part["qty"], details(part)["leaves_qty"]) == ("100", "50")
+        assert details(part)["execution_type"] == "fill", "there is no other word for a part"
+        happens(broker, EventName.SPLIT, symbol=JD, ratio=Decimal("0.5"))
+        split = await heard.next()
+        assert split["activity_subtype"] == "RSPLIT"
+        told = details(split)
+        assert (told["old_qty"], told["new_qty"]) == ("100", "50")
+        assert (told["old_rate"], told["new_rate"]) == ("1", "0.5")
+        assert told["position_date"] == MONDAY
+        happens(broker, EventName.TRANSFER, symbol=GS, quantity=ONE, price=ONE)
+        transfer = await heard.next()
+        assert details(transfer)["request_id"] == transfer["ref_id"]
+        happens(broker, EventName.INTEREST, amount=-ONE)
+        assert (await heard.next())["activity_subtype"] == "MGN"
 
 
 async def test_the_past_is_told_from_a_time_or_an_event_on_and_up_to_another() -> None:

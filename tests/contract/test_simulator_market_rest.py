@@ -226,7 +226,7 @@ def test_recorded_trades_are_told_instead_of_made_ones(tmp_path: Path) -> None:
         "2013-10-09T13:31:05Z,AIG,48,300,N,0",
     ]
     (tmp_path / "AIG.csv").write_text("\n".join(rows))
-    market = ReshapedMarket(RecordedMarket([tmp_path], with_trades=True))
+    market = ReshapedMarket(RecordedMarket([tmp_path], everything=True))
     aig = Symbol("AIG")
     instants = list(market.instants("2013-10-09"))
     end_ns = instants[-1].at_ns

@@ -9,6 +9,7 @@ import pytest
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
 from tests.simulator_served import (
+    GS,
     JD,
     KEYS,
     JsonObject,
@@ -21,6 +22,7 @@ from tests.simulator_served import (
     served,
 )
 from trader.model import MINUTE_NS
+from trader.simulator.books import Service
 from trader.simulator.data_talk import ERRORS
 from trader.simulator.faults import (
     AUTHENTICATE,
@@ -31,6 +33,7 @@ from trader.simulator.faults import (
     FaultRule,
     FaultVerb,
 )
+from trader.simulator.keys import Keys, Opening
 
 TOLD = ["pending_new", "new", "fill"]
 
@@ -261,6 +264,71 @@ async def test_market_data_is_lost_doubled_and_delayed() -> None:
         await broker.broker.advance()
         assert [bar["t"] for bar in await hear_data(stream)] == ["2026-01-26T14:32:00.000Z"]
         assert broker.frames == ["data"] * 2
+
+
+TWO = Opening(keys=Keys(key="PKTWO", secret="two"), cash=Decimal(1_000))
+
+
+@pytest.mark.parametrize(
+    ("verb", "heard"),
+    [
+        (FaultVerb.DROP_EVENT, [32, 33]),
+        (FaultVerb.DUPLICATE_EVENT, [31, 31, 32, 33]),
+        (FaultVerb.DELAY_EVENT, [31, 32, 33]),
+    ],
+)
+async def test_one_account_is_told_of_the_market_otherwise(
+    verb: FaultVerb, heard: list[int]
+) -> None:
+    async with served(service=Service(further=[TWO])) as broker:
+        account_id = broker.broker.account_at(1).account_id
+        common = FaultRule(verb=FaultVerb.DROP_EVENT, method=MARKET, path_prefix="bars", symbol=GS)
+        rule = FaultRule(
+            verb=verb, method=MARKET, path_prefix="bars", account_id=account_id, delay_ns=MINUTE_NS
+        )
+        broker.broker.faults.add(rule)
+        number = broker.broker.faults.add(common)
+        async with (
+            broker.data_stream(bars=["*"]) as one,
+            broker.data_stream(keys=TWO.keys, bars=["*"]) as two,
+        ):
+            for _ in range(4):
+                await broker.broker.advance()
+            assert await bars_until(one, 33) == [(JD, 31), (GS, 32), (JD, 32), (GS, 33), (JD, 33)]
+            left = [(JD, minute) for minute in heard if minute < 32]
+            later = [(symbol, minute) for minute in (32, 33) for symbol in (GS, JD)]
+            assert await bars_until(two, 33) == [*left, *later]
+            assert broker.broker.faults.strikes[number] == 1, "for all of them together"
+
+
+async def bars_until(stream: WebSocketConnection, minute: int) -> list[tuple[object, int]]:
+    """(symbol, minute of its end), up to and with those of that minute."""
+    told: list[tuple[object, int]] = []
+    while not told or told[-1][1] < minute:
+        told += [(bar["S"], int(str(bar["t"])[14:16]) + 1) for bar in await hear_data(stream)]
+    return told
+
+
+@pytest.mark.parametrize(("when", "code"), [(AUTHENTICATE, 406), (LISTEN, 405), (MARKET, None)])
+async def test_the_streams_of_one_account_fail(when: str, code: int | None) -> None:
+    verb = FaultVerb.DISCONNECT_STREAM if when == MARKET else FaultVerb.REFUSE_STREAM
+    async with served(service=Service(further=[TWO])) as broker:
+        account_id = broker.broker.account_at(1).account_id
+        rule = FaultRule(verb=verb, method=when, account_id=account_id, status=code or 0)
+        broker.broker.faults.add(rule)
+        async with broker.data_stream(bars=["JD"]) as one, broker.websocket("/v2/iex") as two:
+            await hear_data(two)
+            await say(two, {"action": "auth", "key": "PKTWO", "secret": "two"})
+            if when != AUTHENTICATE:
+                assert (await hear_data(two))[0]["msg"] == "authenticated"
+                await say(two, {"action": "subscribe", "bars": ["JD"]})
+            (answer,) = await hear_data(two)
+            assert answer.get("code") == code
+            await broker.broker.advance()
+            if when == MARKET:
+                with pytest.raises(ConnectionClosed):
+                    await hear_data(two)
+            assert (await hear_data(one))[0]["S"] == JD
 
 
 @pytest.mark.parametrize("verb", [FaultVerb.MUTE_SOCKET, FaultVerb.DISCONNECT_STREAM])

@@ -27,6 +27,7 @@ ROWS: list[tuple[str, str, JsonObject | None, int]] = [
     ("GET", "/v2/orders?symbols=JD,GS&side=buy&asset_class=us_equity", None, 200),
     ("GET", "/v2/orders?before_order_id={open}&status=all", None, 200),
     ("GET", "/v2/orders?limit=501", None, 422),
+    ("GET", "/v2/orders?side=up", None, 422),
     ("GET", "/v2/orders:by_client_order_id?client_order_id=resting", None, 200),
     ("GET", "/v2/orders:by_client_order_id?client_order_id=nobody", None, 404),
     ("GET", "/v2/orders/{open}", None, 200),
@@ -109,3 +110,4 @@ async def test_a_row_answers_as_it_is_listed(
         strange = {"APCA-API-SECRET-KEY": "wrong"}
         refused = await broker.client.request(verb, path, content=content, headers=strange)
         assert (refused.status_code, refused.json()) == (401, {"message": "unauthorized."})
+        assert refused.headers["X-Request-ID"] != answer.headers["X-Request-ID"]

@@ -327,8 +327,12 @@ async def test_the_ledger_is_told_by_kind_category_and_order() -> None:
         assert await kinds(category="non_trade_activity") == ["DIV", "INT"]
         assert await kinds(order_id=str(order["id"])) == ["FILL"]
         assert await kinds(activity_types="DIV,INT") == ["DIV", "INT"]
+        assert await kinds(activity_types="MISC") == ["INT"], "all but cash, dividends and fills"
+        both = await broker.get(path, category="trade_activity", activity_types="FILL")
+        assert both.status_code == 422
         (dividend,) = await broker.read_list(f"{path}/DIV")
         assert (dividend["net_amount"], dividend["per_share_amount"]) == ("3", "0.3")
+        assert (dividend["activity_sub_type"], dividend["currency"]) == ("CDIV", "USD")
         assert (await broker.get(path, category="other")).status_code == 422
 
 

@@ -206,7 +206,34 @@ BOOKS = (
             "position.quantity - sign * event.execution.quantity",
         ),
         plays("reports", "an_order_is_acknowledged_filled_in_parts_and_booked_once"),
+        plays("soundness", "a_day_of_fills_and_movements_adds_up", says="books_differ"),
         worlds("nothing"),
+    ),
+    planted(
+        "our own books are not added up after a fill",
+        Edit("soundness.py", "    if not what:\n", "    if True:\n"),
+        plays("soundness", "books_that_do_not_add_up_after_a_fill_halt_and_raise_an_alarm"),
+    ),
+    planted(
+        "a start believes books that don't add up",
+        Edit(
+            "live/opening.py",
+            "    for what in soundness.all_differences(state):\n",
+            "    for what in ():\n",
+        ),
+        plays("journal_opening", "books_that_do_not_add_up_refuse_the_start"),
+    ),
+    planted(
+        "a start believes the history in the tables",
+        Edit(
+            "live/opening.py",
+            "differing or list(map(str, appended_since(reader, mark)))",
+            "differing",
+        ),
+        plays(
+            "journal_opening",
+            "rows_of_history_that_were_changed_are_found_by_the_start_and_the_doctor",
+        ),
     ),
     planted(
         "the wrong sign of a side in the cash",

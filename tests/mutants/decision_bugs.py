@@ -194,7 +194,7 @@ LIMITS = (
         Edit(
             "conditions.py",
             "        workers_cold=Map(),\n",
-            '        workers_cold=Map(), halted="",\n',
+            "        workers_cold=Map(), halt=None,\n",
         ),
         plays("execution", "a_halt_survives_a_crash_and_says_so"),
     ),

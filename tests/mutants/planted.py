@@ -60,8 +60,8 @@ def _in(folder: str, layer: Layer, file: str, tests: tuple[str, ...]) -> Catch:
     return Catch(layer, tuple(f"{path}::test_{one}" for one in tests))
 
 
-def plays(file: str, *tests: str) -> Catch:
-    return _in("unit", Layer.PLAYS, file, tests)
+def plays(file: str, *tests: str, says: str = "") -> Catch:
+    return _in("unit", Layer.PLAYS, file, tests)._replace(says=says)
 
 
 def properties(file: str, *tests: str) -> Catch:

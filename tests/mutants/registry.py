@@ -7,6 +7,7 @@ from tests.mutants import (
     book_bugs,
     decision_bugs,
     guard_bugs,
+    proof_bugs,
     protection_bugs,
     scenario_bugs,
     shell_bugs,
@@ -22,6 +23,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Limits and gates": decision_bugs.LIMITS,
     "Order states and reports": book_bugs.ORDERS,
     "The books": book_bugs.BOOKS,
+    "The proof of the books": proof_bugs.PROOFS,
     "Turns": shell_bugs.TURNS,
     "Lanes and doubt": shell_bugs.LANES,
     "The journal": shell_bugs.JOURNAL,
@@ -29,6 +31,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Supervision": shell_bugs.WATCH,
     "Alarms": guard_bugs.ALARMS,
     "Reductions": stop_bugs.REDUCTIONS,
+    "The kill switch": stop_bugs.KILL_SWITCH,
     "What guards a position": protection_bugs.PROTECTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,
 }

@@ -401,6 +401,18 @@ WATCH = (
         scenario("s09-events-missing"),
     ),
     planted(
+        "a look is enough although an order is in doubt",
+        Edit("patience.py", "        return bool(doubted)\n", "        return False\n"),
+        plays("patience", "the_longer_it_lasts_the_more_seldom_but_twice_a_minute"),
+        tasks("polling", "an_order_in_doubt_is_asked_for_whole"),
+    ),
+    planted(
+        "all is asked for every five seconds while an order is in doubt",
+        Edit("patience.py", "if self._looks < self._interval:", "if False:"),
+        plays("patience", "the_longer_it_lasts_the_more_seldom_but_twice_a_minute"),
+        tasks("polling", "an_order_that_stays_in_doubt_is_asked_for_whole_more_and_more_seldom"),
+    ),
+    planted(
         "nobody watches over the sources",
         Edit("freshness.py", "        if stale != told:\n", "        if False:\n"),
         plays("freshness", "the_watch_tells_only_what_changes"),
@@ -426,7 +438,7 @@ WATCH = (
     ),
     planted(
         "tables are believed whatever the journal says",
-        Edit("live/opening.py", "        _check_tables(journal, state)\n", ""),
+        Edit("live/opening.py", "        _check_books(journal, state, mark)\n", ""),
         plays(
             "journal_opening",
             "a_table_that_was_changed_by_hand_refuses_the_start_and_the_doctor_names_it",

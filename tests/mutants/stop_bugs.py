@@ -1,6 +1,6 @@
 """Bugs planted in what stops the program and brings positions home: reductions, the kill switch, the control socket."""
 
-from tests.mutants.planted import Edit, planted, plays, tasks
+from tests.mutants.planted import Edit, contract, planted, plays, tasks
 
 REDUCTIONS = (
     planted(
@@ -44,8 +44,8 @@ REDUCTIONS = (
         "a reduction goes on when it is over",
         Edit(
             "execution.py",
-            "    return (*events, *reducing.ended(state, events))",
-            "    return events",
+            "(*events, *reducing.followed(state, events))",
+            "events",
         ),
         plays("reducing", "what_is_held_is_sold_whole_at_the_market_and_then_it_is_over"),
         tasks("reducer", "everything_is_sold_the_dearest_first_and_it_is_over"),
@@ -100,5 +100,99 @@ REDUCTIONS = (
         Edit("inbox.py", "-heard.urgency", "0"),
         Edit("reducing.py", "sorted(exits, key=lambda one: -one.urgency)", "exits"),
         tasks("reducer", "everything_is_sold_the_dearest_first_and_it_is_over"),
+    ),
+)
+
+KILL_SWITCH = (
+    planted(
+        "a second halt loosens the first",
+        Edit(
+            "commands.py",
+            '    flattens = command.subject == "flatten" or (before is not None and before.flattens)',
+            '    flattens = command.subject == "flatten"',
+        ),
+        plays("commands", "a_second_halt_wants_more_or_as_much_and_never_less"),
+    ),
+    planted(
+        "entries are resumed while an order is in doubt",
+        Edit("commands.py", "    if unknown:\n", "    if False:\n"),
+        plays("commands", "nobody_resumes_while_an_order_is_in_doubt"),
+    ),
+    planted(
+        "a command that is told again is done again",
+        Edit(
+            "commands.py",
+            "    if state.answer(command.command_id) is not None:\n",
+            "    if False:\n",
+        ),
+        plays("commands", "the_same_command_again_changes_nothing_and_writes_nothing"),
+    ),
+    planted(
+        "halt and cancel forgets the entries that the broker shows later",
+        Edit(
+            "reducing.py",
+            "(halt := state.halt) is None or not halt.cancels",
+            "(halt := state.halt) is None or halt",
+        ),
+        plays("commands", "halt_and_cancel_takes_back_what_works_and_what_the_broker_shows_later"),
+    ),
+    planted(
+        "while reducing, what turns up later stays",
+        Edit("reducing.py", "    return (*ends, *_began_by_halt(state))", "    return (*ends,)"),
+        plays("commands", "while_reducing_what_turns_up_later_goes_too"),
+    ),
+    planted(
+        "the socket is everybody's",
+        Edit("control/server.py", "path.chmod(0o600)", "path.chmod(0o666)"),
+        tasks("control", "only_this_user_may_connect_and_the_file_goes_with_the_program"),
+    ),
+    planted(
+        "another user's commands are heard",
+        Edit("control/server.py", "if not _is_our_user(stream):", "if False:"),
+        tasks("control", "another_user_is_sent_away"),
+    ),
+    planted(
+        "a file that is no socket is removed for one",
+        Edit("control/server.py", "if not stat.S_ISSOCK(path.lstat().st_mode):", "if False:"),
+        tasks("control", "a_file_that_is_no_socket_is_left_alone"),
+    ),
+    planted(
+        "a line may be as long as it likes",
+        Edit(
+            "control/server.py",
+            "            if len(data) > LINE_BYTES_MAX:\n",
+            "            if 0:\n",
+        ),
+        Edit("control/server.py", "        if len(line) > LINE_BYTES_MAX:\n", "        if 0:\n"),
+        Edit("control/wire.py", "{ascii(str(error))[1:-1][:200]}", "{ascii(line)}"),
+        tasks("control", "what_is_no_command_gets_one_line_and_nobody_hears_of_it"),
+    ),
+    planted(
+        "text that is none ends the program",
+        Edit(
+            "control/wire.py",
+            "(msgspec.MsgspecError, UnicodeDecodeError) as",
+            "msgspec.MsgspecError as",
+        ),
+        tasks("control", "what_is_no_command_gets_one_line_and_nobody_hears_of_it"),
+    ),
+    planted(
+        "a verb is answered before its command is durable",
+        Edit(
+            "live/controlled.py",
+            "    await parts.executor.wait_until(is_answered)\n    assert answered is not None\n    return answered",
+            "    return CommandAnswered(command_id='', verb='', subject='', who='', outcome='done', message='halted')",
+        ),
+        contract("stop_button", "a_program_that_hangs_hears_of_it_once_it_wakes"),
+    ),
+    planted(
+        "nobody looks for the file HALT",
+        Edit("live/controlled.py", "if reason is not None and not", "if False and not"),
+        contract("stop_button", "a_start_with_the_file_there_enters_nothing"),
+    ),
+    planted(
+        "stop is heard and not done",
+        Edit("live/controlled.py", "                stop()\n", "                pass\n"),
+        contract("stop_button", "stop_ends_the_program_and_positions_stay"),
     ),
 )

@@ -12,7 +12,7 @@ from trader.clock import FreePace
 from trader.evolve import fold
 from trader.executor import COMMIT_RETRY_S, Executor
 from trader.exits import JournalBroken
-from trader.inbox import BATCH_MAX, REQUEST_WAIT_MAX_S, Inbox, in_order
+from trader.inbox import BATCH_MAX, INBOX_MAX, REQUEST_WAIT_MAX_S, Inbox, in_order
 from trader.journal.memory import MemoryJournal
 from trader.messages import (
     Command,
@@ -316,6 +316,22 @@ async def test_a_request_that_waited_too_long_says_so(autojump_clock: MockClock)
     await inbox.tell(request(2))
     late = [one.late for one in inbox.drain() if isinstance(one, OrderRequest)]
     assert late == [True, False]
+
+
+async def test_what_belongs_together_is_taken_in_one_turn_and_waits_where_there_is_no_room(
+    autojump_clock: MockClock,
+) -> None:
+    inbox = Inbox()
+    told: list[Input] = [request(number) for number in range(INBOX_MAX + 1)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.tell_all, told)
+        await inbox.wait()
+        assert inbox.drain() == told[:BATCH_MAX]
+        left: list[Input] = []
+        while inbox.has_mail():
+            left += inbox.drain()
+            await trio.lowlevel.checkpoint()
+    assert left == told[BATCH_MAX:]
 
 
 async def test_a_turn_takes_a_bounded_batch_and_leaves_the_rest_in_order() -> None:

@@ -195,6 +195,24 @@ async def test_an_order_in_doubt_is_asked_for_whole(autojump_clock: MockClock) -
         assert venue.asked == ["look", "statement"]
 
 
+async def test_an_order_that_stays_in_doubt_is_asked_for_whole_more_and_more_seldom(
+    autojump_clock: MockClock,
+) -> None:
+    """Its own lookups go on; as long as nothing moves, a statement tells no more of it than the one before."""
+    async with polled() as (rig, venue):
+        venue.is_silent = True
+        await rig.minute()
+        venue.asked.clear()
+        await trio.sleep(28.5 * POLL_S)
+        looks = (1, 1, 2, 4, 6, 6, 6)
+        asked = [one for some in looks for one in [*["look"] * some, "statement"]]
+        assert venue.asked == [*asked, "look", "look"]
+        venue.has_moved = True
+        venue.asked.clear()
+        await trio.sleep(POLL_S)
+        assert venue.asked == ["look", "statement"], "what has moved is asked for at once"
+
+
 async def test_a_new_connection_is_no_time_for_a_look(autojump_clock: MockClock) -> None:
     async with polled() as (rig, venue):
         gate = GateReport(gate=Gate.TRADING_STREAM, is_open=True, reason="listening")

@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from tests.rig import OPEN_NS, PRICES, bar_ending, quote_at
+from trader.calendar import DAY_NS
 from trader.clock import FreePace
-from trader.mailbox import Letter, Mailbox
+from trader.mailbox import Letter, Mailbox, StartOver
 from trader.market_guard import Rejection
-from trader.model import MINUTE_NS, Bar, Quote, Side, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Side, Symbol
 from trader.strategies.base import Fill, SymbolView
 from trader.tape import Tape
 
@@ -98,15 +99,127 @@ async def test_who_comes_late_begins_with_the_last_quote_and_who_left_gets_nothi
     assert await letters(late) == []
 
 
-def test_marks_are_middles_else_closes_and_only_of_what_has_one(bench: Bench) -> None:
+def test_marks_are_of_what_two_witnesses_have_told(bench: Bench) -> None:
     bench.tape.deliver(bar_ending("JD", OPEN_NS))
-    bench.tape.deliver(bar_ending("GS", OPEN_NS))
-    bench.tape.deliver(quote_at("GS", OPEN_NS))
     trip = Symbol("TRIP")
-    assert bench.tape.marks([JD, GS, trip]) == {JD: PRICES["JD"] + 100, GS: PRICES["GS"] + 100}
+    assert bench.tape.marks([JD, trip]) == {}, "one witness alone is none"
     one_sided = replace(quote_at("JD", OPEN_NS), ask=0, ask_size=0)
     bench.tape.deliver(one_sided)
-    assert bench.tape.marks([JD]) == {JD: PRICES["JD"] + 100}, "a quote with one side has no middle"
+    assert bench.tape.marks([JD]) == {}, "a quote with one side has no middle"
+    bench.tape.deliver(quote_at("JD", OPEN_NS))
+    assert bench.tape.marks([JD, GS, trip]) == {JD: PRICES["JD"] + 100}
+
+
+def test_one_wrong_tick_moves_no_mark_and_two_that_agree_do(bench: Bench) -> None:
+    def quote(second: int, price: int) -> None:
+        bench.now_ns = OPEN_NS + second * SECOND_NS
+        bench.tape.deliver(replace(quote_at("JD", bench.now_ns), bid=price - 100, ask=price + 100))
+
+    quote(0, 320_000)
+    quote(1, 320_000)
+    for wrong in (270_000, 370_000):  # near enough for the guard, and far enough for any stop
+        quote(2, wrong)
+        quote(2, wrong)
+        assert bench.tape.marks([JD]) == {JD: 320_000}, "a second is one witness, however loud"
+        quote(3, 320_000)
+        assert bench.tape.marks([JD]) == {JD: 320_000}
+        bench.now_ns = OPEN_NS
+    quote(4, 280_000)
+    quote(5, 290_000)
+    assert bench.tape.marks([JD]) == {JD: 290_000}, "as far as both say"
+
+
+class Night(Bench):
+    """A tape whose symbol JD traded at 645.57 the day before: AAPL's prices around its split."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[Symbol, int]] = []
+        self.jumps: list[tuple[Symbol, int, int]] = []
+        self.tape.night = lambda symbol, before_ns: self.asked.append((symbol, before_ns))
+        self.tape.jumped = self._jumped
+        self.now_ns = OPEN_NS - DAY_NS
+        self.quote(6_455_700)
+        self.now_ns = OPEN_NS
+
+    def _jumped(self, symbol: Symbol, before: int, after: int) -> bool:
+        self.jumps.append((symbol, before, after))
+        return True
+
+    def quote(self, price: int) -> Quote:
+        self.now_ns += SECOND_NS
+        tick = replace(quote_at("JD", self.now_ns), bid=price, ask=price + 200)
+        self.tape.deliver(tick)
+        return tick
+
+    def bar(self, close: int) -> Bar:
+        return replace(bar_ending("JD", OPEN_NS), open=close, high=close, low=close, close=close)
+
+
+async def test_a_split_that_is_known_is_no_jump_and_its_workers_start_over() -> None:
+    night = Night()
+    reader = night.reader(JD)
+    await letters(reader)
+    first, second = night.quote(926_900), night.quote(927_000)
+    assert night.asked == [(JD, OPEN_NS - DAY_NS + SECOND_NS)], "once"
+    assert await letters(reader) == []
+    assert night.rejected == [], "nothing is lost: it waits"
+    night.tape.settle(JD, night.bar(922_243))
+    assert night.tape.quotes[JD] == second
+    assert (night.jumps, night.rejected) == ([], [])
+    with pytest.raises(StartOver):
+        await letters(reader)
+    assert night.tape.marks([JD]) == {JD: 927_100}, "of today's shares"
+    assert first.bid < second.bid
+
+
+async def test_a_jump_that_nothing_explains_waits_for_agreement_and_is_told() -> None:
+    night = Night()
+    reader = night.reader(JD)
+    await letters(reader)
+    night.quote(926_900)
+    night.tape.settle(JD, night.bar(6_455_700))
+    for number in range(2):
+        night.quote(926_900 + number)
+    assert (night.jumps, await letters(reader)) == ([], [])
+    last = night.quote(927_000)
+    assert night.jumps == [(JD, 6_455_700 + 100, 927_000 + 100)]
+    assert await letters(reader) == [last], "and from then on it is the market"
+    night.quote(927_000)
+    assert len(night.jumps) == len(night.asked) == 1
+
+
+@pytest.mark.parametrize(("price", "asks"), [(6_600_000, 0), (6_250_000, 0), (6_000_000, 1)])
+def test_an_ordinary_night_asks_nobody_and_waits_for_nothing(price: int, asks: int) -> None:
+    night = Night()
+    tick = night.quote(price)
+    assert len(night.asked) == asks
+    if asks:
+        night.tape.settle(JD, None)  # The broker has no history of it.
+    assert night.tape.quotes[JD] == tick, "seven percent is not a lot"
+    night.quote(price)
+    assert (len(night.asked), night.jumps, night.rejected) == (asks, [], [])
+
+
+def test_a_feed_that_repeats_itself_while_others_move_is_frozen(bench: Bench) -> None:
+    def minute(number: int, jd: int, gs: int) -> None:
+        bench.now_ns = OPEN_NS + number * MINUTE_NS
+        for symbol, add in (("JD", jd), ("GS", gs)):
+            tick = quote_at(symbol, bench.now_ns)
+            bench.tape.deliver(replace(tick, bid=tick.bid + add, ask=tick.ask + add))
+
+    for number in range(11):
+        minute(number, 0, number * 100)
+    assert bench.rejected == []
+    minute(11, 0, 1_100)
+    [(tick, why)] = bench.rejected
+    assert (tick.symbol, why) == (JD, Rejection.FROZEN)
+    assert bench.tape.quotes[JD].at_ns == OPEN_NS + 10 * MINUTE_NS, "it grows old from here on"
+    minute(12, 100, 1_200)
+    assert bench.tape.quotes[JD].at_ns == bench.now_ns, "it moves again"
+    for number in range(13, 40):
+        minute(number, 100, 1_200)
+    assert len(bench.rejected) == 1, "where nothing moves, the market rests"
 
 
 async def test_the_state_of_a_symbol_is_there_before_its_fills_are_read(bench: Bench) -> None:

@@ -9,13 +9,14 @@ from trader.exits import Mistake
 from trader.model import MINUTE_NS, Side, Symbol
 from trader.simulator.event_script import EVENTS, Scene, read_events
 from trader.simulator.scheduled import EventName, ScheduledEvent
+from trader.simulator.script import Script
 
 SCENE = Scene(symbols=("GS", "JD"), accounts=2, day="2026-01-26")
 MONDAY_1000_NS = parse_iso("2026-01-26T15:00:00Z")
 
 
 def read(text: str) -> list[ScheduledEvent]:
-    return read_events(text, "events.toml", SCENE)
+    return read_events(Script(name="events.toml", text=text), SCENE)
 
 
 def test_all_that_a_table_can_say_is_in_the_event() -> None:

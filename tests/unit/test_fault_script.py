@@ -9,13 +9,14 @@ from trader.exits import Mistake
 from trader.model import MINUTE_NS, SECOND_NS
 from trader.simulator.fault_script import VERBS, FaultScene, read_faults, verb_lines
 from trader.simulator.faults import EVENT, MARKET, FaultRule, Faults, FaultVerb, Occasion
+from trader.simulator.script import Script
 
 MONDAY_0930_NS = parse_iso("2026-01-26T14:30:00Z")
 SCENE = FaultScene(symbols=("GS", "JD"), accounts={"PKONE": "account-1", "PKTWO": "account-2"})
 
 
 def read(text: str) -> list[FaultRule]:
-    return read_faults(text, "faults.toml", SCENE)
+    return read_faults(Script(name="faults.toml", text=text), SCENE)
 
 
 def rule(*lines: str) -> FaultRule:
@@ -142,7 +143,7 @@ WRONG = {
     '[[fault]]\nverb = "no-id"\nmethod = "PUT"': "faults.toml:3: method: no such method: 'PUT'",
     '[[fault]]\nverb = "no-id"\nevent = "fill"': "faults.toml:3: event: no-id can't strike there",
     '[[fault]]\nverb = "drop-event"\nevent = "filled"': (
-        "faults.toml:3: event: no such event: 'filled' (accepted, pending_new, new,"
+        "faults.toml:3: event: no such event: 'filled', did you mean fill? (accepted, pending_new, new,"
     ),
     '[[fault]]\nverb = "drop-event"\nevent = "fill"\nchannel = "bars"': (
         "faults.toml:4: channel: one of method with path, event, channel is wanted"
@@ -152,8 +153,8 @@ WRONG = {
     '[[fault]]\nverb = "no-id"\nkey = "PK"': (
         "faults.toml:3: key: no account has the key 'PK' (PKONE, PKTWO)"
     ),
-    '[[fault]]\nverb = "drop-event"\nchannel = "bars"\nkey = "PKONE"': (
-        "faults.toml:4: key: nobody's account is known on MARKET"
+    '[[fault]]\nverb = "refuse-stream"\nkey = "PKONE"': (
+        "faults.toml:3: key: nobody's account is known on CONNECT (write method = "
     ),
     '[[fault]]\nverb = "no-id"\nsymbol = 3': "faults.toml:3: symbol: expected `str`, got `int`",
     '[[fault]]\nverb = "no-id"\nfrom = "25:00"': "faults.toml:3: from: no such time of day: 25:00",

@@ -5,19 +5,28 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from tests.journal_plays import OPEN_NS, fill, opened, request
+from tests.journal_plays import OPEN_NS, boot, fill, opened, request
 from trader.doctor import Verdict, of_books
+from trader.evolve import fold
+from trader.executor import decided
 from trader.exits import Exit
 from trader.journal import place
+from trader.journal.chain import GENESIS, chained
+from trader.journal.comparing import tables_that_differ
 from trader.journal.failures import JournalDamaged, JournalHeld, JournalUnusable
 from trader.journal.lock import ProcessLock, writer_of
 from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
 from trader.live import opening
+from trader.messages import ExecutionBooked
+from trader.ports import Batch
+from trader.state import ExecutionState
 
 
 def opened_at(path: Path, *, create: bool = False) -> SqliteJournal:
@@ -279,14 +288,96 @@ def test_an_order_put_into_the_tables_by_hand_refuses_the_start(traded: Path) ->
         opening.opened(traded, create=False)
 
 
-def test_rows_of_history_that_were_changed_are_found_by_the_doctor(traded: Path) -> None:
-    trigger = "execution_rows_no_update"
-    reader = reading_connection(traded)
-    [made] = reader.execute("SELECT sql FROM sqlite_master WHERE name = ?", (trigger,)).fetchone()
-    reader.close()
-    change(traded, f"DROP TRIGGER {trigger}", "UPDATE execution_rows SET price = '1'", made)
+def change_history(path: Path, statement: str, table: str) -> None:
+    """By somebody who knows how to get round the triggers."""
+    trigger = f"{table}_no_update"
+    with closing(reading_connection(path)) as reader:
+        question = "SELECT sql FROM sqlite_master WHERE name = ?"
+        [made] = reader.execute(question, (trigger,)).fetchone()
+    change(path, f"DROP TRIGGER {trigger}", statement, made)
+
+
+HISTORY = {
+    "execution_rows": "UPDATE execution_rows SET price = '1'",
+    "posting_rows": "UPDATE posting_rows SET amount = '0' WHERE sequence = (SELECT max(sequence) FROM posting_rows)",
+    "decision_rows": "UPDATE decision_rows SET reason = 'none'",
+    "equity_rows": "UPDATE equity_rows SET equity = '250001'",
+    "journal": "UPDATE journal SET timestamp = 'yesterday'",
+}
+
+
+@pytest.mark.parametrize("table", HISTORY)
+def test_rows_of_history_that_were_changed_are_found_by_the_start_and_the_doctor(
+    traded: Path, table: str
+) -> None:
+    change_history(traded, HISTORY[table], table)
+    with pytest.raises(JournalDamaged, match=f"what the journal says: {table}, "):
+        opening.opened(traded, create=False)
     (found,) = [one for one in of_books(traded, "") if one.verdict is Verdict.FAIL]
-    assert found.what == "execution_rows doesn't say what the journal says"
+    assert found.what == f"{table} doesn't say what the journal says"
+
+
+def test_a_start_looks_at_the_history_of_the_last_life(traded: Path) -> None:
+    """Each start has looked at the life before it, so a change to an older one is for `verify` and the doctor."""
+    books = opening.opened(traded, create=False)
+    life = boot(2, OPEN_NS)
+    state, entries = decided(books.state, [life])
+    books.journal.write(Batch(entries=tuple(entries), after=state))
+    books.journal.close()
+    opening.opened(traded, create=False).journal.close()
+    change_history(traded, HISTORY["execution_rows"], "execution_rows")
+    opening.opened(traded, create=False).journal.close()
+    assert [one for one in of_books(traded, "") if one.verdict is Verdict.FAIL]
+
+
+def test_entries_in_the_words_of_an_older_program_are_still_what_was_written(
+    tmp_path: Path,
+) -> None:
+    """A field that came later has its default; the bytes stay those of the older program."""
+    path = tmp_path / "trading_data.db"
+    journal = opened_at(path, create=True)
+    journal.write(next(opened().batches()))
+    journal.close()
+    with closing(reading_connection(path)) as reader:
+        rows = reader.execute("SELECT sequence, entry FROM journal").fetchall()
+    hand, last = sqlite3.connect(path, isolation_level=None), GENESIS
+    [made] = hand.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'journal_no_update'"
+    ).fetchone()
+    hand.execute("DROP TRIGGER journal_no_update")
+    for sequence, entry in rows:
+        older = entry.replace(',"python":"","lock":"","commit":"","is_modified":false', "")
+        last = chained(last, older.encode())
+        change_row = "UPDATE journal SET entry = ?, hash = ? WHERE sequence = ?"
+        hand.execute(change_row, (older, last, sequence))
+    hand.execute("UPDATE account_row SET hash = ?", (last,))
+    hand.execute(made)
+    assert hand.execute(
+        "SELECT count(*) FROM journal WHERE instr(entry, 'is_modified')"
+    ).fetchone() == (0,)
+    hand.close()
+    opening.opened(path, create=False).journal.close()
+    with closing(reading_connection(path)) as reader:
+        assert tables_that_differ(reader) == []
+
+
+def test_books_that_do_not_add_up_refuse_the_start(tmp_path: Path) -> None:
+    """A journal that a program with a bug has written: whole, and all tables follow from it."""
+    path = tmp_path / "trading_data.db"
+    play = opened().hear(request("GS", key="held"))
+    play.hear(fill(play.live()[0], Decimal(1), OPEN_NS))
+    *entries, last = play.entries
+    booked = next(one for one in last.events if isinstance(one, ExecutionBooked))
+    wrong = replace(booked, cost=booked.cost + 1)
+    events = tuple(wrong if one is booked else one for one in last.events)
+    entries.append(replace(last, events=events))
+    journal = opened_at(path, create=True)
+    after = fold(ExecutionState(), entries)
+    after = replace(after, positions_value=play.state.positions_value)
+    journal.write(Batch(entries=tuple(entries), after=after))
+    journal.close()
+    with pytest.raises(JournalDamaged, match=r"don't add up: cash .* is not opening"):
+        opening.opened(path, create=False)
 
 
 def test_amounts_that_are_no_amounts_are_damage_not_a_traceback(traded: Path) -> None:
@@ -406,4 +497,23 @@ def test_people_with_an_old_sqlite3_can_read_the_file(path: Path) -> None:
         assert "STRICT" not in text.upper()
         assert " OVER " not in text.upper()
         assert "GENERATED" not in text.upper()
+    reader.close()
+
+
+def test_an_older_traders_journal_is_brought_up_to_date_and_says_the_same(path: Path) -> None:
+    change(
+        path,
+        "DROP TABLE mode_row",
+        "DROP TABLE reduction_rows",
+        "DELETE FROM _sqlite_migrations WHERE name <> 'first_schema'",
+        "PRAGMA user_version = 1",
+    )
+    [finding] = [one for one in of_books(path, "") if one.check == "tables"]
+    assert finding.verdict is Verdict.OK, "nothing is wrong with it"
+    books = opening.opened(path, create=False)
+    assert books.state.sequence > 0
+    books.journal.close()
+    reader = reading_connection(path)
+    assert reader.execute("PRAGMA user_version").fetchone() == (place.SCHEMA_VERSION,)
+    assert reader.execute("SELECT count(*) FROM reduction_rows").fetchone() == (0,)
     reader.close()

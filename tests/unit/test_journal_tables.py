@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.journal_plays import OPEN_NS, Play, clock, day, fill, opened, report, request
-from trader.journal.rebuild import rebuilt, standing_that_differ, tables_that_differ
+from trader import reducing
+from trader.journal.comparing import compared, tables_that_differ
 from trader.journal.schema import TABLES
 from trader.journal.sqlite import SqliteJournal, open_journal, reading_connection
-from trader.messages import Claim, ExecutionCorrected, OrderRequest, SendOutcome
+from trader.journal.standing import standing_that_differ
+from trader.messages import Claim, Command, ExecutionCorrected, OrderRequest, SendOutcome
 from trader.model import MINUTE_NS
 from trader.ports import Batch
 
@@ -272,10 +274,12 @@ def test_nothing_on_disk_is_money_in_floats(tmp_path: Path) -> None:
 
 
 def test_the_rebuilt_state_is_the_executors_state(tmp_path: Path) -> None:
+    path = tmp_path / "trading_data.db"
     play = day([1, 17, 9, 25, 16, 4, 20, 5, 9])
-    anew = sqlite3.connect(":memory:")
-    assert rebuilt(play.entries, anew) == play.state
-    anew.close()
+    written(path, play.batches())
+    reader = reading_connection(path)
+    assert compared(reader).state == play.state
+    reader.close()
 
 
 def test_an_empty_position_is_flat_and_open(tmp_path: Path) -> None:
@@ -285,3 +289,50 @@ def test_an_empty_position_is_flat_and_open(tmp_path: Path) -> None:
         path, "SELECT symbol, quantity, market_price, entries, closed_reason FROM positions"
     )
     assert flat == [(symbol, 0, None, "open", "") for symbol in ("GS", "JD", "T")]
+
+
+def told(verb: str, subject: str = "") -> Command:
+    return Command(command_id="c", verb=verb, subject=subject, who="ana", reason="lunch")
+
+
+def test_the_mode_and_what_has_to_go_stand_in_tables_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    play = opened().hear(request("JD", key="jd", shares=33))
+    play.hear(fill(play.live()[0], Decimal(33), OPEN_NS))
+    written(path, play.batches())
+    assert rows(path, "SELECT * FROM mode_row") == [(1, "ACTIVE", "", "", "")]
+    play.hear(told("halt", "flatten"))
+    found = written(tmp_path / "t2.db", play.batches())
+    [(_, mode, since, who, reason)] = found["mode_row"]
+    assert (mode, who, reason) == ("REDUCING", "ana", "lunch")
+    assert str(since).startswith("2026-01-26T")
+    [reduction] = found["reduction_rows"]
+    assert reduction[:2] == ("JD", "flatten")
+    assert reduction[5:] == (0, "", "c")
+    play.hear(
+        *(step.wants for step in reducing.due(play.state)),
+    )
+    assert written(tmp_path / "t3.db", play.batches())["reduction_rows"][0][5] == 1
+    play.hear(fill(play.live()[0], Decimal(33), OPEN_NS), told("resume"))
+    found = written(tmp_path / "t4.db", play.batches())
+    assert found["reduction_rows"] == []
+    assert found["mode_row"] == [(1, "ACTIVE", "", "", "")]
+    reader = reading_connection(tmp_path / "t4.db")
+    assert tables_that_differ(reader) == []
+    assert standing_that_differ(reader, play.state) == []
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    "lie", ["UPDATE mode_row SET mode = 'ACTIVE'", "DELETE FROM reduction_rows"]
+)
+def test_a_kill_switch_that_somebody_has_changed_by_hand_is_seen(tmp_path: Path, lie: str) -> None:
+    path = tmp_path / "t.db"
+    play = opened().hear(request("JD", key="jd", shares=33), told("halt", "flatten"))
+    written(path, play.batches())
+    hand = sqlite3.connect(path, isolation_level=None)
+    hand.execute(lie)
+    reader = reading_connection(path)
+    assert standing_that_differ(reader, play.state)
+    reader.close()
+    hand.close()

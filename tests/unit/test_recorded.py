@@ -240,7 +240,7 @@ def test_a_bad_row_is_named_with_its_file_and_line(tmp_path: Path, line: str, sa
         ([BARS, row("13:30:00", "bac")], "not a symbol: 'bac'"),
         ([BARS, row("13:30:00", "../../etc/passwd")], "not a symbol"),
         ([BARS, row("13:30:00.5")], "starts within a second"),
-        ([BARS, row("02:00:00")], "no bar lies in a session"),
+        ([BARS, row("02:00:00")], "no bar or quote lies in a session"),
         ([BARS, "1971-10-07T13:30:00Z,BAC,14,14,14,14,1"], "the calendar covers 1998 to 2029"),
         ([QUOTES, quote_row("13:30:00")], "quotes, but no bars"),
         ([QUOTES, quote_row("13:30:00", sides="14,,14.01,1")], "not a whole number of shares"),
@@ -254,6 +254,68 @@ def test_a_file_that_is_no_market_data_is_refused(
     path = written(tmp_path / "BAC.csv", *lines)
     with pytest.raises(MarketDataError, match=said):
         RecordedMarket([path])
+
+
+# --- where everything is wanted
+
+
+def test_a_bar_of_a_session_shows_its_open_first_and_all_else_at_the_close(tmp_path: Path) -> None:
+    days = [
+        "2014-11-26,IBM,161.9,162.1,161,161.95,1000",
+        "2014-11-28,IBM,162.3,163.4,162.2,162.2,50000",
+    ]
+    (tmp_path / "daily").mkdir()
+    written(tmp_path / "daily" / "IBM.csv", BARS, *days)
+    market = RecordedMarket([tmp_path], everything=True)
+    assert market.session_dates() == ["2014-11-26", "2014-11-28"]
+    opening, close = day(market, "2014-11-28")  # a half day
+    assert times([opening, close]) == ["14:30:00", "18:00:00"]
+    assert (opening.bars, opening.trades) == ((), ())
+    assert [(one.bid, one.ask, one.ask_size) for one in opening.quotes] == [
+        (1_622_900, 1_623_100, 5_000)
+    ]
+    assert [(one.start_ns, one.high, one.close) for one in close.bars] == [
+        (opening.at_ns, 1_634_000, 1_622_000)
+    ]
+    assert [(one.bid, one.ask) for one in close.quotes] == [(1_621_900, 1_622_100)]
+    assert [bar.close for bar in market.history(IBM, close.at_ns - 1, 9)] == [1_619_500]
+    with pytest.raises(MarketDataError, match="not a time with a zone"):
+        RecordedMarket([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("date", "said"),
+    [
+        ("2014-11-27", "BAC.csv:3: the exchange had no session on 2014-11-27"),
+        ("2014-11-25", "BAC.csv:3: not in order of time"),
+        ("1970-11-25", "BAC.csv:3: the calendar covers 1998 to 2029"),
+        ("2014-11-28T14:30:00Z", "BAC.csv:3: not a date"),
+    ],
+)
+def test_a_session_that_there_was_not_has_no_bar(tmp_path: Path, date: str, said: str) -> None:
+    days = [f"{one},BAC,14,14,14,14,1" for one in ("2014-11-26", date)]
+    path = written(tmp_path / "BAC.csv", BARS, *days)
+    with pytest.raises(MarketDataError, match=said):
+        RecordedMarket([path], everything=True)
+
+
+def test_quotes_alone_are_a_market_without_bars(tmp_path: Path) -> None:
+    written(
+        tmp_path / "quote" / "BAC.csv", QUOTES, quote_row("13:30:00.5"), quote_row("13:31:00.5")
+    )
+    market = RecordedMarket([tmp_path], everything=True)
+    assert (market.symbols, market.session_dates()) == ((BAC,), ["2013-10-07"])
+    assert [(one.bars, len(one.quotes)) for one in day(market)] == [((), 1), ((), 1)]
+    assert market.history(BAC, 2**62, 9) == []
+    with pytest.raises(MarketDataError, match="quotes, but no bars"):
+        RecordedMarket([tmp_path / "quote"])
+
+
+def test_a_made_quote_is_as_wide_as_it_is_told_to_be(tmp_path: Path) -> None:
+    path = written(tmp_path / "BAC.csv", BARS, row("13:30:00", prices="14,14,14,14,1000"))
+    market = RecordedMarket([path], spread_rate=Decimal("0.01"))
+    ((quote,),) = [instant.quotes for instant in day(market)]
+    assert (quote.bid, quote.ask) == (139_300, 140_700)
 
 
 def test_a_gzip_file_that_is_cut_short_or_broken_is_refused(tmp_path: Path) -> None:

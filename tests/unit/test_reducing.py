@@ -250,7 +250,11 @@ def test_what_is_hands_off_is_never_flattened() -> None:
 
 
 def test_what_is_not_there_or_goes_already_begins_nothing() -> None:
-    opened() >> FLATTEN << Expected(Noted, {"message": "nothing to flatten: JD"})
+    (
+        opened()
+        >> FLATTEN
+        << Expected(Noted, {"message": "nothing to flatten: JD is neither held nor on its way"})
+    )
     held() >> FLATTEN << BEGAN >> FLATTEN << Expected(Noted, {})
 
 

@@ -276,6 +276,7 @@ def all_wrong() -> Question:
         is_warming_up=True,
         halted="ada: stop",
         quarantined="unexplained",
+        trading_halt="",
         brakes=brakes,
     )
     return Question(
@@ -874,7 +875,7 @@ def test_the_third_filled_entry_of_a_symbol_in_ten_minutes_stops_it() -> None:
     play >> filled(5, "31.92") << (booked(5), moved("FILLED"))  # a brake trips once
     play >> sell("JD", 10, "31.9") << accepted("JD", 10) >> filled(10, "31.9")
     play >> buy("JD", 10, "31.95") << denied(DenyReason.REPEATED_EXECUTIONS)
-    play >> buy("GS", 1, "901") << accepted("GS", 1)
+    play >> buy("GS", 1, "901") << accepted("GS", 1) >> sent() >> filled(1, "900")
     play >> reboot >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
     play >> buy("JD", 10, "31.95") << denied(DenyReason.REPEATED_EXECUTIONS)
     play >> command("resume") >> buy("JD", 10, "31.95") << accepted("JD", 10)

@@ -6,13 +6,13 @@ import pytest
 
 from trader.exits import Mistake
 from trader.simulator.keys import Keys, Opening
-from trader.simulator.script import BadKey
+from trader.simulator.script import BadKey, Script
 from trader.simulator.venue_script import Described, TermsRow, read_venue, terms_of_table
 from trader.venue import VenueAsset, VenueTerms
 
 
 def read(text: str) -> Described:
-    return read_venue(text, "venue.toml", Decimal(1_000))
+    return read_venue(Script(name="venue.toml", text=text), Decimal(1_000))
 
 
 def test_all_that_a_file_can_say_is_there() -> None:

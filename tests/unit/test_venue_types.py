@@ -411,9 +411,9 @@ def test_without_quotes_a_stop_that_a_bar_triggers_trades_at_the_worse_of_stop_a
     for price in ("19.50", "19.20"):
         play.send(stop(10, price, SELL))
     assert play.bar("19.40", "19.60", "19.10", "19.50") == ["fill", "fill"]
-    # Half of a tenth of a percent worse than the open, and than the stop.
-    assert play.order(1).avg_price == Decimal("19.3903")
-    assert play.order(2).avg_price == Decimal("19.1904")
+    # Half of a basis point worse than the open, and than the stop.
+    assert play.order(1).avg_price == Decimal("19.3990")
+    assert play.order(2).avg_price == Decimal("19.1990")
 
 
 def test_a_told_quote_takes_the_place_of_a_made_one() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trader.calendar import iso
+from trader.messages import SecurityStatus
 from trader.model import Bar, Quote, Symbol
 from trader.wire.alpaca_data import (
     DataError,
@@ -223,3 +224,41 @@ def test_a_page_of_bars_is_read_and_asked_for() -> None:
     assert query["end"] == "2026-01-26T19:19:00.000Z"
     assert query["start"] == "2026-01-21T19:20:00.000Z"
     assert (query["sort"], query["limit"], query["feed"]) == ("desc", "40", "iex")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_halted"), [("H", True), ("P", True), ("2", True), ("T", False), ("3", False)]
+)
+@BOTH
+def test_a_trading_status_says_whether_the_symbol_trades(
+    code: str, is_halted: bool, encode: Encode
+) -> None:
+    reader = MarketDataReader([Symbol("JD")])
+    told = {"T": "s", "S": "JD", "sc": code, "sm": "Trading Halt", "rc": "LUDP", "rm": "Pause"}
+    frame = encode([{**told, "t": stamp(encode), "z": "C"}])
+    read = reader.read(frame, lambda tick: None)
+    reason = f"{code} Trading Halt LUDP Pause"
+    assert read.statuses == (
+        SecurityStatus(symbol=Symbol("JD"), is_halted=is_halted, reason=reason, at_ns=AT_NS),
+    )
+    assert read.events == 1, "and the line is alive"
+
+
+@pytest.mark.parametrize(
+    ("changes", "counted"),
+    [
+        ({"S": "GS"}, "another symbol"),
+        ({"sc": "Q"}, "another status"),
+        ({"sc": "x" * 200}, "another status"),
+        ({"t": "soon"}, "time"),
+        ({"sc": "x" * 201}, "T=s"),
+        ({"sc": 7}, "T=s"),
+    ],
+)
+def test_a_status_that_says_nothing_about_our_trading_is_counted(
+    changes: dict[str, object], counted: str
+) -> None:
+    reader = MarketDataReader([Symbol("JD")])
+    told = {"T": "s", "S": "JD", "sc": "H", "t": "2026-01-26T15:00:00Z"}
+    assert reader.read(msgspec.json.encode([told | changes]), lambda tick: None).statuses == ()
+    assert reader.ignored == {counted: 1}

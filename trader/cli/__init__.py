@@ -20,6 +20,7 @@ VERBS: dict[str, dict[str, str]] = {
         "orders": "The orders, their states and reasons.",
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
+        "pnl": "Profit and loss by symbol, strategy or day; FIFO lots.",
         "logs": "The log, filtered.",
         "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
@@ -28,10 +29,17 @@ VERBS: dict[str, dict[str, str]] = {
     "Stop": {
         "halt": "Stop entering, durably.",
         "resume": "Allow entries again, with a reason.",
+        "flatten": "Sell a position, or everything.",
+        "cancel": "Cancel an order, or all of them.",
+        "stop": "End the running program; positions stay.",
     },
     "Prove": {
+        "verify": "Everything in the database, recomputed from its journal.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
+        "audit": "What is wrong with another program's books; changes nothing.",
+        "repair": "Mend another program's books by rows beside theirs.",
+        "import": "Open our books from another program's audited ones.",
     },
     "Try": {
         "scenario": "What has happened to others, done to this program.",

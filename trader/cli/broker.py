@@ -14,9 +14,10 @@ from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
 from trader.simulator.fault_script import verb_lines
 from trader.simulator.plan import PLANS
+from trader.simulator.script import Script
 from trader.simulator.server import LOOPBACK, serve
-from trader.simulator.standing import begin_next, pass_sessions
-from trader.simulator.wishes import Script, Served, Wishes, is_for_this_machine, served_of
+from trader.simulator.standing import begin, pass_sessions
+from trader.simulator.wishes import Served, Wishes, is_for_this_machine, served_of
 
 SPEED_DEFAULT = 60.0  # a bar a second
 SPEED_MAX = 100_000.0
@@ -43,7 +44,9 @@ MARKET = (
         "--seed", type=int, default=7, show_default=True, help="Of market, chances and delays."
     ),
     click.option(
-        "--start", metavar="TIME", help="Where the market is to stand, as 2026-01-26T15:50."
+        "--start",
+        metavar="TIME",
+        help="Where the market is to stand, as 2026-01-26 or 2026-01-26T15:50.",
     ),
     click.option(
         "--pace",
@@ -165,7 +168,7 @@ async def _serve(served: Served, wishes: Wishes) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             application = build_application(broker, admin)
-            await _begin(served)
+            await begin(served)
             quiet_interpreter()
             try:
                 await nursery.start(
@@ -179,13 +182,3 @@ async def _serve(served: Served, wishes: Wishes) -> None:
                 nursery.start_soon(pass_sessions, broker, wishes.speed)
             await anext(signals)
             nursery.cancel_scope.cancel()
-
-
-async def _begin(served: Served) -> None:
-    """Let all of it pass until the market stands where it is to begin."""
-    broker, start_ns = served.broker, served.start_ns
-    if start_ns is None:
-        begin_next(broker)
-        return
-    broker.begin_session(served.first_session)
-    await broker.advance_to(start_ns, served.first_session)

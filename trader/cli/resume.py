@@ -1,10 +1,11 @@
 """`trade resume`: allow entries again after a halt or a tripped brake, with a reason that stays in the journal."""
 
 import click
-import msgspec
 
-from trader.cli.commands import tell_stopped
+from trader.cli.commands import Said, say, told
 from trader.cli.options import Common, common_options
+from trader.control import halt_file
+from trader.exits import Mistake, StartRefused
 
 
 @click.command("resume")
@@ -16,27 +17,26 @@ from trader.cli.options import Common, common_options
     help="Symbols whose quarantine ends, '*': the one on all.",
 )
 @common_options
-def command(common: Common, reason: str, release: str) -> None:
-    """Allow entries again: at the next run, if the program doesn't run now."""
-    released = [one for one in release.split(",") if one]
-    before = tell_stopped(common, "resume", reason, released)
-    brakes = sorted(
-        f"{brake.value} ({'all' if symbol == '*' else symbol})" for brake, symbol in before.brakes
+def command(common: Common, reason: str, release: str) -> int:
+    """Allow entries again; refused while an order is in doubt, or while the file HALT is there."""
+    if halt_file.wanted(common.database) is not None:
+        raise StartRefused(
+            "the file is there", where=str(halt_file.halt_file(common.database)), remedy="remove it"
+        )
+    said: list[Said] = []
+    for symbol in [one for one in release.split(",") if one]:
+        released = told(common, "release", symbol, reason)
+        if released.outcome == "nothing":
+            raise Mistake(released.message, where="--release")
+        said.append(released)
+    resumed = told(common, "resume", "", reason)
+    if resumed.outcome != "nothing" or not said:
+        said.append(resumed)
+    return say(
+        common,
+        Said(
+            outcome=said[-1].outcome,
+            message="; ".join(one.message for one in said),
+            pid=said[-1].pid,
+        ),
     )
-    if common.json:
-        answer = {
-            "was_halted": before.halted,
-            "brakes_released": brakes,
-            "quarantines_released": released,
-        }
-        click.echo(msgspec.json.encode(answer).decode())
-        return
-    was = [f"halted by {before.halted}"] if before.halted else []
-    was += [f"brake {brake}" for brake in brakes]
-    was += [f"quarantined {symbol}" for symbol in released]
-    click.echo(f"resumed; was {', '.join(was)}" if was else "nothing was halted; nothing to resume")
-    for symbol, why in sorted(before.quarantined.items()):
-        if symbol in released:
-            continue
-        where = "every symbol" if symbol == "*" else symbol
-        click.echo(f"still closed: {where}, quarantined: {why}")

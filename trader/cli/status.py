@@ -1,4 +1,4 @@
-"""`trade status`: who runs, may it enter, what is held, open or in doubt, and what somebody should look at."""
+"""`trade status`: the mode first, who runs, what has to go, is held, open or in doubt, and what to look at."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -26,6 +26,11 @@ _OPEN = f"""
 SELECT timestamp, symbol, side, quantity, quantity_filled, limit_price, state, client_order_id FROM orders
 WHERE state NOT IN ({_FINAL})
 """
+_HAS_MODE = "SELECT 1 FROM sqlite_master WHERE name = 'mode_row'"  # not in an older trader's file
+_MODE = "SELECT mode, since, who, reason FROM mode_row"
+_REDUCTIONS = (
+    "SELECT symbol, kind, since, who, reason, exits, waits_for FROM reduction_rows ORDER BY symbol"
+)
 _CLOSED = "SELECT symbol, closed_reason FROM position_rows WHERE closed_reason <> ''"
 _NOTICES = """
 SELECT timestamp, kind, symbol, message FROM notice_rows WHERE sequence >= ? AND kind NOT IN ('resumed', 'released')
@@ -38,6 +43,8 @@ BUILD_CHARACTERS = 12
 class Status(Struct, frozen=True, kw_only=True):
     """Everything that the verb says."""
 
+    mode: Row
+    reductions: list[Row]
     process: str  # 'running', 'ended', 'gone' (without a word), or 'never started'
     pid: int | None
     life: Row
@@ -71,7 +78,12 @@ def _status(database: sqlite3.Connection, writer: tuple[int, str] | None) -> Sta
     orders = rows_of(database, _OPEN)
     reason = str(account.get("closed_reason", "nothing was booked yet"))
     began = life.get("began")
+    has_mode = bool(rows_of(database, _HAS_MODE))
+    halted = str(account.get("halted", ""))
     return Status(
+        mode=(_one(database, _MODE) if has_mode else {})
+        or {"mode": "HALTED" if halted else "ACTIVE", "since": "", "who": halted, "reason": ""},
+        reductions=rows_of(database, _REDUCTIONS) if has_mode else [],
         process=_process(life, writer),
         pid=writer[0] if writer else None,
         life={name: cell for name, cell in life.items() if name != "began"},
@@ -104,6 +116,9 @@ def _process(life: Row, writer: tuple[int, str] | None) -> str:
 
 def _lines(status: Status) -> Iterator[str]:
     life, moment, account = status.life, status.moment, status.account
+    yield f"mode      {_mode_words(status.mode)}"
+    for row in status.reductions:
+        yield f"          {_reduction_words(row)}"
     yield f"process   {_process_words(status)}"
     if not life or not account:
         return
@@ -136,6 +151,18 @@ def _lines(status: Status) -> Iterator[str]:
 
 def _dollars(cell: object) -> float:
     return float(cell) if isinstance(cell, int | float) else 0.0
+
+
+def _mode_words(row: Row) -> str:
+    words = [f"{name} {shown(row[name])}" for name in ("since", "who") if row[name]]
+    why = f": {shown(row['reason'])}" if row["reason"] else ""
+    return ", ".join([shown(row["mode"]), *words]).replace("who ", "by ") + why
+
+
+def _reduction_words(row: Row) -> str:
+    what = f"{shown(row['symbol'])} has to go ({shown(row['kind'])}, since {shown(row['since'])}"
+    waits = shown(row["waits_for"]) or "nothing: its next exit is on its way"
+    return f"{what}, by {shown(row['who'])}: {shown(row['reason'])}), waits for {waits}"
 
 
 def _process_words(status: Status) -> str:

@@ -80,21 +80,8 @@ def visit(common: Common, whom: Whom, *, create: bool = False) -> Session:
     config = read_config(common)
     books = opened(common.database, create=create and not common.database.exists())
     try:
-        broker = _which(whom, config, books)
-        told = trio.run(
-            asked,
-            Visit(
-                broker=broker,
-                addresses=addresses_of(
-                    broker, None if whom.address is None else loopback(whom.address)
-                ),
-                credentials=None if broker is BrokerName.SIMULATED else credentials(whom.keys),
-                config=config,
-                database=common.database,
-            ),
-            books.state.at_ns,
-            STATEMENT_SPAN_NS,
-        )
+        told = told_by(common, whom, config, books.state)
+        broker = _which(whom, config, books.state)
         identity = books.identity(broker.value, told.account, running_build())
         boot = boot_of(config, identity, max(books.state.at_ns, told.statement.at_ns))
         state = write(books, books.state, [boot])
@@ -103,6 +90,20 @@ def visit(common: Common, whom: Whom, *, create: bool = False) -> Session:
         books.journal.close()
         raise
     return Session(books=books, told=told, state=state, config=config)
+
+
+def told_by(common: Common, whom: Whom, config: Config, state: ExecutionState) -> Told:
+    """What the broker of these books says; nothing is written. Raises Mistake or StartRefused."""
+    broker = _which(whom, config, state)
+    address = None if whom.address is None else loopback(whom.address)
+    who = Visit(
+        broker=broker,
+        addresses=addresses_of(broker, address),
+        credentials=None if broker is BrokerName.SIMULATED else credentials(whom.keys),
+        config=config,
+        database=common.database,
+    )
+    return trio.run(asked, who, state.at_ns, STATEMENT_SPAN_NS)
 
 
 def end(session: Session, state: ExecutionState, code: int) -> None:
@@ -124,11 +125,11 @@ def write(books: Books, state: ExecutionState, inputs: list[Input]) -> Execution
     return after
 
 
-def _which(whom: Whom, config: Config, books: Books) -> BrokerName:
+def _which(whom: Whom, config: Config, state: ExecutionState) -> BrokerName:
     """Asked for, or the one whose books these are, or the configured one."""
     if whom.broker is not None:
         return BrokerName(whom.broker)
-    name = books.state.account.partition(":")[0]
+    name = state.account.partition(":")[0]
     return BrokerName(name) if name in set(BrokerName) else config.broker
 
 

@@ -111,8 +111,11 @@ def _stale_code(question: Question) -> Numbers:
 
 
 def _market_closed(question: Question) -> Numbers:
+    halt = question.standing.trading_halt
     return _numbers(
-        phase=question.standing.phase.value, extended_hours=_yes(question.request.extended_hours)
+        phase=question.standing.phase.value,
+        extended_hours=_yes(question.request.extended_hours),
+        **({"trading_halt": halt} if halt else {}),
     )
 
 

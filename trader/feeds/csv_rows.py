@@ -1,9 +1,10 @@
 """Bars, quotes and trades out of one CSV file, gzipped or not, with every defect named by file and line.
 
 A file holds one symbol and one kind of row, told by the columns of its header: `timestamp,symbol,open,high,low,
-close,volume`, `timestamp,symbol,bid,bid_size,ask,ask_size` (an empty side is no side) or, where trades are wanted,
-`timestamp,symbol,price,size,exchange,suspicious`, in any order and among others. Timestamps carry a zone; prices are
-dollars as decimal text and become whole price ticks, half-even.
+close,volume`, `timestamp,symbol,bid,bid_size,ask,ask_size` (an empty side is no side) or, where `everything` is wanted,
+`timestamp,symbol,price,size,exchange,suspicious`, in any order and among others. Timestamps carry a zone or, where
+everything is wanted, are dates: those of bars of whole sessions. Prices are dollars as decimal text and become whole
+price ticks, half-even.
 """
 
 import csv
@@ -16,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
-from trader.calendar import parse_iso
+from trader.calendar import parse_iso, session_on
 from trader.model import Symbol
 from trader.money import ticks_of
 
@@ -27,6 +28,7 @@ TRADE_COLUMNS = ("timestamp", "symbol", "price", "size", "exchange", "suspicious
 _PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?", re.ASCII)
 _SHARES = re.compile(r"[0-9]{1,12}", re.ASCII)
 _EXCHANGE = re.compile(r"[A-Z0-9]", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,11}", re.ASCII)
 
 BarRow = tuple[int, int, int, int, int, int]  # start_ns, open, high, low, close, volume
@@ -47,14 +49,14 @@ class MarketDataError(Exception):
 class CsvFile:
     """One file, opened for its header; `rows` reads the rest."""
 
-    def __init__(self, path: Path, *, may_be_trades: bool = False) -> None:
+    def __init__(self, path: Path, *, everything: bool = False) -> None:
         self.path = path
         self.line = 0
         cells = next(self._cells(), None)
         if cells is None:
             raise self.error("the file is empty")
         self.is_quotes = "bid" in cells or "ask" in cells
-        self.is_trades = may_be_trades and "price" in cells
+        self.is_trades = everything and "price" in cells
         columns = QUOTE_COLUMNS if self.is_quotes else BAR_COLUMNS
         if self.is_trades:
             columns = TRADE_COLUMNS
@@ -66,13 +68,14 @@ class CsvFile:
                 )
         self._width = len(cells)
         self._indexes = [cells.index(column) for column in columns]
-        self.symbol = self._first_symbol()
+        stamp, self.symbol = self._first_row()
+        self.is_daily = everything and _DATE.fullmatch(stamp) is not None
 
     def bars(self) -> Iterator[BarRow]:
-        """In order of time; raises MarketDataError."""
+        """In order of time; raises MarketDataError. Of a session's bar the time is that of its opening."""
         last_ns = -1
         for stamp, _, *texts, volume in self._rows():
-            start_ns = self._time(stamp)
+            start_ns = self._opening(stamp) if self.is_daily else self._time(stamp)
             if start_ns <= last_ns:
                 kind = "a second bar of" if start_ns == last_ns else "not in order of time:"
                 raise self.error(f"{kind} {stamp}")
@@ -110,11 +113,12 @@ class CsvFile:
     def error(self, what: str) -> MarketDataError:
         return MarketDataError(self.path, self.line, what)
 
-    def _first_symbol(self) -> Symbol:
+    def _first_row(self) -> tuple[str, Symbol]:
+        """Its time stamp, and the symbol."""
         for cells in self._rows(any_symbol=True):
             if not _SYMBOL.fullmatch(cells[1]):
                 raise self.error(f"not a symbol: {cells[1][:40]!r}")
-            return Symbol(cells[1])
+            return cells[0], Symbol(cells[1])
         raise self.error("there is a header and nothing else")
 
     def _rows(self, any_symbol: bool = False) -> Iterator[list[str]]:
@@ -158,6 +162,15 @@ class CsvFile:
             return parse_iso(text)
         except ValueError as error:
             raise self.error(str(error)) from None
+
+    def _opening(self, date: str) -> int:
+        try:
+            session = session_on(date)
+        except ValueError as error:
+            raise self.error(str(error)) from None
+        if session is None:
+            raise self.error(f"the exchange had no session on {date}")
+        return session.open_ns
 
     def _price(self, text: str) -> int:
         ticks = _price_ticks(text)

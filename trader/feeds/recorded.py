@@ -3,36 +3,42 @@
 Nothing is served before it could be known. A bar appears when it ends. Quotes whose stamps are all on whole minutes
 are the last ones of the minute that *begins* there, so they appear a minute after their stamp; other quotes appear at
 their stamp. Where a symbol has no quotes in a session, each of its bars brings one around its close (`quote_around`).
-Trades appear at their stamp; where a symbol has trades but no bars, minutes are made of them.
+
+Where `everything` is wanted, trades appear at their stamp; where a symbol has trades but no bars, minutes are made of
+them; and one that has quotes alone is served without bars. A bar of a whole session tells of it what can be known: a
+quote around its open stands from the opening on, and all else, with a quote around its close, comes at the close.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from trader.calendar import iso, session_of, session_on
+from trader.calendar import Session, iso, session_of, session_on
 from trader.feeds.csv_rows import BarRow, CsvFile, MarketDataError, QuoteRow
 from trader.feeds.market import Instant, MarketTrade
 from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
+from trader.money import ONE, rounded_up
 
 __all__ = ["MarketDataError", "RecordedMarket", "quote_around"]
 
 V = TypeVar("V", Quote, MarketTrade)
 CENT_TICKS = 100
-QUOTE_WIDTH_PART = (
-    10_000  # a made quote is 1/10,000 of the price (1 basis point) wide, a cent at least
-)
+SPREAD_RATE = Decimal(
+    "0.0001"
+)  # a made quote is one basis point of the price wide, a cent at least
+BAR_FOLDERS = ("minute", "second", "daily")  # the first that is there
 GAPS_TELLING = 10  # so many gaps between bars tell a span above a minute
 LONG_SPANS_NS = tuple(minutes * MINUTE_NS for minutes in (60, 30, 15, 5))
 
 
 class RecordedMarket:
-    """Bars and quotes of some files, read whole and checked when it is made; trades where they are asked for.
+    """Bars and quotes of some files, read whole and checked when it is made; trades and days where they are asked for.
 
-    paths: files, or folders of them. A folder that has no CSV files itself may have `minute` (or `second`), `quote`
-    and `tick` folders. symbols: which to take; all that are there by default. Raises MarketDataError.
+    paths: files, or folders of them. A folder that has no CSV files itself may have `minute` (or `second`, or `daily`),
+    `quote` and `tick` folders. symbols: which to take; all that are there by default. Raises MarketDataError.
     """
 
     def __init__(
@@ -40,13 +46,15 @@ class RecordedMarket:
         paths: Sequence[Path],
         symbols: Collection[Symbol] | None = None,
         *,
-        with_trades: bool = False,
+        everything: bool = False,
+        spread_rate: Decimal = SPREAD_RATE,
     ) -> None:
+        self._spread_rate = spread_rate
         self._bars: dict[Symbol, list[Bar]] = {}
         self._quotes: dict[Symbol, list[Quote]] = {}
         self._trades: dict[Symbol, list[MarketTrade]] = {}
-        for path in (path for given in paths for path in _files(given, with_trades)):
-            file = CsvFile(path, may_be_trades=with_trades)
+        for path in (path for given in paths for path in _files(given, everything)):
+            file = CsvFile(path, everything=everything)
             if symbols is not None and file.symbol not in symbols:
                 continue
             if file.is_quotes:
@@ -60,6 +68,9 @@ class RecordedMarket:
             if symbol not in self._bars:
                 self._bars[symbol] = list(minutes_of(trades))
         whole = paths[0] if paths else Path()
+        if everything:
+            for symbol in self._quotes:
+                self._bars.setdefault(symbol, [])
         for symbol in self._bars.keys() if symbols is None else symbols:
             if symbol not in self._bars:
                 raise MarketDataError(whole, 0, f"there are no bars of {symbol}")
@@ -77,7 +88,8 @@ class RecordedMarket:
         return list(self._session_dates)
 
     def instants(self, session_date: str) -> Iterator[Instant]:
-        bounds = self._bounds(session_date)
+        session = self._session(session_date)
+        bounds = _bounds(session)
         bars: dict[int, list[Bar]] = {}
         quotes: dict[int, list[Quote]] = {}
         trades: dict[int, list[MarketTrade]] = {}
@@ -91,7 +103,10 @@ class RecordedMarket:
                 at_ns = _end_ns(bar)
                 bars.setdefault(at_ns, []).append(bar)
                 if not recorded:
-                    quotes.setdefault(at_ns, []).append(quote_around(bar, at_ns))
+                    quotes.setdefault(at_ns, []).append(self._made_quote(bar, at_ns, bar.close))
+                if not recorded and bar.span_ns == session.close_ns - session.open_ns:
+                    opening = self._made_quote(bar, bar.start_ns, bar.open)
+                    quotes.setdefault(bar.start_ns, []).append(opening)
         for at_ns in sorted(bars.keys() | quotes.keys() | trades.keys()):
             yield Instant(
                 at_ns=at_ns,
@@ -108,14 +123,17 @@ class RecordedMarket:
 
     def symbols_without_quotes(self, session_date: str) -> tuple[Symbol, ...]:
         """Those whose quotes in the session are made around their bars, for the start to say so."""
-        bounds = self._bounds(session_date)
+        bounds = _bounds(self._session(session_date))
         return tuple(symbol for symbol in self.symbols if not self._session_quotes(symbol, bounds))
 
-    def _bounds(self, session_date: str) -> tuple[int, int]:
+    def _session(self, session_date: str) -> Session:
         session = session_on(session_date) if session_date in self._session_dates else None
         if session is None:
             raise ValueError(f"no session of {session_date} was recorded")
-        return session.pre_open_ns, session.post_close_ns
+        return session
+
+    def _made_quote(self, bar: Bar, at_ns: int, price: int) -> Quote:
+        return quote_around(bar, at_ns, price, self._spread_rate)
 
     def _session_bars(self, symbol: Symbol, bounds: tuple[int, int]) -> list[Bar]:
         ends = self._ends[symbol]
@@ -139,7 +157,11 @@ class RecordedMarket:
     def _dates(self, whole: Path) -> list[str]:
         found: set[str] = set()
         known_until_ns = -1
-        for at_ns in sorted({at_ns for ends in self._ends.values() for at_ns in ends}):
+        known_ns = {at_ns for ends in self._ends.values() for at_ns in ends}
+        for symbol in self.symbols:
+            if not self._bars[symbol]:
+                known_ns.update(quote.at_ns for quote in self._quotes[symbol])
+        for at_ns in sorted(known_ns):
             if at_ns <= known_until_ns:
                 continue
             try:
@@ -150,20 +172,23 @@ class RecordedMarket:
                 found.add(session.date)
                 known_until_ns = session.post_close_ns
         if not found:
-            raise MarketDataError(whole, 0, "no bar lies in a session of the exchange")
+            raise MarketDataError(whole, 0, "no bar or quote lies in a session of the exchange")
         return sorted(found)
 
 
-def quote_around(bar: Bar, at_ns: int) -> Quote:
-    """A quote that a bar makes plausible: bid <= close <= ask, on whole cents.
+def quote_around(
+    bar: Bar, at_ns: int, price: int | None = None, spread_rate: Decimal = SPREAD_RATE
+) -> Quote:
+    """A quote that a bar makes plausible: bid <= its close, or the `price` in ticks, <= ask, on whole cents.
 
-    It is one basis point of the close wide, a cent at least, rounded up to a cent; each size is a tenth of the bar's
-    volume in round lots of 100, one lot at least. A share below a cent has no bid.
+    It is that part of the price wide, a cent at least, rounded up to a cent; each size is a tenth of the bar's volume
+    in round lots of 100, one lot at least. A share below a cent has no bid.
     """
-    width = max(CENT_TICKS, -(-bar.close // QUOTE_WIDTH_PART))
+    middle = bar.close if price is None else price
+    width = max(CENT_TICKS, int(rounded_up(middle * spread_rate, ONE)))
     width = -(-width // CENT_TICKS) * CENT_TICKS
     # Rounded to the nearest cent the bid is off by half a cent at most, which no half width is below.
-    bid = max(0, (bar.close - width // 2 + CENT_TICKS // 2 - 1) // CENT_TICKS * CENT_TICKS)
+    bid = max(0, (middle - width // 2 + CENT_TICKS // 2 - 1) // CENT_TICKS * CENT_TICKS)
     size = max(100, bar.volume // 1_000 * 100)
     return Quote(
         symbol=bar.symbol,
@@ -204,7 +229,11 @@ def _between(told: list[V], bounds: tuple[int, int]) -> list[V]:
     return told[first : bisect_right(told, bounds[1], key=_at_ns)]
 
 
-def _files(given: Path, with_trades: bool) -> list[Path]:
+def _bounds(session: Session) -> tuple[int, int]:
+    return session.pre_open_ns, session.post_close_ns
+
+
+def _files(given: Path, everything: bool) -> list[Path]:
     """The CSV files that a path stands for, by name."""
     if not given.exists():
         raise MarketDataError(given, 0, "there is no such file or folder")
@@ -214,11 +243,11 @@ def _files(given: Path, with_trades: bool) -> list[Path]:
         raise MarketDataError(given, 0, "neither a file nor a folder")
     found = _csv_files(given)
     if not found:
-        bars = next(
-            (given / name for name in ("minute", "second") if (given / name).is_dir()), None
-        )
-        found = [] if bars is None else _csv_files(bars) + _csv_files(given / "quote")
-        found += _csv_files(given / "tick") if with_trades else []
+        bars = [given / name for name in BAR_FOLDERS if (given / name).is_dir()]
+        found = _csv_files(bars[0]) if bars else []
+        if bars or everything:
+            found += _csv_files(given / "quote")
+        found += _csv_files(given / "tick") if everything else []
     if not found:
         raise MarketDataError(given, 0, "there are no .csv or .csv.gz files in the folder")
     return found
@@ -230,18 +259,24 @@ def _csv_files(folder: Path) -> list[Path]:
 
 def _bars(file: CsvFile) -> Iterator[Bar]:
     rows = list(file.bars())
-    span_ns = _span_ns(file, rows)
+    span_ns = 0 if file.is_daily else _span_ns(file, rows)
     for start_ns, opened, high, low, close, volume in rows:
         yield Bar(
             symbol=file.symbol,
             start_ns=start_ns,
-            span_ns=span_ns,
+            span_ns=span_ns or _session_ns(start_ns),
             open=opened,
             high=high,
             low=low,
             close=close,
             volume=volume,
         )
+
+
+def _session_ns(open_ns: int) -> int:
+    session = session_of(open_ns)
+    assert session is not None, "it opens then"
+    return session.close_ns - session.open_ns
 
 
 def _span_ns(file: CsvFile, rows: Sequence[BarRow]) -> int:

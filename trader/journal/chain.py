@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,14 @@ from trader.messages import Entry, decode_entry
 GENESIS = "0" * 64
 
 
+class Link(NamedTuple):
+    """An entry as it stands in the journal: what it says, its bytes, and the hash that follows from them."""
+
+    entry: Entry
+    data: bytes
+    hash: str
+
+
 def chained(previous: str, data: bytes) -> str:
     """The hash (hex) of an entry's canonical bytes that follows an entry with the hash `previous`."""
     return sha256(previous.encode() + data).hexdigest()
@@ -18,8 +27,8 @@ def chained(previous: str, data: bytes) -> str:
 
 def checked(
     rows: Iterable[tuple[int, bytes, str]], after: int, previous: str, where: str = ""
-) -> Iterator[Entry]:
-    """The entries of (sequence, bytes, hash) rows that follow row `after` with the hash `previous`.
+) -> Iterator[Link]:
+    """The links of (sequence, bytes, hash) rows that follow row `after` with the hash `previous`.
 
     Raises JournalDamaged at the first row that is out of sequence, does not fit its hash, or can't be read.
     """
@@ -30,7 +39,7 @@ def checked(
         previous = chained(previous, data)
         if previous != stored:
             raise JournalDamaged("the chain of hashes is broken", sequence, where)
-        yield decoded(sequence, data, where)
+        yield Link(decoded(sequence, data, where), data, stored)
         expected += 1
 
 

@@ -14,6 +14,7 @@ from immutables import Map
 from trader.messages import BooksMoved, ClockMoved, ExecutionBooked, OrderChanged
 from trader.model import ENTRY_PURPOSES, ClientOrderId, Order, OrderState, Side, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR, ZERO, plain, price_of, share
+from trader.state import ExecutionState
 
 
 class Holding(NamedTuple):
@@ -149,6 +150,25 @@ class Ledger:
                 after = before._replace(mark=mark)
                 self.value += after.value - before.value
                 self.held = self.held.set(symbol, after)
+
+
+def ledger_of(state: ExecutionState) -> Ledger:
+    """The ledger at a state of the executor, which has the same sums in its own way.
+
+    Which entry order a symbol had last is known only of orders that the state remembers.
+    """
+    ledger, books = Ledger(), state.books
+    ledger.account = state.account
+    ledger.opening = plain(books.opening + books.deposits)
+    ledger.cash, ledger.realized = books.cash, books.realized
+    ledger.value = state.positions_value
+    held = state.positions.items()
+    ledger.held = Map({symbol: Holding(one.quantity, one.cost, one.mark) for symbol, one in held})
+    orders = state.orders.items()
+    ledger.reserved = Map({name: one.reserved for name, one in orders if one.reserved})
+    doubted = [name for name, one in orders if one.state is OrderState.UNKNOWN]
+    ledger.doubted = Map(dict.fromkeys(doubted))
+    return ledger
 
 
 def restored(connection: sqlite3.Connection) -> Ledger:

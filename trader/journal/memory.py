@@ -56,4 +56,4 @@ class MemoryJournal:
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """All committed entries, in order, their chain of hashes checked; raises JournalDamaged."""
         previous = self._rows[after - 1][2] if after else GENESIS
-        return checked(iter(self._rows[after:]), after, previous)
+        return (link.entry for link in checked(iter(self._rows[after:]), after, previous))

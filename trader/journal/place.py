@@ -7,7 +7,7 @@ from pathlib import Path
 from trader.journal.failures import JournalUnusable
 
 APPLICATION_ID = 0x74726164  # "trad"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 HEADER_BYTES = 100
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"})
 _ANOTHER = "give another --database"

@@ -5,13 +5,13 @@ the state after the batch has forgotten already (a new session drops old ones), 
 batch entry by entry; and sums between two entries, which the Ledger carries.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from trader.accounting import Posting, postings_of, release_postings
 from trader.evolve import evolve
 from trader.journal import tables
-from trader.journal.chain import chained
+from trader.journal.chain import Link, chained
 from trader.journal.ledger import Ledger
 from trader.journal.tables import Place, Row
 from trader.messages import (
@@ -22,6 +22,7 @@ from trader.messages import (
     Entry,
     Event,
     ExecutionBooked,
+    Halted,
     LifeBegan,
     LifeEnded,
     OpeningBooked,
@@ -33,6 +34,7 @@ from trader.messages import (
     RequestAccepted,
     RequestDenied,
     Resumed,
+    SecurityStatusMoved,
     WorkerMoved,
     encode,
 )
@@ -93,12 +95,17 @@ class Drafting:
         self.orders: dict[ClientOrderId, OrderTrace] = {}
         self.symbols: set[Symbol] = set()
         self.all_symbols = False
+        self.mode_moved = False
+        self.has_ended = False  # a reduction
 
-    def add(self, entry: Entry) -> None:
-        """One entry: itself, and a row for everything that happened in it."""
-        data = encode(entry)
+    def add(self, entry: Entry, stored: Link | None = None) -> None:
+        """One entry: itself, and a row for everything that happened in it.
+
+        `stored` is for who makes the rows once more: what an older program wrote has bytes of its own.
+        """
+        data = encode(entry) if stored is None else stored.data
         when = tables.when_of(entry)
-        self.head_hash = chained(self.head_hash, data)
+        self.head_hash = chained(self.head_hash, data) if stored is None else stored.hash
         self.entries.append(tables.entry_row(entry, when, data, self.head_hash))
         postings: list[Posting] = []
         for line, event in enumerate(entry.events):
@@ -164,15 +171,18 @@ class Drafting:
             case LifeBegan():
                 self.lives.append(tables.life_row(place, event))
                 self.ledger.account = event.account
-                self.all_symbols = True
+                self.all_symbols = self.mode_moved = True
             case LifeEnded():
                 self.ends.append((tables.iso(event.at_ns), event.exit_code, epoch))
+            case Halted():
+                self.mode_moved = True
             case Resumed():
-                self.all_symbols = True
-            case WorkerMoved():
+                self.all_symbols = self.mode_moved = True
+            case WorkerMoved() | SecurityStatusMoved():
                 self.symbols.add(event.symbol)
             case ReductionBegan() | ReductionEnded():
                 self.symbols.add(event.symbol)
+                self.has_ended |= isinstance(event, ReductionEnded)
             case Quarantined() | BrakeTripped() | Released() if event.symbol is not None:
                 self.symbols.add(event.symbol)
             case Released():
@@ -206,17 +216,20 @@ class Projection:
 
     def draft(self, batch: Batch) -> Draft:
         """The batch as statements; nothing of it is remembered until `adopt`."""
-        drafting = Drafting(self._ledger.copy(), self.head_hash, self._revived(batch))
+        revived = revived_by(batch.entries, self._past()) if has_busts(batch.entries) else ()
+        drafting = Drafting(self._ledger.copy(), self.head_hash, revived)
         for sequence, entry in enumerate(batch.entries, self.head + 1):
             assert entry.sequence == sequence, "entries follow the head without a gap"
             drafting.add(entry)
         state, ledger = batch.after, drafting.ledger
-        assert ledger.cash == state.books.cash, "the journal's cash and the executor's agree"
-        assert ledger.realized == state.books.realized, "so do their profits"
-        assert ledger.value == state.positions_value, "and their holdings"
+        # What the executor has found itself has halted it, and is written as it is; what it hasn't must not be.
+        if not state.halted:
+            assert ledger.cash == state.books.cash, "the journal's cash and the executor's agree"
+            assert ledger.realized == state.books.realized, "so do their profits"
+            assert ledger.value == state.positions_value, "and their holdings"
         new, moved = self._order_rows(batch, drafting)
         last = batch.entries[-1]
-        statements = [
+        statements: list[tuple[str, list[Row]]] = [
             (tables.INSERT_LIFE, drafting.lives),  # before the entries: a trigger compares epochs
             (tables.INSERT_ENTRY, drafting.entries),
             (tables.INSERT_DECISION, drafting.decisions),
@@ -228,6 +241,9 @@ class Projection:
             (tables.INSERT_MOVEMENT, drafting.movements),
             (tables.INSERT_NOTICE, drafting.notices),
             (tables.UPSERT_POSITION, list(_position_rows(state, drafting))),
+            (tables.UPSERT_MODE, [tables.mode_row(state)] if drafting.mode_moved else []),
+            (tables.CLEAR_REDUCTIONS, [()] if state.reductions or drafting.has_ended else []),
+            (tables.INSERT_REDUCTION, list(tables.reduction_rows(state))),
             (tables.UPSERT_ACCOUNT, [tables.account_row(last.sequence, drafting.head_hash, state)]),
             (tables.END_LIFE, drafting.ends),
         ]
@@ -251,21 +267,6 @@ class Projection:
                 moved.append(tables.order_update(order, trace.ended, trace.is_back))
         return new, moved
 
-    def _revived(self, batch: Batch) -> Collection[tuple[int, int]]:
-        """Where a bust takes a filled order out of its final state; busts are rare, so the state is folded for them."""
-        if not any(_is_bust(event) for entry in batch.entries for event in entry.events):
-            return ()
-        state, revived = self._past(), set()
-        for entry in batch.entries:
-            for line, event in enumerate(entry.events):
-                moved = evolve(state, event)
-                if isinstance(event, BooksMoved) and (name := event.client_order_id) is not None:
-                    before, after = state.orders[name].state, moved.orders[name].state
-                    if before in FINAL_STATES and after not in FINAL_STATES:
-                        revived.add((entry.sequence, line))
-                state = moved
-        return revived
-
     def _orders_met(
         self, batch: Batch, names: Collection[ClientOrderId]
     ) -> Iterator[tuple[ClientOrderId, Order]]:
@@ -276,8 +277,27 @@ class Projection:
             yield from ((name, state.orders[name]) for name in names if name in state.orders)
 
 
-def _is_bust(event: Event) -> bool:
-    return isinstance(event, BooksMoved) and event.client_order_id is not None
+def revived_by(entries: Sequence[Entry], past: ExecutionState) -> Collection[tuple[int, int]]:
+    """Where a bust takes a filled order out of its final state, as the places of the events."""
+    state, revived = past, set()
+    for entry in entries:
+        for line, event in enumerate(entry.events):
+            moved = evolve(state, event)
+            if isinstance(event, BooksMoved) and (name := event.client_order_id) is not None:
+                before, after = state.orders[name].state, moved.orders[name].state
+                if before in FINAL_STATES and after not in FINAL_STATES:
+                    revived.add((entry.sequence, line))
+            state = moved
+    return revived
+
+
+def has_busts(entries: Iterable[Entry]) -> bool:
+    """Whether any execution is taken back: busts are rare, so that the state is folded for them alone."""
+    return any(
+        isinstance(event, BooksMoved) and event.client_order_id is not None
+        for entry in entries
+        for event in entry.events
+    )
 
 
 def _position_rows(state: ExecutionState, drafting: Drafting) -> Iterator[Row]:

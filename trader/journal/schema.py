@@ -164,6 +164,23 @@ TABLES: dict[str, list[str]] = {
         _integer("blocked"),
         _integer("denied"),
     ],
+    "mode_row": [
+        "id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1)",
+        "mode TEXT NOT NULL CHECK (mode IN ('ACTIVE', 'HALTED', 'REDUCING'))",
+        _text("since"),
+        _text("who"),
+        _text("reason"),
+    ],
+    "reduction_rows": [
+        "symbol TEXT PRIMARY KEY NOT NULL",
+        _text("kind"),
+        _text("since"),
+        _text("who"),
+        _text("reason"),
+        _integer("exits"),
+        _text("waits_for"),
+        _text("reference"),
+    ],
     "equity_rows": [
         _integer("sequence"),
         _integer("line"),
@@ -206,6 +223,7 @@ TABLES: dict[str, list[str]] = {
         "PRIMARY KEY (sequence, line)",
     ],
 }
+ADDED_IN_2 = ("mode_row", "reduction_rows")
 WITHOUT_ROWID = ("position_rows", "equity_rows", "movement_rows", "posting_rows", "notice_rows")
 APPEND_ONLY = (
     "journal",
@@ -242,12 +260,26 @@ def first_schema(database: Database) -> None:
     for statement in _statements():
         database.execute(statement)
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    database.execute("PRAGMA user_version = 1")
+
+
+@migrations()
+def kill_switch_and_reductions(database: Database) -> None:
+    """Schema version 2: the mode with who, when and why; what has to go, and what each waits for."""
+    for name in ADDED_IN_2:
+        database.execute(_table(name))
+    database.execute("PRAGMA user_version = 2")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file's schema up to SCHEMA_VERSION, each step in one transaction."""
     migrations.apply(Database(connection))
+
+
+def is_older(connection: sqlite3.Connection) -> bool:
+    """An older trader wrote this file; the next start brings its schema up to date."""
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version < SCHEMA_VERSION)
 
 
 def changes_of_schema(connection: sqlite3.Connection) -> Iterator[str]:
@@ -281,13 +313,14 @@ def _objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
     return {(kind, name): statement for kind, name, statement in rows}
 
 
+def _table(name: str) -> str:
+    rowid = " WITHOUT ROWID" if name in WITHOUT_ROWID else ""
+    return f"CREATE TABLE {name} ({', '.join(TABLES[name])}){rowid}"
+
+
 def _statements() -> list[str]:
-    """One DDL statement each, tables before triggers before views."""
-    tables = [
-        f"CREATE TABLE {name} ({', '.join(columns)})"
-        + (" WITHOUT ROWID" if name in WITHOUT_ROWID else "")
-        for name, columns in TABLES.items()
-    ]
+    """One DDL statement each of the first schema, tables before triggers before views."""
+    tables = [_table(name) for name in TABLES if name not in ADDED_IN_2]
     refusals = [
         f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} "
         f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"

@@ -17,7 +17,7 @@ import trio
 from trader import steps
 from trader.evolve import fold
 from trader.exits import JournalBroken
-from trader.journal.chain import GENESIS, checked, decoded
+from trader.journal.chain import GENESIS, Link, checked, decoded
 from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
 from trader.journal.ledger import Ledger, restored
 from trader.journal.lock import Holder, ProcessLock
@@ -339,6 +339,11 @@ def reading_connection(path: Path) -> sqlite3.Connection:
 
 def entries_of(reader: sqlite3.Connection, after: int = 0, where: str = "") -> Iterator[Entry]:
     """The entries of any connection to a journal, their chain of hashes checked from row `after` on."""
+    return (link.entry for link in links_of(reader, after, where))
+
+
+def links_of(reader: sqlite3.Connection, after: int = 0, where: str = "") -> Iterator[Link]:
+    """The same with the bytes and the hash that each entry is stored with."""
     previous = GENESIS
     if after:
         row = reader.execute("SELECT hash FROM journal WHERE sequence = ?", (after,)).fetchone()

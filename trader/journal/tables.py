@@ -35,6 +35,7 @@ from trader.messages import (
 from trader.model import Order, OrderState
 from trader.money import canonical, plain, price_of
 from trader.positions import Position
+from trader.reducing import waits_for
 from trader.state import ALL_SYMBOLS, ExecutionState
 
 Cell = str | int | None
@@ -58,6 +59,14 @@ def columns_of(table: str) -> list[str]:
     return [
         name for line in TABLES[table] if (name := line.split(" ")[0]) not in {"PRIMARY", "UNIQUE"}
     ]
+
+
+def key_of(table: str) -> list[str]:
+    """The columns of its primary key, in order."""
+    for line in TABLES[table]:
+        if line.startswith("PRIMARY KEY"):
+            return line.partition("(")[2].rstrip(")").split(", ")
+    return [line.split(" ")[0] for line in TABLES[table] if " PRIMARY KEY" in line]
 
 
 def _insert(table: str) -> str:
@@ -88,6 +97,9 @@ INSERT_MOVEMENT = _insert("movement_rows")
 INSERT_NOTICE = _insert("notice_rows")
 UPSERT_POSITION = _upsert("position_rows", "symbol")
 UPSERT_ACCOUNT = _upsert("account_row", "id")
+UPSERT_MODE = _upsert("mode_row", "id")
+CLEAR_REDUCTIONS = "DELETE FROM reduction_rows"
+INSERT_REDUCTION = _insert("reduction_rows")
 
 
 # --------------------------------------------------------------------------- what happens once, row by row
@@ -301,6 +313,8 @@ def _symbol_closed(state: ExecutionState, position: Position) -> Iterator[str]:
         yield "hands-off"
     if symbol in state.quarantined:
         yield f"quarantined: {state.quarantined[symbol]}"
+    if symbol in state.halts:
+        yield f"trading halts: {state.halts[symbol][0]}"
     if symbol in state.reductions:
         yield state.reductions[symbol].words
     yield from sorted(f"brake {brake.value}" for brake, of in state.brakes if of == symbol)
@@ -309,6 +323,30 @@ def _symbol_closed(state: ExecutionState, position: Position) -> Iterator[str]:
             yield f"UNKNOWN order {name}"
     for worker in state.workers_cold.get(symbol, ()):
         yield f"worker {worker} is not ready"
+
+
+def mode_row(state: ExecutionState) -> Row:
+    """The kill switch."""
+    halt = state.halt
+    if halt is None:
+        return (1, state.mode.value, "", "", "")
+    since = iso(halt.at_ns) if halt.at_ns else ""  # Older journals don't say.
+    return (1, state.mode.value, since, halt.who, halt.reason)
+
+
+def reduction_rows(state: ExecutionState) -> Iterator[Row]:
+    """What has to go, and what the next exit of each waits for."""
+    for symbol, one in sorted(state.reductions.items()):
+        yield (
+            symbol,
+            one.kind.value,
+            iso(one.began_ns),
+            one.who,
+            one.reason,
+            one.exits,
+            waits_for(state, symbol),
+            one.reference,
+        )
 
 
 def account_row(sequence: int, entry_hash: str, state: ExecutionState) -> Row:

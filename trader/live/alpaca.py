@@ -33,7 +33,8 @@ from trader.executor import decided
 from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
 from trader.live.clock_check import COMPARE_EVERY_S, clock_compared
-from trader.live.opening import Books, opened, ready_lines, summary_of
+from trader.live.controlled import controlled
+from trader.live.opening import Books, halted_lines, opened, ready_lines, summary_of
 from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
@@ -115,6 +116,8 @@ async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) 
         run.database, create=not run.database.exists(), take_over=run.take_over is not None
     )
     try:
+        for line in halted_lines(run.database, books.state):
+            say(line)
         books = await taken_over(books, run.take_over, build, say)
         tested = await self_test()
         say(f"{build.line()} | {_headline(run)}")
@@ -253,10 +256,11 @@ async def _traded(
                     screen.say(line)
 
             watch = watched(parts, telling, fresh, run.bypasses)
+            control = controlled(parts, run.database, stop.asked, screen.say)
             clocks = clock_compared(
                 broker.clock_skew_ns,
                 parts.inbox.tell,
                 COMPARE_EVERY_S if run.speed == 1.0 else math.inf,
             )
-            async with telling.following(parts), shown(screen, parts), watch, clocks:
+            async with telling.following(parts), shown(screen, parts), watch, control, clocks:
                 return await run_clocked(parts, pace, ready=ready, stopped=stop.begins())

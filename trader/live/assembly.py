@@ -16,6 +16,7 @@ from trader.market_guard import Rejection
 from trader.messages import Boot, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
+from trader.overnight import Overnight
 from trader.ports import Broker, Feed, Journal, Pace
 from trader.protector import Protector
 from trader.reducer import Reducer
@@ -78,6 +79,7 @@ def assembled(
         unjournaled=listeners.unjournaled,
         acted=reducer.look,
     )
+    overnight = Overnight(tape, feed, pace, inbox, pace.market_ns)
     tape.listener = protector = Protector(
         inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes
     )
@@ -91,6 +93,7 @@ def assembled(
         outbox=outbox,
         executor=executor,
         tape=tape,
+        overnight=overnight,
         protector=protector,
         reducer=reducer,
         workers=tuple(workers),

@@ -2,22 +2,26 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
 
+from trader import soundness
 from trader.build import Build
 from trader.calendar import iso
 from trader.config import Config, limits_lines
-from trader.evolve import fold
+from trader.control import halt_file
+from trader.evolve import evolve_entry
 from trader.exits import StartRefused
+from trader.journal.comparing import appended_since
 from trader.journal.failures import JournalDamaged
-from trader.journal.rebuild import standing_that_differ
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
+from trader.journal.standing import standing_that_differ
 from trader.live.assembly import Identity
 from trader.live.summary import Summary, orders_of_life, proven, summed_up
-from trader.messages import Gate
+from trader.messages import Boot, Gate
 from trader.model import AccountId, Order
 from trader.state import ExecutionState
 from trader.venue import Venue
@@ -79,24 +83,49 @@ def opened(
         database, create=create, since=since, take_over=take_over, pid=pid, inline=inline
     )
     try:
-        state = fold(ExecutionState(), journal.entries())
-        _check_tables(journal, state)
+        state, mark = _folded(journal)
+        _check_books(journal, state, mark)
         return Books(journal=journal, state=state)
     except BaseException:
         journal.close()
         raise
 
 
-def _check_tables(journal: SqliteJournal, state: ExecutionState) -> None:
-    """Everybody who asks the database reads the tables: they are as the journal says, or nothing starts."""
-    reader = reading_connection(journal.path)
-    try:
+def _folded(journal: SqliteJournal) -> tuple[ExecutionState, ExecutionState]:
+    """The state at the journal's end, and the one before its last life began."""
+    state = mark = ExecutionState()
+    for entry in journal.entries():
+        if isinstance(entry.input, Boot):
+            mark = state
+        state = evolve_entry(state, entry)
+    return state, mark
+
+
+def _check_books(journal: SqliteJournal, state: ExecutionState, mark: ExecutionState) -> None:
+    """Everybody who asks the database reads the tables: they are as the journal says, or nothing starts.
+
+    What stands is looked at as a whole. What happened once is looked at since `mark`: the last life began because
+    the start before this one found all well up to there.
+    """
+    where = str(journal.path)
+    with closing(reading_connection(journal.path)) as reader:
         differing = standing_that_differ(reader, state) if state.sequence else []
-    finally:
-        reader.close()
+        differing = differing or list(map(str, appended_since(reader, mark)))
     if differing:
         what = f"tables that don't say what the journal says: {', '.join(differing)}"
-        raise JournalDamaged(what, state.sequence, str(journal.path))
+        raise JournalDamaged(what, state.sequence, where)
+    for what in soundness.all_differences(state):
+        raise JournalDamaged(f"the books don't add up: {what}", state.sequence, where)
+
+
+def halted_lines(database: Path, state: ExecutionState) -> Iterator[str]:
+    """What a person reads before anything else: that, since when and why this run enters nothing."""
+    if state.halt is not None:
+        going = "; what is held goes" if state.halt.flattens else ""
+        since = f"since {iso(state.halt.at_ns)}" if state.halt.at_ns else "already"
+        yield f"{state.mode.value} {since} by {state.halted}: exits only{going}. bin/trade resume --reason"
+    if (reason := halt_file.wanted(database)) is not None:
+        yield f"HALTED by the file {halt_file.halt_file(database)}: {reason}"
 
 
 def ready_lines(config: Config, state: ExecutionState, tail: str) -> Sequence[str]:

@@ -211,6 +211,10 @@ class Stop:
         self._has_begun = True
         return self.event
 
+    def asked(self) -> None:
+        """Somebody who can wait for the end wants it: the verb `stop`."""
+        self.hear("stop")
+
     def hear(self, name: str) -> None:
         """A signal has come."""
         self.by = name

@@ -19,8 +19,9 @@ from trader.feeds.synthetic import FIRST_SESSION
 from trader.journal.lock import ProcessLock
 from trader.live.archive import archive, broker_books
 from trader.live.assembly import assembled, worker_plans
+from trader.live.controlled import controlled
 from trader.live.embedded import Embedded, Sessions
-from trader.live.opening import Books, Say, opened, ready_lines, summary_of
+from trader.live.opening import Books, Say, halted_lines, opened, ready_lines, summary_of
 from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, run_embedded, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
@@ -71,6 +72,8 @@ async def _lived(run: SimulatedRun, build: Build, screen: PlainScreen, stop: Sto
         _archived(run, say)
     books = _opened(run)
     try:
+        for line in halted_lines(run.database, books.state):
+            say(line)
         tested = await self_test()
         embedded = Embedded(_sessions(run), run.speed)
         async with embedded.served() as address:
@@ -193,7 +196,8 @@ async def _traded(
                     screen.say(line)
 
             watch = watched(parts, telling, fresh, run.bypasses)
-            async with telling.following(parts), shown(screen, parts), watch:
+            control = controlled(parts, run.database, stop.asked, screen.say)
+            async with telling.following(parts), shown(screen, parts), watch, control:
                 stopped = stop.begins()
                 if isinstance(pace, FreePace):
                     return await run_clocked(

@@ -8,8 +8,8 @@ from decimal import Decimal
 from msgspec import Struct
 
 from trader.evolve import evolve_entry
+from trader.journal.comparing import tables_that_differ
 from trader.journal.failures import JournalDamaged
-from trader.journal.rebuild import tables_that_differ
 from trader.messages import BooksMoved, Entry, ExecutionBooked, OrderChanged, RequestAccepted
 from trader.model import ClientOrderId, OrderState, Side, Symbol
 from trader.money import ZERO, plain

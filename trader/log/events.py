@@ -95,6 +95,13 @@ class Resumed(LogEvent, frozen=True, kw_only=True, tag="resumed"):
     reason: str
 
 
+class SecurityStatus(LogEvent, frozen=True, kw_only=True, tag="security_status"):
+    """The exchange halts the trading of a symbol, which takes no entries until it goes on; or it goes on."""
+
+    is_halted: bool
+    reason: str
+
+
 class ReductionBegan(LogEvent, frozen=True, kw_only=True, tag="reduction_began"):
     """A position has to go: no entries, its orders are canceled, then exits until it is flat, over restarts too."""
 
@@ -107,6 +114,16 @@ class ReductionEnded(LogEvent, frozen=True, kw_only=True, tag="reduction_ended")
     """It is flat, with nothing on its way."""
 
     exits: int
+
+
+class CommandAnswered(LogEvent, frozen=True, kw_only=True, tag="command_answered"):
+    """What a person's command came to: `done`, `nothing` (it is so already) or `refused`; the message says why."""
+
+    command_id: str
+    verb: str
+    subject: str
+    who: str
+    outcome: str
 
 
 # --- requests
@@ -345,8 +362,10 @@ Event = (
     | WorkerFailed
     | Halted
     | Resumed
+    | SecurityStatus
     | ReductionBegan
     | ReductionEnded
+    | CommandAnswered
     | RequestAccepted
     | DuplicateBlocked
     | RequestDenied

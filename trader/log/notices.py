@@ -57,6 +57,8 @@ class Notices:
                 return self._stopped(event)
             case messages.ReductionBegan() | messages.ReductionEnded():
                 return self._reduced(event)
+            case messages.SecurityStatusMoved():
+                return self._status(event)
             case _:
                 return self._alarm(event)
 
@@ -207,6 +209,19 @@ class Notices:
             reason=reason,
         )
 
+    def _status(self, event: messages.SecurityStatusMoved) -> Event:
+        symbol, reason = outside(event.symbol), outside(event.reason)
+        words = "halts, it takes no entries" if event.is_halted else "goes on"
+        return log.SecurityStatus(
+            timestamp=self.timestamp,
+            level="warning" if event.is_halted else "info",
+            sequence=self.sequence,
+            symbol=symbol,
+            message=f"trading of {symbol} {words}" + because(reason),
+            is_halted=event.is_halted,
+            reason=reason,
+        )
+
     def _reduced(self, event: messages.ReductionBegan | messages.ReductionEnded) -> Event:
         symbol = outside(event.symbol)
         if isinstance(event, messages.ReductionEnded):
@@ -263,6 +278,19 @@ class Notices:
                     message=f"brake {event.brake.value} tripped: {listed}",
                     brake=event.brake.value,
                     numbers=numbers,
+                )
+            case messages.CommandAnswered():
+                verb, subject = outside(event.verb), outside(event.subject)
+                return log.CommandAnswered(
+                    timestamp=self.timestamp,
+                    sequence=self.sequence,
+                    message=f"{outside(event.who)}: {verb} {subject}".rstrip()
+                    + f": {outside(event.message)}",
+                    command_id=outside(event.command_id),
+                    verb=verb,
+                    subject=subject,
+                    who=outside(event.who),
+                    outcome=event.outcome,
                 )
             case messages.Noted():
                 return log.Noted(

@@ -72,6 +72,8 @@ def _notice_line(event: Event) -> tuple[str, str] | None:
         case log.Halted() | log.Resumed():
             word = "HALTED" if isinstance(event, log.Halted) else "RESUMED"
             return word, f"{event.who}: {event.reason}"
+        case log.SecurityStatus():
+            return f"{'HALT' if event.is_halted else 'RESUME':<8} {event.symbol}", event.message
         case log.ReductionBegan():
             return f"{event.kind.upper():<8} {event.symbol}", f"{event.who}: {event.reason}"
         case log.ReductionEnded():

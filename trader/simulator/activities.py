@@ -10,12 +10,13 @@ from trader.simulator.parameters import count_parameter, one_of, time_parameter
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
 from trader.simulator.shapes import Shape, activity_id, activity_shape, fill_shape
-from trader.venue import Activity, VenueExecution, VenueState
+from trader.venue import Activity, ActivityKind, VenueExecution, VenueState
 
 PAGE_MAX = 100
 DAY_PAGE_MAX = 1_000_000
 FILL = "FILL"
 CASH_MOVED = frozenset({"CSD", "CSW"})
+GROUPS = {"TRANS": CASH_MOVED, "MISC": frozenset(ActivityKind) - CASH_MOVED - {"DIV"}}
 Entry = VenueExecution | Activity
 
 
@@ -28,6 +29,8 @@ def activities_page(state: VenueState, account_id: str, request: Request) -> lis
     order_id = request.query_params.get("order_id")
     direction = one_of(request, "direction", ("desc", "asc"))
     kinds = _kinds(request)
+    if category and request.query_params.get("activity_types"):
+        raise BadRequest(refused("only one of category or activity_types is accepted"))
     is_within = _window(request)
     entries: list[Entry] = [*state.executions, *state.activities]
     found = [
@@ -51,7 +54,9 @@ def _kinds(request: Request) -> frozenset[str]:
     """Of the path, else of `activity_types`; empty: all. Kinds that never occur here are simply never found."""
     given = request.path_params.get("kind") or request.query_params.get("activity_types") or ""
     kinds = frozenset(given.upper().split(",")) - {""}
-    return kinds | CASH_MOVED if "TRANS" in kinds else kinds
+    for name, members in GROUPS.items():
+        kinds = kinds | members if name in kinds else kinds
+    return kinds
 
 
 def _kind(entry: Entry) -> str:
@@ -63,7 +68,7 @@ def _order_id(entry: Entry) -> str:
 
 
 def _window(request: Request) -> Callable[[Entry], bool]:
-    """Whether an entry lies within the times that are asked for."""
+    """Whether an entry lies within the times that are asked for; all are of when it was written down."""
     after_ns, until_ns = time_parameter(request, "after"), time_parameter(request, "until")
     day = request.query_params.get("date")
 
@@ -71,15 +76,10 @@ def _window(request: Request) -> Callable[[Entry], bool]:
         return (
             (after_ns is None or entry.at_ns > after_ns)
             and (until_ns is None or entry.at_ns < until_ns)
-            and (not day or _date(entry) == day[:10])
+            and (not day or new_york_date(entry.at_ns) == day[:10])
         )
 
     return is_within
-
-
-def _date(entry: Entry) -> str:
-    """An activity has the date of what it is about, which may lie days before it was written down."""
-    return entry.date if isinstance(entry, Activity) else new_york_date(entry.at_ns)
 
 
 @lru_cache(maxsize=1024)  # What has been written down never changes.

@@ -1,7 +1,7 @@
 """Activities as server-sent events (GET /v2beta1/events/activities): those of the past, then each as it happens.
 
-The shape follows Alpaca's OpenAPI file; the word `TRD` for a trade and what a stream without history begins with were
-not seen at the real service.
+The shapes are those of Alpaca's OpenAPI file, which lists no words for `activity_type` here; that a trade is a `TRD` is
+taken from the name of its schema. Neither that nor what a stream without history begins with was seen at the service.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -12,13 +12,13 @@ from starlette.responses import Response, StreamingResponse
 
 from trader.calendar import iso, new_york_date, next_session
 from trader.model import Side
-from trader.money import ZERO, canonical
+from trader.money import ONE, ZERO, canonical
 from trader.simulator.books import BrokerBooks
 from trader.simulator.desk import Desk, Endpoints
 from trader.simulator.parameters import time_parameter
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
-from trader.simulator.shapes import Shape, asset_id, side_word
+from trader.simulator.shapes import Shape, activity_subtype, asset_id, side_word
 from trader.venue import Activity, ActivityKind, ExecutionKind, VenueExecution
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -120,8 +120,8 @@ def _common(at_ns: int, identifier: str, kind: str, ref_id: str) -> Shape:
 
 def _trade_shape(broker: BrokerBooks, execution: VenueExecution, identifier: str) -> Shape:
     order = broker.venue.state.orders[execution.order_id]
+    # A part is a fill, too: `leaves_qty` says that it is one.
     kinds = {ExecutionKind.BUST: "trade_bust", ExecutionKind.CORRECTION: "trade_correct"}
-    part = "partial_fill" if execution.quantity_leaves else "fill"
     sign = -1 if execution.side is Side.BUY else 1
     shape = _common(execution.at_ns, identifier, TRADE, execution.execution_id)
     shape |= {
@@ -138,7 +138,7 @@ def _trade_shape(broker: BrokerBooks, execution: VenueExecution, identifier: str
             "cum_qty": canonical(execution.quantity_cumulative),
             "leaves_qty": canonical(execution.quantity_leaves),
             "order_status": order.status,
-            "execution_type": kinds.get(execution.kind, part),
+            "execution_type": kinds.get(execution.kind, "fill"),
         },
     }
     if execution.corrects is not None:
@@ -153,10 +153,8 @@ def _other_shape(activity: Activity, identifier: str) -> Shape:
         "net_amount": canonical(activity.net_amount),
         "details": {"system_date": activity.date, **_details(activity)},
     }
-    if activity.kind is ActivityKind.SPLIT:
-        shape["activity_subtype"] = "FSPLIT" if (activity.quantity or ZERO) > ZERO else "RSPLIT"
-    elif activity.kind is ActivityKind.DIVIDEND:
-        shape["activity_subtype"] = "CDIV"
+    if subtype := activity_subtype(activity):
+        shape["activity_subtype"] = subtype
     for name, value in (("qty", activity.quantity), ("price", activity.price)):
         if value is not None:
             shape[name] = canonical(value)
@@ -179,7 +177,20 @@ def _details(activity: Activity) -> Shape:
                 "foreign": "false",
                 "special": "false",
             }
-        case ActivityKind.TRANSFER | ActivityKind.SPLIT:
-            return {"symbol": activity.symbol}
+        case ActivityKind.TRANSFER:
+            identifier = activity.activity_id
+            return {"symbol": activity.symbol, "external_id": identifier, "request_id": identifier}
+        case ActivityKind.SPLIT:
+            after = activity.quantity_after or ZERO
+            return {
+                "position_date": activity.date,
+                "symbol": activity.symbol,
+                "old_cusip": "",
+                "new_cusip": "",
+                "old_rate": "1",
+                "new_rate": canonical(activity.factor or ONE),
+                "old_qty": canonical(after - (activity.quantity or ZERO)),
+                "new_qty": canonical(after),
+            }
         case _:
             return {}

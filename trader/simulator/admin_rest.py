@@ -22,14 +22,15 @@ from trader.money import ZERO, ticks_of
 from trader.simulator.books import OPENING_CASH
 from trader.simulator.books_shape import books_shape
 from trader.simulator.broker import SimulatedBroker
-from trader.simulator.event_script import Scene, event_of_table, happened_shape
-from trader.simulator.fault_script import FaultScene, fault_of_table, standing_shape
+from trader.simulator.event_script import event_of_table, happened_shape
+from trader.simulator.fault_script import fault_of_table, standing_shape
 from trader.simulator.journal import accepted_orders
 from trader.simulator.moments import moment_ns
 from trader.simulator.replies import json_reply
 from trader.simulator.requests import MALFORMED
+from trader.simulator.scenes import event_scene, fault_scene
 from trader.simulator.scheduled import EventName
-from trader.simulator.script import BadKey, described, positive, row_of, span, traded, whole
+from trader.simulator.script import BadKey, positive, row_of, span, traded, whole
 from trader.simulator.venue_script import account_of_table
 
 INSTANTS_MAX = 1_000_000
@@ -116,7 +117,7 @@ class AdminRest:
             try:
                 return await endpoint(request)
             except BadKey as bad:
-                return _told(f"{described(bad)}{f' ({bad.remedy})' if bad.remedy else ''}", 422)
+                return _told(str(bad), 422)
 
         return answer
 
@@ -155,9 +156,7 @@ class AdminRest:
 
     async def _post_fault(self, request: Request) -> Response:
         """The body is what a [[fault]] states."""
-        ring = self._broker.key_ring
-        scene = FaultScene(symbols=self._broker.symbols, accounts=ring.accounts_by_key())
-        rule = fault_of_table(scene, await _table(request))
+        rule = fault_of_table(fault_scene(self._broker), await _table(request))
         number = self._broker.faults.add(rule)
         shapes = (standing_shape(one) for one in self._broker.faults.standing())
         return json_reply(next(one for one in shapes if one["id"] == number), status=201)
@@ -189,13 +188,7 @@ class AdminRest:
 
     def _befall(self, table: object) -> Response:
         broker = self._broker
-        scene = Scene(
-            symbols=broker.symbols,
-            accounts=len(broker.key_ring.owners),
-            day=broker.last_session,
-            now_ns=broker.market_ns(),
-        )
-        event = event_of_table(scene, table)
+        event = event_of_table(event_scene(broker), table)
         happened = broker.befall(event)
         if happened is None:
             return json_reply({"at": iso(event.at_ns), "name": event.name}, status=202)

@@ -64,13 +64,14 @@ def _guarded(
     async def answer(request: Request) -> Response:
         account_id = broker.authorize(*_shown_keys(request))
         if account_id is None:
-            return json_reply({"message": "unauthorized."}, status=401)
+            return _numbered(broker, json_reply({"message": "unauthorized."}, status=401))
         broker.catch_up()
         limit = broker.rate_limit(account_id)
         if not limit.admit(broker.now_ns):
             return _labelled(broker, limit, json_reply(TOO_MANY, status=429))
         if not await _has_body(request):
-            return json_reply({"message": "request body too large"}, status=413)
+            too_large = json_reply({"message": "request body too large"}, status=413)
+            return _labelled(broker, limit, too_large)
         return _labelled(
             broker, limit, await _answer_or_fail(broker, endpoint, request, account_id)
         )
@@ -163,9 +164,13 @@ async def _occasion(broker: SimulatedBroker, request: Request, account_id: str) 
 
 
 def _labelled(broker: SimulatedBroker, limit: RateLimit, response: Response) -> Response:
+    response.headers.update(limit.headers())
+    return _numbered(broker, response)
+
+
+def _numbered(broker: SimulatedBroker, response: Response) -> Response:
     broker.requests += 1
     response.headers["X-Request-ID"] = f"{broker.requests:032x}"
-    response.headers.update(limit.headers())
     return response
 
 

@@ -13,24 +13,27 @@ from starlette.types import Receive, Scope, Send
 
 from trader.money import use_exact_context
 from trader.simulator.application import build_application
-from trader.simulator.broker import Keys, SimulatedBroker
-from trader.simulator.standing import Standing, opened, pass_sessions
+from trader.simulator.broker import Keys
+from trader.simulator.standing import Standing, begin, begin_next, pass_sessions
+from trader.simulator.wishes import Served
 
 
 def application(*, key: str, secret: str, **how: Any) -> "Application":  # noqa: ANN401  # Standing's own
-    """Its account belongs to the keys given; `how` are the words of `standing.Standing`."""
+    """Its first account belongs to the keys given; `how` are the words of `standing.Standing`; raises Mistake."""
     use_exact_context()
     standing = Standing(**how)
-    return Application(opened(standing, Keys(key=key, secret=secret)), standing.speed)
+    return Application(standing.served(Keys(key=key, secret=secret)), standing.speed)
 
 
 class Application:
     """With a speed, time passes from the server's start to its end; else somebody moves `broker`."""
 
-    def __init__(self, broker: SimulatedBroker, speed: float | None = None) -> None:
-        self.broker = broker
-        self._speed = speed
-        self._answer = build_application(broker)
+    def __init__(self, served: Served, speed: float | None = None) -> None:
+        self.broker = served.broker
+        self._served, self._speed = served, speed
+        self._answer = build_application(served.broker)
+        if served.start_ns is None:
+            begin_next(served.broker)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         use_exact_context()  # of this task: a server has its own
@@ -41,11 +44,13 @@ class Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        if self._served.start_ns is not None:
+            await begin(self._served)
         async with trio.open_nursery() as nursery:
             if self._speed is not None:
                 nursery.start_soon(pass_sessions, self.broker, self._speed)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             nursery.cancel_scope.cancel()
-        self.broker.close()
+        self._served.close()
         await send({"type": "lifespan.shutdown.complete"})

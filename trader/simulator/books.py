@@ -309,5 +309,6 @@ class BrokerBooks:
         if reach_ns is not None:
             self._memory.keep(self.venue.state, at_ns or self.now_ns, reach_ns)
 
-    def _stream_fault(self, method: str, path: str) -> FaultRule | None:
-        return self.faults.rule_for(Occasion(method=method, path=path, at_ns=self.now_ns))
+    def _stream_fault(self, method: str, path: str, account_id: str) -> FaultRule | None:
+        occasion = Occasion(method=method, path=path, at_ns=self.now_ns, account_id=account_id)
+        return self.faults.rule_for(occasion)

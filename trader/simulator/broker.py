@@ -232,8 +232,11 @@ class SimulatedBroker(BrokerBooks):
                 return instant
 
     async def advance_to(self, at_ns: int, first: str) -> None:
-        """Let all of it pass until that market time, over nights, as far as the market goes; `first` as below."""
-        while self.now_ns < at_ns:
+        """Let all of it pass until and with that market time, over nights, as far as the market goes.
+
+        `first` as below.
+        """
+        while self.now_ns < at_ns or self._instants.next_ns() == at_ns:
             await trio.lowlevel.checkpoint()
             coming = self._instants.next_ns()
             if coming is not None and coming <= at_ns:

@@ -34,12 +34,12 @@ SLOW_CLIENT: Json = [{"T": "error", "code": 407, "msg": ERRORS[407]}]
 
 
 class DataTalk:
-    """`ask_fault` knows whether a word is to fail; `connected` counts the account's connections to the same kind."""
+    """`ask_fault` knows whether a word of an account is to fail; `connected` counts its connections of this kind."""
 
     def __init__(
         self,
         authorize: Authorize,
-        ask_fault: Callable[[str], FaultRule | None],
+        ask_fault: Callable[[str, str], FaultRule | None],
         connected: Callable[[str, StreamClient], int],
         plan: Plan,
     ) -> None:
@@ -87,12 +87,11 @@ class DataTalk:
         if client.account_id:
             _say_error(client, 403)
             return
-        rule = self._ask_fault(AUTHENTICATE)
+        account_id = self._authorize(key, secret)
+        rule = self._ask_fault(AUTHENTICATE, account_id or "")
         if rule is not None:
             _close_with(client, rule.status or 406, rule.word)
-            return
-        account_id = self._authorize(key, secret)
-        if account_id is None:
+        elif account_id is None:
             _say_error(client, 402)
         elif self._connected(account_id, client) >= self._plan.connections_max:
             _close_with(client, 406)
@@ -107,7 +106,7 @@ class DataTalk:
             channel: client.audible.get(channel, set()) | set(symbols)
             for channel, symbols in heard.wanted()
         }
-        rule = self._ask_fault(LISTEN)
+        rule = self._ask_fault(LISTEN, client.account_id)
         if rule is not None and rule.verb is FaultVerb.REFUSE_STREAM:
             _say_error(client, rule.status or 405, rule.word)
             return

@@ -7,14 +7,16 @@ from functools import partial
 from msgspec import Struct
 
 from trader.calendar import iso
-from trader.config import did_you_mean
 from trader.model import Side
 from trader.money import ONE, ZERO
 from trader.simulator.moments import moment_ns
 from trader.simulator.scheduled import EventName, Happened, ScheduledEvent
 from trader.simulator.script import (
     BadKey,
+    Script,
+    check_keys,
     exact,
+    one_of,
     positive,
     read_tables,
     row_of,
@@ -93,16 +95,16 @@ class Scene(Struct, frozen=True, kw_only=True):
     now_ns: int | None = None
 
 
-def read_events(text: str, where: str, scene: Scene) -> list[ScheduledEvent]:
-    """The events of a TOML text; raises Mistake."""
-    return read_tables(text, where, {"event": partial(event_of_table, scene)})["event"]
+def read_events(script: Script, scene: Scene) -> list[ScheduledEvent]:
+    """Raises Mistake."""
+    return read_tables(script, {"event": partial(event_of_table, scene)})["event"]
 
 
 def event_of_table(scene: Scene, table: object) -> ScheduledEvent:
     """Raises BadKey."""
     row = row_of(table, EventRow)
     assert isinstance(table, dict), "it was read as one"
-    name = _name(row.name)
+    name = EventName(one_of(row.name, "name", tuple(EVENTS), noun="event"))
     _check_words(name, table.keys())
     side = "SELL" if row.side.lower() == "sell" else "BUY"
     if row.side.upper() != side:
@@ -135,23 +137,11 @@ def happened_shape(happened: Happened) -> Shape:
     return {key: value for key, value in shape.items() if value}
 
 
-def _name(word: str) -> EventName:
-    known = tuple(EVENTS)
-    if word not in known:
-        hint = did_you_mean(word, known)
-        raise BadKey("name", f"no such event: {word[:40]!r}{hint}", remedy=", ".join(known))
-    return EventName(word)
-
-
 def _check_words(name: EventName, stated: KeysView[object]) -> None:
     words = EVENTS[name]
     known = ("at", *words.needs, *words.takes)
-    for key in stated:
-        if key != "name" and key not in known:
-            raise BadKey(str(key), f"says nothing about {name}", f"it has {', '.join(known)}")
-    for key in words.needs:
-        if key not in stated:
-            raise BadKey("name", f"{name} needs {key}", remedy=f"write {key} = …")
+    missing = [key for key in words.needs if key not in stated]
+    check_keys(name, "name", [key for key in stated if key != "name"], known, missing)
     if name is EventName.BAD_TICK and not {"price", "ratio"} & set(stated):
         raise BadKey("name", f"{name} needs price or ratio", remedy="write price = …")
 

@@ -7,7 +7,7 @@ import trio
 
 from trader.feeds.market import MarketTrade
 from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
-from trader.simulator.market_words import Told
+from trader.simulator.market_words import MarketWord, Told
 
 FAKEPACA = Symbol("FAKEPACA")
 CENT_TICKS = 100
@@ -32,7 +32,7 @@ def told_each_second(began_ns: int, seed: int) -> Iterator[Told]:
         at_ns = began_ns + number * SECOND_NS
         number += 1
         price = max(CENT_TICKS, price + random.randint(-STEP_MAX, STEP_MAX) * CENT_TICKS)
-        told: Told = {}
+        told: dict[str, list[MarketWord]] = {}
         if minute and minute[0].at_ns // MINUTE_NS != at_ns // MINUTE_NS:
             told["bars"] = [_bar(minute)]
             minute = []

@@ -1,13 +1,12 @@
 """Faults as a person writes them, [[fault]] after [[fault]]: what each verb does, what it takes, and what it needs."""
 
-from collections.abc import Collection, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Collection, Iterator, KeysView, Mapping
 from decimal import Decimal
 from functools import partial
 
 from msgspec import Struct, field
 
 from trader.calendar import iso
-from trader.config import did_you_mean
 from trader.model import SECOND_NS
 from trader.money import canonical
 from trader.simulator.faults import (
@@ -18,13 +17,16 @@ from trader.simulator.faults import (
     MARKET,
     FaultRule,
     FaultVerb,
-    Standing,
+    StandingRule,
     verbs_on,
 )
 from trader.simulator.market_words import KINDS
 from trader.simulator.moments import clock_of, moment_ns
 from trader.simulator.script import (
     BadKey,
+    Script,
+    check_keys,
+    one_of,
     positive,
     read_tables,
     row_of,
@@ -153,9 +155,9 @@ class FaultRow(Struct, frozen=True, kw_only=True):
     quantity: Decimal | None = None
 
 
-def read_faults(text: str, where: str, scene: FaultScene) -> list[FaultRule]:
-    """The rules of a TOML text; raises Mistake."""
-    return read_tables(text, where, {"fault": partial(fault_of_table, scene)})["fault"]
+def read_faults(script: Script, scene: FaultScene) -> list[FaultRule]:
+    """Raises Mistake."""
+    return read_tables(script, {"fault": partial(fault_of_table, scene)})["fault"]
 
 
 def fault_of_table(scene: FaultScene, table: object) -> FaultRule:
@@ -201,7 +203,7 @@ def verb_lines() -> Iterator[str]:
         yield f"{verb:<22} {words.says}{takes}{f' ({place})' if place else ''}"
 
 
-def standing_shape(standing: Standing) -> Shape:
+def standing_shape(standing: StandingRule) -> Shape:
     """A rule as JSON, in the words of its table, and how it has fared."""
     rule = standing.rule
     shape: Shape = {
@@ -224,11 +226,8 @@ def standing_shape(standing: Standing) -> Shape:
 
 
 def _verb(word: str) -> FaultVerb:
-    known = tuple(FaultVerb)
-    if word.lower() not in known:
-        remedy = "bin/trade broker --list-faults shows them all"
-        raise BadKey("verb", f"no such fault: {word[:40]!r}{did_you_mean(word, known)}", remedy)
-    return FaultVerb(word.lower())
+    remedy = "bin/trade broker --list-faults shows them all"
+    return FaultVerb(one_of(word.lower(), "verb", tuple(FaultVerb), noun="fault", remedy=remedy))
 
 
 def _place(row: FaultRow, verb: FaultVerb) -> tuple[str, str]:
@@ -237,16 +236,15 @@ def _place(row: FaultRow, verb: FaultVerb) -> tuple[str, str]:
     if len(stated) > 1 or (row.method and (row.event or row.channel)):
         raise BadKey(stated[-1], "one of method with path, event, channel is wanted")
     if row.event:
-        return EVENT, _known(row.event, "event", tuple(EventKind))
+        return EVENT, one_of(row.event, "event", tuple(EventKind))
     if row.channel:
-        return MARKET, _known(row.channel, "channel", tuple(KINDS))
+        return MARKET, one_of(row.channel, "channel", tuple(KINDS))
     if not row.method and not row.path:
         return VERBS[verb].on
     method = row.method.upper()
-    if method not in ("", ANY_METHOD, *METHODS):
-        hint = did_you_mean(method, METHODS)
-        raise BadKey("method", f"no such method: {row.method[:40]!r}{hint}", ", ".join(METHODS))
-    return method.replace(ANY_METHOD, ""), row.path
+    if method in ("", ANY_METHOD):
+        return "", row.path
+    return one_of(method, "method", METHODS), row.path
 
 
 def _account(key: str, method: str, scene: FaultScene) -> str:
@@ -254,15 +252,11 @@ def _account(key: str, method: str, scene: FaultScene) -> str:
         return ""
     if key not in scene.accounts:
         raise BadKey("key", f"no account has the key {key[:40]!r}", ", ".join(scene.accounts))
-    if method and method not in (*REQUESTS, EVENT):
-        raise BadKey("key", f"nobody's account is known on {method}")
+    if method == CONNECT:
+        raise BadKey(
+            "key", f"nobody's account is known on {method}", f'write method = "{AUTHENTICATE}"'
+        )
     return scene.accounts[key]
-
-
-def _known(word: str, key: str, known: Sequence[str]) -> str:
-    if word not in known:
-        raise BadKey(key, f"no such {key}: {word[:40]!r}", remedy=", ".join(known))
-    return word
 
 
 def _check_parameters(
@@ -272,14 +266,9 @@ def _check_parameters(
         possible = ", ".join(one for one in METHODS if verb in verbs_on(one))
         key = next((one for one in ("event", "channel") if getattr(row, one)), "method")
         raise BadKey(key, f"{verb} can't strike there", remedy=f"it strikes on {possible}")
-    takes = VERBS[verb].takes
-    for name in PARAMETERS:
-        if name in stated and name not in takes:
-            has = f"it has {', '.join(takes)}" if takes else "it has none"
-            raise BadKey(name, f"says nothing about {verb}", remedy=has)
-    needs = VERBS[verb].needs
-    if needs and not getattr(row, needs):
-        raise BadKey("verb", f"{verb} needs {needs}", remedy=f"write {needs} = …")
+    words = VERBS[verb]
+    missing = [name for name in [words.needs] if name and not getattr(row, name)]
+    check_keys(verb, "verb", [one for one in stated if one in PARAMETERS], words.takes, missing)
 
 
 def _limit(written: object, key: str) -> tuple[int | None, int | None]:

@@ -1,6 +1,6 @@
 """Scripted faults: a list of rules, each saying on which occasions something goes wrong, what, and how."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -151,7 +151,7 @@ class FaultRule(Struct, frozen=True, kw_only=True):
         return clock_ns >= self.clock_from_ns and is_before
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class StandingRule(Struct, frozen=True, kw_only=True):
     """A rule, how often its occasion has come and how often it has struck; `number` names it for ever."""
 
     number: int
@@ -177,10 +177,10 @@ class Faults:
         """All that there ever were, in order; `strikes` goes with them."""
         return tuple(self._rules)
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[StandingRule]:
         """Those that may still strike."""
         return [
-            Standing(
+            StandingRule(
                 number=number,
                 rule=rule,
                 matches=self._matches[number],
@@ -207,10 +207,16 @@ class Faults:
 
     def concern(self, method: str) -> bool:
         """May any rule match an occasion of this method, which is none of a request's?"""
-        return any(
-            rule.verb in _VERBS[method] and rule.method in ("", method)
-            for rule in self._standing.values()
-        )
+        return any(True for _ in self._on(method))
+
+    def accounts_on(self, method: str) -> frozenset[str]:
+        """Accounts that rules for such an occasion name: what all hear together, each of them may hear otherwise."""
+        return frozenset(rule.account_id for rule in self._on(method)) - {""}
+
+    def _on(self, method: str) -> Iterator[FaultRule]:
+        for rule in self._standing.values():
+            if rule.verb in _VERBS[method] and rule.method in ("", method):
+                yield rule
 
     def stale_ns_max(self) -> int | None:
         """How far back somebody may be shown the account; None: nobody is."""
@@ -218,12 +224,17 @@ class Faults:
         stale = [rule.delay_ns for rule in rules if rule.verb is FaultVerb.STALE_GET]
         return max(stale, default=None)
 
-    def rule_for(self, occasion: Occasion) -> FaultRule | None:
-        """The first rule whose turn it is decides; every rule that matches counts the occasion."""
+    def rule_for(self, occasion: Occasion, *, only_own: bool = False) -> FaultRule | None:
+        """The first rule whose turn it is decides; every rule that matches counts the occasion.
+
+        `only_own`: rules for all accounts have had their turn.
+        """
         turns = [
             number
             for number, rule in self._standing.items()
-            if rule.matches(occasion) and self._is_turn(number, rule)
+            if (rule.account_id or not only_own)
+            and rule.matches(occasion)
+            and self._is_turn(number, rule)
         ]
         if not turns:
             return None

@@ -8,12 +8,10 @@ The caller may be plain, or on any event loop: the broker has a thread and a Tri
 it here waits for it. On Trio, `asgi.py` does without the thread.
 """
 
-import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from decimal import Decimal
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,11 +22,14 @@ from trader.model import MINUTE_NS, Quote, Symbol
 from trader.money import amount, ticks_of, use_exact_context
 from trader.simulator import shapes
 from trader.simulator.application import build_application
-from trader.simulator.broker import Keys, SimulatedBroker, new_keys
-from trader.simulator.faults import FaultRule, FaultVerb
-from trader.simulator.scheduled import EventName, ScheduledEvent
+from trader.simulator.broker import Keys, SimulatedBroker
+from trader.simulator.event_script import event_of_table
+from trader.simulator.fault_script import fault_of_table
+from trader.simulator.scenes import event_scene, fault_scene
+from trader.simulator.script import BadKey
 from trader.simulator.server import serve
-from trader.simulator.standing import Standing, opened, pass_sessions
+from trader.simulator.standing import Standing, begin, pass_sessions
+from trader.simulator.wishes import Served
 
 T = TypeVar("T")
 
@@ -49,13 +50,13 @@ def simulated_broker(*, port: int = 0, **how: Any) -> Iterator["InProcessBroker"
 
 def _live(standing: Standing, port: int, started: "Future[InProcessBroker]") -> None:
     use_exact_context()
-    keys = new_keys(secrets.choice)
     try:
-        broker = opened(standing, keys)
+        served = standing.served()
         try:
-            trio.run(_serve, broker, keys, standing.speed, port, started)
+            trio.run(_serve, served, standing.speed, port, started)
         finally:
-            broker.close()
+            served.broker.keep_time()
+            served.close()
     except BaseException as error:
         if not started.done():  # Somebody waits for it.
             started.set_exception(error)
@@ -63,21 +64,19 @@ def _live(standing: Standing, port: int, started: "Future[InProcessBroker]") -> 
 
 
 async def _serve(
-    broker: SimulatedBroker,
-    keys: Keys,
-    speed: float | None,
-    port: int,
-    started: "Future[InProcessBroker]",
+    served: Served, speed: float | None, port: int, started: "Future[InProcessBroker]"
 ) -> None:
+    broker = served.broker
+    await begin(served)
     async with trio.open_nursery() as nursery:
         address = await nursery.start(serve, build_application(broker), broker.connections, port)
-        if speed is None:
-            await broker.advance()  # with the first quotes
-        else:
+        if speed is not None:
             nursery.start_soon(pass_sessions, broker, speed)
+        elif served.start_ns is None:
+            await broker.advance()  # with the first quotes
         stop = nursery.cancel_scope.cancel
         token = trio.lowlevel.current_trio_token()
-        started.set_result(InProcessBroker(broker, keys, address, token, stop))
+        started.set_result(InProcessBroker(broker, served.keys, address, token, stop))
 
 
 class InProcessBroker:
@@ -147,18 +146,33 @@ class InProcessBroker:
 
         self._do(give)
 
-    def fail(self, verb: str, **how: Any) -> None:  # noqa: ANN401  # FaultRule's own
-        """From now on this goes wrong: a verb and the words of `faults.FaultRule`."""
-        self._do(partial(self._broker.faults.add, FaultRule(verb=FaultVerb(verb), **how)))
+    def fail(self, verb: str, **how: object) -> None:
+        """From now on this goes wrong: a verb and the words of a [[fault]], with `from_` for `from`; or ValueError."""
+        table: dict[str, object] = {name.rstrip("_"): value for name, value in how.items()}
 
-    def befall(self, name: str, **what: Any) -> None:  # noqa: ANN401  # ScheduledEvent's own
-        """This happens with the next instant: a name and the words of `scheduled.ScheduledEvent`."""
+        def add() -> None:
+            rule = fault_of_table(fault_scene(self._broker), {"verb": verb, **table})
+            self._broker.faults.add(rule)
 
-        def schedule() -> None:
-            event = ScheduledEvent(name=EventName(name), at_ns=self._broker.market_ns(), **what)
-            self._broker.schedule(event)
+        self._do(add)
 
-        self._do(schedule)
+    def mend(self) -> None:
+        """From now on nothing goes wrong any more."""
+        self._do(self._broker.faults.clear)
+
+    def befall(self, name: str, **what: object) -> None:
+        """This happens, now or `at` its time: a name and the words of an [[event]].
+
+        ValueError: it makes no sense, or there was nothing that it could be done to.
+        """
+
+        def happen() -> None:
+            event = event_of_table(event_scene(self._broker), {"name": name, **what})
+            happened = self._broker.befall(event)
+            if happened is not None and happened.undone:
+                raise ValueError(f"{name}: {happened.undone}")
+
+        self._do(happen)
 
     # --- the ground truth
 
@@ -183,7 +197,10 @@ class InProcessBroker:
     def _do(self, deed: Callable[[], T]) -> T:
         def exactly() -> T:
             use_exact_context()
-            return deed()
+            try:
+                return deed()
+            except BadKey as bad:
+                raise ValueError(str(bad)) from None
 
         return trio.from_thread.run_sync(exactly, trio_token=self._token)
 

@@ -1,5 +1,7 @@
 """What is told of a market beside bars, quotes and trades, and by which channel of the stream each goes."""
 
+from collections.abc import Mapping, Sequence
+
 from msgspec import Struct
 
 from trader.feeds.market import MarketTrade
@@ -61,4 +63,4 @@ KINDS = {
 FOLLOWING = ("corrections", "cancelErrors")  # subscribed to together with trades, always
 CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
 
-Told = dict[str, list[MarketWord]]  # by channel
+Told = Mapping[str, Sequence[MarketWord]]  # by channel

@@ -20,7 +20,7 @@ def orders_page(orders: Sequence[VenueOrder], request: Request) -> list[VenueOrd
     limit = count_parameter(request, "limit", LIMIT_DEFAULT, LIMIT_MAX)
     after_ns, until_ns = time_parameter(request, "after"), time_parameter(request, "until")
     symbols = symbols_parameter(request)
-    side = request.query_params.get("side")
+    side = one_of(request, "side", ("", "buy", "sell"))
     asset_class = request.query_params.get("asset_class", "us_equity")
     found = [
         order

@@ -10,7 +10,7 @@ from functools import partial
 
 from trader.simulator.agenda import Agenda
 from trader.simulator.faults import EVENT, MARKET, FaultRule, Faults, FaultVerb, Occasion
-from trader.simulator.market_words import MarketWord
+from trader.simulator.market_words import MarketWord, Told
 from trader.simulator.streams import StreamKind, Streams
 from trader.venue import EventKind, OrderEvent
 
@@ -88,34 +88,54 @@ class Post:
     # --- market data
 
     def tell_market(self, at_ns: int, told: Mapping[str, Sequence[MarketWord]]) -> None:
-        """By channel."""
-        if self._faults.concern(MARKET):
-            told = {
-                channel: self._sifted(channel, at_ns, words)
-                for channel, words in told.items()
-                if words
-            }
-        self._streams.tell_market(told)
+        """By channel: to all, and what is left of it by rules of their own to accounts that have such."""
+        if not self._faults.concern(MARKET):
+            self._streams.tell_market(told)
+            return
+        told = self._sifted(at_ns, told, "", self._streams.tell_market)
+        apart = self._faults.accounts_on(MARKET)
+        for account_id in sorted(apart):
+            tell = partial(self._streams.tell_market, only=account_id)
+            tell(self._sifted(at_ns, told, account_id, tell))
+        self._streams.tell_market(told, apart=apart)
 
     def _sifted(
-        self, channel: str, at_ns: int, words: Sequence[MarketWord]
-    ) -> Sequence[MarketWord]:
+        self, at_ns: int, told: Told, account_id: str, tell: Callable[[Told], None]
+    ) -> Told:
         """What of it is told now, and how often."""
-        told: list[MarketWord] = []
-        for word in words:
-            occasion = Occasion(method=MARKET, path=channel, at_ns=at_ns, symbol=word.symbol)
-            rule = self._faults.rule_for(occasion)
-            if rule is None:
-                told.append(word)
-                continue
-            if rule.verb is FaultVerb.DUPLICATE_EVENT:
-                told.extend([word] * (rule.count + 1))
-            elif rule.verb is FaultVerb.DELAY_EVENT:
-                late = partial(self._streams.tell_market, {channel: [word]})
-                self._agenda.add(at_ns + rule.delay_ns, late)
-            elif rule.verb in (FaultVerb.DISCONNECT_STREAM, FaultVerb.MUTE_SOCKET):
+        return {
+            channel: [
+                word
+                for one in words
+                for word in self._left_of(channel, at_ns, one, account_id, tell)
+            ]
+            for channel, words in told.items()
+        }
+
+    def _left_of(
+        self,
+        channel: str,
+        at_ns: int,
+        word: MarketWord,
+        account_id: str,
+        tell: Callable[[Told], None],
+    ) -> Sequence[MarketWord]:
+        occasion = Occasion(
+            method=MARKET, path=channel, at_ns=at_ns, symbol=word.symbol, account_id=account_id
+        )
+        rule = self._faults.rule_for(occasion, only_own=bool(account_id))
+        if rule is None:
+            return [word]
+        match rule.verb:
+            case FaultVerb.DUPLICATE_EVENT:
+                return [word] * (rule.count + 1)
+            case FaultVerb.DELAY_EVENT:
+                self._agenda.add(at_ns + rule.delay_ns, partial(tell, {channel: [word]}))
+            case FaultVerb.DISCONNECT_STREAM | FaultVerb.MUTE_SOCKET:
                 self._break(StreamKind.DATA, at_ns, rule)
-        return told
+            case _:
+                assert rule.verb is FaultVerb.DROP_EVENT, "what else can strike market data"
+        return []
 
     # --- connections
 

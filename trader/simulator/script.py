@@ -1,11 +1,11 @@
-"""Tables that a person has written, in TOML or over the admin endpoint, as typed values; or what is wrong, and where.
+"""Tables that a person has written, in TOML, in Python or over the admin endpoint, as typed values; or what is wrong.
 
 Strict as trader.toml is: a key that isn't known stops the start, for a fault that never strikes looks like a program
 that withstands it.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -23,6 +23,25 @@ R = TypeVar("R", bound=Struct)
 V = TypeVar("V")
 
 
+class Script(Struct, frozen=True, kw_only=True):
+    """The text of a TOML file and what a person calls it; or the `tables` themselves, by their name."""
+
+    name: str
+    text: str = ""
+    tables: Mapping[str, object] | None = None
+
+    def content(self) -> Mapping[str, object]:
+        """Raises Mistake."""
+        return parse_toml(self.text, self.name) if self.tables is None else self.tables
+
+    def place(self, table: str, number: int, key: str) -> str:
+        """The line that states the key of the table, or else where the table begins."""
+        if self.tables is not None:
+            return f"{self.name}, {table} {number + 1}"
+        line = _line_of(self.text, table, number, key) or _line_of(self.text, table, number, "")
+        return f"{self.name}:{line}" if line else self.name
+
+
 class ScriptError(Mistake):
     """A table makes no sense; `where` names the file and, where it is known, the line."""
 
@@ -36,32 +55,36 @@ class BadKey(Exception):
         self.what = what
         self.remedy = remedy
 
+    def __str__(self) -> str:
+        return described(self) + (f" ({self.remedy})" if self.remedy else "")
+
 
 def read_tables(
-    text: str, where: str, kinds: Mapping[str, Callable[[object], V]], *, one: str = ""
+    script: Script, kinds: Mapping[str, Callable[[object], V]], *, one: str = ""
 ) -> dict[str, list[V]]:
     """By name what each [[name]] states, in order; raises Mistake. A kind makes a table's value or raises BadKey.
 
     `one` is the name of a single table: [name].
     """
-    content = parse_toml(text, where)
     made: dict[str, list[V]] = {name: [] for name in kinds}
-    for name, tables in content.items():
+    for name, tables in script.content().items():
         if name not in kinds:
             known = ", ".join(f"[{kind}]" if kind == one else f"[[{kind}]]" for kind in kinds)
             what = f"unknown table {name}{did_you_mean(name, tuple(kinds))}"
-            raise ScriptError(what, where=_place(text, where, name, 0, ""), remedy=f"it is {known}")
+            raise ScriptError(what, where=script.place(name, 0, ""), remedy=f"it is {known}")
         if name == one and isinstance(tables, dict):
             tables = [tables]
         if not isinstance(tables, list) or (name == one and len(tables) > 1):
-            place = _place(text, where, name, 0, "")
-            wanted = f"[{name}] once" if name == one else f"[[{name}]]"
+            wanted, place = (
+                f"[{name}] once" if name == one else f"[[{name}]]",
+                script.place(name, 0, ""),
+            )
             raise ScriptError(f"{name} is no such table", where=place, remedy=f"write {wanted}")
         for number, table in enumerate(tables):
             try:
                 made[name].append(kinds[name](table))
             except BadKey as bad:
-                place = _place(text, where, name, number, bad.key)
+                place = script.place(name, number, bad.key)
                 raise ScriptError(described(bad), where=place, remedy=bad.remedy) from None
     return made
 
@@ -128,13 +151,30 @@ def traded(symbol: str, symbols: Collection[str]) -> Symbol:
     return Symbol(symbol)
 
 
+# --- words
+
+
+def one_of(word: str, key: str, known: Sequence[str], *, noun: str = "", remedy: str = "") -> str:
+    """Raises BadKey, as the next does."""
+    if word not in known:
+        what = f"no such {noun or key}: {word[:40]!r}{did_you_mean(word, known)}"
+        raise BadKey(key, what, remedy or ", ".join(known))
+    return word
+
+
+def check_keys(
+    told: str, key: str, stated: Iterable[object], takes: Sequence[str], missing: Iterable[str]
+) -> None:
+    """A table whose `key` says `told` states nothing but what that takes, and nothing that it needs is `missing`."""
+    for name in map(str, stated):
+        if name not in takes:
+            has = f"it has {', '.join(takes)}" if takes else "it has none"
+            raise BadKey(name, f"says nothing about {told}", remedy=has)
+    for name in missing:
+        raise BadKey(key, f"{told} needs {name}", remedy=f"write {name} = …")
+
+
 # --- where it is written
-
-
-def _place(text: str, where: str, name: str, number: int, key: str) -> str:
-    """The file and the line that states the key of the table, or else where the table begins."""
-    line = _line_of(text, name, number, key) or _line_of(text, name, number, "")
-    return f"{where}:{line}" if line else where
 
 
 def _line_of(text: str, name: str, number: int, key: str) -> int | None:

@@ -10,6 +10,7 @@ from trader.model import Side, Symbol
 from trader.money import ZERO, canonical, ratio, rounded
 from trader.venue import (
     Activity,
+    ActivityKind,
     ExecutionKind,
     OrderClass,
     OrderEvent,
@@ -263,7 +264,10 @@ def activity_shape(activity: Activity) -> Shape:
         "net_amount": canonical(activity.net_amount),
         "description": activity.description,
         "status": "executed",
+        "currency": "USD",
     }
+    if subtype := activity_subtype(activity):
+        shape["activity_sub_type"] = subtype
     if activity.symbol is not None:
         shape["symbol"] = activity.symbol
     amounts = {
@@ -273,6 +277,19 @@ def activity_shape(activity: Activity) -> Shape:
     }
     shape |= {key: canonical(value) for key, value in amounts.items() if value is not None}
     return shape
+
+
+def activity_subtype(activity: Activity) -> str:
+    """Of those that Alpaca's file lists; a day's fees are of several of them, and have none."""
+    match activity.kind:
+        case ActivityKind.DIVIDEND:
+            return "CDIV"
+        case ActivityKind.SPLIT:
+            return "FSPLIT" if (activity.quantity or ZERO) > ZERO else "RSPLIT"
+        case ActivityKind.INTEREST:
+            return "MGN" if activity.net_amount < ZERO else "CDT"
+        case _:
+            return ""
 
 
 def activity_id(at_ns: int, identifier: str) -> str:

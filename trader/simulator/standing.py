@@ -1,64 +1,110 @@
-"""A simulated broker made of a few words, and the sessions that pass over it."""
+"""A simulated broker made of a program's words, those of `trade broker`; and the sessions that pass over it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
 
-from trader.feeds.market import Market
-from trader.feeds.recorded import RecordedMarket
-from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION, LISTINGS, SyntheticMarket
-from trader.model import Symbol
-from trader.simulator.books import OPENING_CASH, Service
+from trader.exits import Mistake
+from trader.feeds.synthetic import FIRST_SESSION
+from trader.simulator.books import OPENING_CASH
 from trader.simulator.broker import Keys, SimulatedBroker
-from trader.simulator.faults import FaultRule
-from trader.simulator.scheduled import ScheduledEvent
-from trader.venue import VenueTerms
+from trader.simulator.plan import PLANS
+from trader.simulator.script import Script
+from trader.simulator.server import LOOPBACK
+from trader.simulator.venue_script import MULTIPLIERS
+from trader.simulator.wishes import Served, Wishes, served_of
+
+Table = Mapping[str, object]
+Tables = str | Path | Sequence[Table]
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """`symbols` None: those that the market has. `speed` is market seconds a machine second; None: time stands.
+    """The options of `trade broker`, in Python: where one names a TOML file, its tables may stand here instead.
 
-    `data` is a file or folder of recorded bars and quotes; else the market is the synthetic one of `seed`. `state` is
-    a file that keeps the account. What more there is, `service` and `terms` say.
+    `symbols` None: those that the market has. `speed` is market seconds a machine second; None: time stands until it
+    is moved. `data` are files or folders of recorded bars, quotes and trades; else the market is the synthetic one of
+    `seed`. `terms` are those of trading, such as {"latency": 0.25}.
     """
 
-    symbols: Sequence[str] | None = None
+    symbols: str | Sequence[str] | None = None
     seed: int = 7
+    start: str | None = None
     speed: float | None = None
     cash: Decimal | int | str = OPENING_CASH
-    data: str | Path | None = None
-    state: Path | None = None
-    faults: Sequence[FaultRule] = ()
-    events: Sequence[ScheduledEvent] = ()
-    service: Service | None = None
-    terms: VenueTerms | None = None
+    multiplier: int = 1
+    data: str | Path | Sequence[str | Path] = ()
+    state: str | Path | None = None
+    journal: str | Path | None = None
+    faults: Tables = ()
+    events: Tables = ()
+    accounts: Tables = ()
+    terms: Mapping[str, object] = {}
+    plan: str = "paid"
+    text_frames: bool = False
+    rate_limit: int | None = None
 
-    def market(self) -> Market:
-        """ValueError, or a MarketDataError: there is no such market."""
-        wanted = None if self.symbols is None else [Symbol(one) for one in self.symbols]
-        if self.data is not None:
-            return RecordedMarket([Path(self.data)], wanted)
-        return SyntheticMarket(self.seed, DEFAULT_SYMBOLS if wanted is None else wanted)
+    def served(self, keys: Keys | None = None) -> Served:
+        """Raises Mistake; without `keys` there are new ones, or those of the state."""
+        self._check()
+        symbols = self.symbols
+        data = [self.data] if isinstance(self.data, str | Path) else self.data
+        return served_of(
+            Wishes(
+                data=tuple(map(str, data)),
+                symbols=symbols
+                if symbols is None or isinstance(symbols, str)
+                else ",".join(symbols),
+                seed=self.seed,
+                start=self.start,
+                pace="stepped" if self.speed is None else "clock",
+                speed=self.speed or 1.0,
+                events=_script("events", "event", self.events),
+                venue=_script("accounts", "account", self.accounts),
+                cash=str(self.cash),
+                multiplier=self.multiplier,
+                terms=tuple(f"{name}={value}" for name, value in self.terms.items()),
+                state=None if self.state is None else Path(self.state),
+                journal=None if self.journal is None else Path(self.journal),
+                host=LOOPBACK,
+                port=0,
+                admin_token=None,
+                faults=_script("faults", "fault", self.faults),
+                plan=self.plan,
+                text_frames=self.text_frames,
+                rate_limit=self.rate_limit,
+                keys=keys,
+            )
+        )
+
+    def _check(self) -> None:
+        """What the command line would not have let through."""
+        possible = {
+            "multiplier": self.multiplier in MULTIPLIERS,
+            "speed": self.speed is None or self.speed > 0,
+            "plan": self.plan in PLANS,
+            "rate_limit": self.rate_limit is None or self.rate_limit >= 1,
+        }
+        for name, is_possible in possible.items():
+            if not is_possible:
+                raise Mistake(f"not possible: {getattr(self, name)!r}", where=name)
 
 
-def opened(standing: Standing, keys: Keys) -> SimulatedBroker:
-    """At the opening of its next session, whose first quotes come with its first instant."""
-    broker = SimulatedBroker(
-        standing.market(),
-        keys=keys,
-        seed=standing.seed,
-        path=standing.state,
-        cash=Decimal(standing.cash),
-        assets=LISTINGS if standing.data is None else (),
-        faults=standing.faults,
-        events=standing.events,
-        service=standing.service,
-        terms=standing.terms,
-    )
-    begin_next(broker)
-    return broker
+def _script(name: str, table: str, given: Tables) -> Script | None:
+    if isinstance(given, str | Path):
+        return Script(name=str(given), text=Path(given).read_text(encoding="utf-8"))
+    return Script(name=name, tables={table: list(given)}) if given else None
+
+
+async def begin(served: Served) -> None:
+    """Let all of it pass until the market stands where it is to begin: at a session's opening, unless it is told."""
+    broker, start_ns = served.broker, served.start_ns
+    if start_ns is None:
+        begin_next(broker)
+        return
+    broker.begin_session(served.first_session)
+    await broker.advance_to(start_ns, served.first_session)
 
 
 async def pass_sessions(broker: SimulatedBroker, speed: float) -> None:

@@ -1,6 +1,6 @@
 """The WebSocket streams: `/stream` tells trade updates, `/v2/{feed}` market data; neither replays anything."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import StrEnum
 from functools import partial
 
@@ -26,7 +26,7 @@ AUTH_SECONDS = 10.0
 PATIENCE_SECONDS = 1.0
 
 Authorize = Callable[[str, str], str | None]
-AskFault = Callable[[str, str], FaultRule | None]
+AskFault = Callable[[str, str, str], FaultRule | None]  # method, path, account
 
 
 class StreamKind(StrEnum):
@@ -55,7 +55,7 @@ class StreamsSetting(Struct, frozen=True, kw_only=True):
     `text_frames`: JSON of the trading stream travels in text frames, instead of binary ones.
     """
 
-    ask_fault: AskFault = lambda method, path: None
+    ask_fault: AskFault = lambda method, path, account_id: None
     told: Callable[[int], list[OrderEvent]] = lambda count: []
     market_ns: Callable[[], int] = lambda: 0
     plan: Plan = Plan()
@@ -115,10 +115,14 @@ class Streams:
         """Does anybody hear anything of the market by this channel?"""
         return any(client.audible.get(channel) for client in self._clients[StreamKind.DATA])
 
-    def tell_market(self, told: Mapping[str, Sequence[MarketWord]]) -> None:
-        """A frame for each channel, in the order of KINDS, to each client what it subscribed to."""
+    def tell_market(self, told: Told, only: str = "", apart: Collection[str] = ()) -> None:
+        """A frame for each channel, in the order of KINDS, to each client what it subscribed to.
+
+        `only` to those of an account, or to all but those of some.
+        """
+        of_all = self._clients_of(StreamKind.DATA, only)
         for packed in (False, True):
-            clients = [c for c in self._clients[StreamKind.DATA] if c.packed is packed]
+            clients = [c for c in of_all if c.packed is packed and c.account_id not in apart]
             self._tell_all(StreamKind.DATA, clients, packed, told)
 
     def _tell_all(
@@ -126,7 +130,7 @@ class Streams:
         kind: StreamKind,
         clients: list[StreamClient],
         packed: bool,
-        told: Mapping[str, Sequence[MarketWord]],
+        told: Told,
     ) -> None:
         for channel in KINDS:
             if told.get(channel) and clients:
@@ -263,5 +267,5 @@ class Streams:
         others = (other for other in self._clients[kind] if other is not client)
         return sum(other.account_id == account_id for other in others)
 
-    def _fault(self, kind: StreamKind, method: str) -> FaultRule | None:
-        return self._setting.ask_fault(method, PATHS[kind])
+    def _fault(self, kind: StreamKind, method: str, account_id: str = "") -> FaultRule | None:
+        return self._setting.ask_fault(method, PATHS[kind], account_id)

@@ -14,12 +14,12 @@ Authorize = Callable[[str, str], str | None]
 
 
 class TradingTalk:
-    """`ask_fault` knows whether a word is to fail; `replay` tells a client the last events again."""
+    """`ask_fault` knows whether a word of an account is to fail; `replay` tells a client the last events again."""
 
     def __init__(
         self,
         authorize: Authorize,
-        ask_fault: Callable[[str], FaultRule | None],
+        ask_fault: Callable[[str, str], FaultRule | None],
         replay: Callable[[StreamClient, int], None],
     ) -> None:
         self._authorize = authorize
@@ -43,13 +43,14 @@ class TradingTalk:
                 client.say(_error("unknown action"))
 
     def _authenticate(self, client: StreamClient, heard: TradingMessage) -> None:
-        if self._ask_fault(AUTHENTICATE) is None:
-            key, secret = heard.key or heard.data.key_id, heard.secret or heard.data.secret_key
-            client.account_id = self._authorize(key, secret) or ""
+        key, secret = heard.key or heard.data.key_id, heard.secret or heard.data.secret_key
+        account_id = self._authorize(key, secret) or ""
+        if self._ask_fault(AUTHENTICATE, account_id) is None:
+            client.account_id = account_id
         _say_authorization(client, "authenticate")
 
     def _listen(self, client: StreamClient, streams: list[str]) -> None:
-        rule = self._ask_fault(LISTEN)
+        rule = self._ask_fault(LISTEN, client.account_id)
         verb = None if rule is None else rule.verb
         if verb is FaultVerb.REFUSE_STREAM:
             client.close(client.encoded(INTERNAL_ERROR))

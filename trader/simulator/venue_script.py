@@ -10,7 +10,7 @@ from trader.config import is_symbol
 from trader.model import Symbol
 from trader.money import ZERO
 from trader.simulator.keys import Keys, Opening
-from trader.simulator.script import BadKey, exact, read_tables, row_of, span
+from trader.simulator.script import BadKey, Script, exact, read_tables, row_of, span
 from trader.venue import VenueAsset, VenueTerms
 
 KEY_LENGTH_MAX = 128
@@ -68,7 +68,7 @@ class Described(Struct, frozen=True, kw_only=True):
     terms: VenueTerms = VenueTerms()
 
 
-def read_venue(text: str, where: str, cash: Decimal) -> Described:
+def read_venue(script: Script, cash: Decimal) -> Described:
     """Raises Mistake. `cash` is what an account is opened with that says nothing of it."""
     accounts: dict[str, Opening] = {}
     assets: dict[Symbol, VenueAsset] = {}
@@ -83,7 +83,7 @@ def read_venue(text: str, where: str, cash: Decimal) -> Described:
         "asset": lambda table: _add_asset(assets, table),
         "terms": lambda table: terms.append(terms_of_table(table)),
     }
-    read_tables(text, where, kinds, one="terms")
+    read_tables(script, kinds, one="terms")
     return Described(accounts=tuple(accounts.values()), assets=assets, terms=terms[-1])
 
 

@@ -1,5 +1,6 @@
 """Makes the simulated broker that a person wishes for: its market, accounts, terms, and what befalls it."""
 
+import re
 import secrets
 from contextlib import ExitStack
 from decimal import Decimal
@@ -27,26 +28,22 @@ from trader.money import AmountError, amount
 from trader.simulator.admin_rest import is_loopback
 from trader.simulator.books import Service
 from trader.simulator.broker import LAST_SESSION, Keys, SimulatedBroker, new_keys
-from trader.simulator.event_script import Scene, read_events
-from trader.simulator.fault_script import FaultScene, read_faults
+from trader.simulator.event_script import read_events
+from trader.simulator.fault_script import read_faults
 from trader.simulator.keys import Opening
 from trader.simulator.moments import moment_ns
 from trader.simulator.plan import PLANS
-from trader.simulator.script import BadKey, described
+from trader.simulator.scenes import event_scene, fault_scene
+from trader.simulator.script import BadKey, Script, described
 from trader.simulator.store import kept_keys
 from trader.simulator.venue_script import Described, read_venue, terms_of_table
 from trader.venue import VenueTerms
 
-
-class Script(Struct, frozen=True, kw_only=True):
-    """A file that a person wrote, and how he calls it."""
-
-    text: str
-    name: str
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Wishes(Struct, frozen=True, kw_only=True):
-    """The options of the verb, as they were given, and the files that they name."""
+    """The options of the verb, as they were given, and the files that they name; without `keys` there are new ones."""
 
     data: tuple[str, ...]
     symbols: str | None
@@ -68,6 +65,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
     plan: str
     text_frames: bool
     rate_limit: int | None
+    keys: Keys | None = None
 
     @property
     def is_stepped(self) -> bool:
@@ -121,8 +119,9 @@ def _lock(state: Path) -> ProcessLock:
 
 def _served(wishes: Wishes) -> Served:
     _check_host(wishes)
-    market = _market(wishes)
     described_venue = _venue(wishes)
+    terms = _terms(wishes, described_venue.terms)
+    market = _market(wishes, terms)
     first, *further = described_venue.accounts or [_only_account(wishes)]
     broker = SimulatedBroker(
         market,
@@ -131,7 +130,7 @@ def _served(wishes: Wishes) -> Served:
         path=wishes.state,
         cash=first.cash,
         assets={*(() if wishes.data else LISTINGS), *described_venue.assets},
-        terms=_terms(wishes, described_venue.terms),
+        terms=terms,
         service=Service(
             further=further,
             keeps_keys=True,
@@ -185,7 +184,7 @@ def _check_host(wishes: Wishes) -> None:
             )
 
 
-def _market(wishes: Wishes) -> Market:
+def _market(wishes: Wishes, terms: VenueTerms) -> Market:
     symbols = None
     if wishes.symbols is not None:
         symbols = [Symbol(word) for one in wishes.symbols.split(",") if (word := one.strip())]
@@ -193,7 +192,8 @@ def _market(wishes: Wishes) -> Market:
             raise Mistake("names no symbol", where="--symbols", remedy="write --symbols JD,GS")
     try:
         if wishes.data:
-            return RecordedMarket(list(map(Path, wishes.data)), symbols, with_trades=True)
+            paths = list(map(Path, wishes.data))
+            return RecordedMarket(paths, symbols, everything=True, spread_rate=terms.spread_rate)
         return SyntheticMarket(wishes.seed, DEFAULT_SYMBOLS if symbols is None else symbols)
     except MarketDataError as error:
         raise Mistake(str(error)) from None
@@ -204,7 +204,7 @@ def _market(wishes: Wishes) -> Market:
 def _venue(wishes: Wishes) -> Described:
     if wishes.venue is None:
         return Described()
-    return read_venue(wishes.venue.text, wishes.venue.name, _cash(wishes))
+    return read_venue(wishes.venue, _cash(wishes))
 
 
 def _cash(wishes: Wishes) -> Decimal:
@@ -220,7 +220,7 @@ def _cash(wishes: Wishes) -> Decimal:
 def _only_account(wishes: Wishes) -> Opening:
     """With the keys that the file has, so that a client need not learn new ones."""
     known = kept_keys(wishes.state) if wishes.state is not None else []
-    keys = known[0] if known else new_keys(secrets.choice)
+    keys = wishes.keys or (known[0] if known else new_keys(secrets.choice))
     return Opening(keys=keys, cash=_cash(wishes), multiplier=wishes.multiplier)
 
 
@@ -242,8 +242,10 @@ def _start_ns(wishes: Wishes, broker: SimulatedBroker) -> int | None:
     if wishes.start is None:
         return None
     where = f"--start {wishes.start}"
+    # A date alone is its session's opening.
+    is_date = DATE.fullmatch(wishes.start) is not None
     try:
-        start_ns = moment_ns(wishes.start, FIRST_SESSION)
+        start_ns = moment_ns(f"{wishes.start}T09:30" if is_date else wishes.start, FIRST_SESSION)
         date = first_session(start_ns)
     except ValueError as error:
         raise Mistake(str(error), where=where) from None
@@ -258,15 +260,9 @@ def _start_ns(wishes: Wishes, broker: SimulatedBroker) -> int | None:
 def _add_scripts(broker: SimulatedBroker, wishes: Wishes, start_ns: int | None) -> None:
     """A time without a date is of the session that this life begins with."""
     if wishes.faults is not None:
-        names = FaultScene(symbols=broker.symbols, accounts=broker.key_ring.accounts_by_key())
-        for rule in read_faults(wishes.faults.text, wishes.faults.name, names):
+        for rule in read_faults(wishes.faults, fault_scene(broker)):
             broker.faults.add(rule)
     if wishes.events is not None:
-        scene = Scene(
-            symbols=broker.market.symbols,
-            accounts=len(broker.key_ring.owners),
-            day=first_session(start_ns)
-            if start_ns is not None
-            else broker.next_session_date(FIRST_SESSION) or FIRST_SESSION,
-        )
-        broker.expect(read_events(wishes.events.text, wishes.events.name, scene))
+        day = broker.next_session_date(FIRST_SESSION) or FIRST_SESSION
+        day = day if start_ns is None else first_session(start_ns)
+        broker.expect(read_events(wishes.events, event_scene(broker, day)))

@@ -6,6 +6,7 @@ list where it moved cash or shares only, and `Undone` where there was nothing th
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -33,6 +34,19 @@ SIGNED = {ActivityKind.FEE: -ONE, ActivityKind.WITHDRAWAL: -ONE}
 
 class Undone(Exception):
     """It could not be done; the words say why, and nothing has changed."""
+
+
+class _What(TypedDict, total=False):
+    """Of an activity, beside when and to whom."""
+
+    net_amount: Decimal
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    per_share_amount: Decimal
+    factor: Decimal
+    quantity_after: Decimal
+    description: str
 
 
 class BackOffice:
@@ -112,6 +126,8 @@ class BackOffice:
                     symbol=symbol,
                     quantity=change,
                     price=position.avg_entry_price if position else ZERO,
+                    factor=factor,
+                    quantity_after=account.quantity(symbol),
                     description=f"Split of {symbol}: {canonical(factor)} for 1",
                 )
         book.forget_quote()
@@ -311,17 +327,7 @@ class BackOffice:
         return self._ledger.state.accounts.values()
 
     def _note(
-        self,
-        account: VenueAccount,
-        kind: ActivityKind,
-        date: str = "",
-        *,
-        net_amount: Decimal = ZERO,
-        symbol: Symbol | None = None,
-        quantity: Decimal | None = None,
-        price: Decimal | None = None,
-        per_share_amount: Decimal | None = None,
-        description: str = "",
+        self, account: VenueAccount, kind: ActivityKind, date: str = "", **what: Unpack[_What]
     ) -> None:
         self._ledger.note(
             Activity(
@@ -330,12 +336,7 @@ class BackOffice:
                 kind=kind,
                 date=date or new_york_date(self._now_ns),
                 at_ns=self._now_ns,
-                net_amount=net_amount,
-                symbol=symbol,
-                quantity=quantity,
-                price=price,
-                per_share_amount=per_share_amount,
-                description=description,
+                **what,
             )
         )
 

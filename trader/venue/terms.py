@@ -31,7 +31,7 @@ class VenueTerms(Struct, frozen=True, kw_only=True):
     borrow_rate: Decimal = Decimal("0.003")
     bar_participation: Decimal = Decimal("0.1")
     quote_participation: Decimal = ONE
-    spread_rate: Decimal = Decimal("0.001")
+    spread_rate: Decimal = Decimal("0.0001")
     slippage_rate: Decimal = ZERO
     latency_ns: int = 0
     latency_jitter_ns: int = 0

@@ -311,6 +311,8 @@ class Activity(Struct, frozen=True, kw_only=True):
     quantity: Decimal | None = None
     price: Decimal | None = None
     per_share_amount: Decimal | None = None
+    factor: Decimal | None = None  # of a split: new shares for each old one
+    quantity_after: Decimal | None = None  # of a split: what is held then
     description: str = ""
 
 

@@ -5,13 +5,14 @@ program can take. Only where that fails is a frame taken apart message by messag
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from trader.calendar import iso
+from trader.messages import SecurityStatus
 from trader.model import MINUTE_NS, Bar, Quote, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR
 from trader.wire.alpaca import Stamp, stamp_ns
@@ -25,7 +26,11 @@ SidePrice = Annotated[float, Meta(ge=0, le=1e9)]  # 0: nobody there
 Shares = Annotated[float, Meta(ge=0, le=2**53)]
 DataSymbol = Annotated[str, Meta(min_length=1, max_length=32)]
 PageToken = Annotated[str, Meta(max_length=1_024)]  # it becomes part of an address
+StatusText = Annotated[str, Meta(max_length=200)]
 IGNORED_KINDS_MAX = 64
+# Codes of trading statuses (UTP's; CTA's, which are numbers). Others tell of prices to come and move nothing.
+HALTS = frozenset({"H", "P", "2"})
+RESUMPTIONS = frozenset({"T", "3"})
 
 
 # --- what is sent
@@ -39,6 +44,7 @@ class _Authenticate(Struct, frozen=True, kw_only=True, tag="auth", tag_field="ac
 class _Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe", tag_field="action"):
     bars: list[str]
     quotes: list[str]
+    statuses: list[str]
 
 
 def authenticate(key: str, secret: str) -> bytes:
@@ -47,9 +53,9 @@ def authenticate(key: str, secret: str) -> bytes:
 
 
 def subscribe(symbols: Iterable[Symbol]) -> bytes:
-    """Minute bars and quotes of these symbols."""
+    """Minute bars, quotes and trading statuses of these symbols."""
     names: list[str] = sorted(symbols)
-    return msgspec.msgpack.encode(_Subscribe(bars=names, quotes=names))
+    return msgspec.msgpack.encode(_Subscribe(bars=names, quotes=names, statuses=names))
 
 
 # --- what is received
@@ -79,6 +85,15 @@ class _StreamQuote(Struct, frozen=True, kw_only=True, gc=False, tag_field="T", t
     t: Stamp
 
 
+class _StreamStatus(Struct, frozen=True, kw_only=True, gc=False, tag_field="T", tag="s"):
+    S: DataSymbol
+    sc: StatusText
+    sm: StatusText = ""
+    rc: StatusText = ""
+    rm: StatusText = ""
+    t: Stamp
+
+
 class Success(Struct, frozen=True, kw_only=True, tag_field="T", tag="success"):
     """'connected' or 'authenticated'."""
 
@@ -90,6 +105,7 @@ class Subscribed(Struct, frozen=True, kw_only=True, tag_field="T", tag="subscrip
 
     bars: list[str] = []
     quotes: list[str] = []
+    statuses: list[str] = []
 
 
 class DataError(Struct, frozen=True, kw_only=True, tag_field="T", tag="error"):
@@ -104,7 +120,7 @@ class _Tagged(Struct, frozen=True, kw_only=True):
 
 
 Control = Success | Subscribed | DataError
-_Message = _StreamQuote | _StreamBar | Success | Subscribed | DataError
+_Message = _StreamQuote | _StreamBar | _StreamStatus | Success | Subscribed | DataError
 
 
 _JSON = msgspec.json.Decoder(list[_Message])
@@ -118,6 +134,7 @@ class FrameRead(Struct, frozen=True, kw_only=True):
 
     events: int
     controls: tuple[Control, ...]
+    statuses: tuple[SecurityStatus, ...] = ()
 
 
 class MarketDataReader:
@@ -137,15 +154,22 @@ class MarketDataReader:
         except Unreadable:
             messages, skipped = self._one_by_one(frame)
         controls: list[Control] = []
+        statuses: list[SecurityStatus] = []
         for message in messages:
             match message:
                 case _StreamQuote() | _StreamBar():
                     item = self._item(message)
                     if item is not None:
                         deliver(item)
+                case _StreamStatus():
+                    statuses += self._status(message)
                 case _:
                     controls.append(message)
-        return FrameRead(events=len(messages) - len(controls) + skipped, controls=tuple(controls))
+        return FrameRead(
+            events=len(messages) - len(controls) + skipped,
+            controls=tuple(controls),
+            statuses=tuple(statuses),
+        )
 
     def _item(self, message: _StreamQuote | _StreamBar) -> Quote | Bar | None:
         symbol = self._symbols.get(message.S)
@@ -159,6 +183,24 @@ class MarketDataReader:
         except ValueError:
             self.ignored["time"] += 1
             return None
+
+    def _status(self, message: _StreamStatus) -> Iterator[SecurityStatus]:
+        symbol = self._symbols.get(message.S)
+        if symbol is None or message.sc not in HALTS | RESUMPTIONS:
+            self.ignored["another symbol" if symbol is None else "another status"] += 1
+            return
+        try:
+            at_ns = stamp_ns(message.t)
+        except ValueError:
+            self.ignored["time"] += 1
+            return
+        said = (message.sc, message.sm, message.rc, message.rm)
+        yield SecurityStatus(
+            symbol=symbol,
+            is_halted=message.sc in HALTS,
+            reason=shown(" ".join(one for one in said if one)),
+            at_ns=at_ns,
+        )
 
     def _one_by_one(self, frame: str | bytes) -> tuple[list[_Message], int]:
         """The messages that can be read, and how many could not."""

@@ -304,6 +304,7 @@ class AlpacaFeed:
                 look_every=deadlines.look_every,
             ),
             self._frame_taken,
+            hear,
         )
         stream = Stream(conversation, self._links.open_socket, deadlines)
         await stream.run(hear, task_status)

@@ -10,8 +10,9 @@ from trader.brokers.alpaca.gap import Gap
 from trader.brokers.alpaca.stream import OpenGate, StreamRefused
 from trader.brokers.alpaca.websocket import Handshake, Socket, StreamLost
 from trader.credentials import Credentials
-from trader.messages import Gate
+from trader.messages import Gate, SecurityStatus
 from trader.model import SECOND_NS, Symbol
+from trader.ports import Hear
 from trader.wire.alpaca_data import (
     HARMLESS,
     Control,
@@ -57,7 +58,9 @@ class DataConversation:
         gap: Gap,
         silence: Silence,
         frame_taken: Callable[[str], None],
+        hear: Hear,
     ) -> None:
+        self._hear = hear
         self._url = f"{stream_url}/v2/{feed}"
         self._symbols = symbols
         self._credentials = credentials
@@ -94,7 +97,8 @@ class DataConversation:
         if not self._is_mute:
             await open_gate()
         while True:
-            self._take(await socket.receive())
+            for status in self._take(await socket.receive()):
+                await self._hear(status)
             if self._is_mute and self._events:
                 self._is_mute = False
                 await open_gate()
@@ -111,14 +115,14 @@ class DataConversation:
                 raise StreamLost(f"no market data for {self._silence.ns_max // SECOND_NS} s")
             await trio.sleep(self._silence.look_every)
 
-    def _take(self, raw: str | bytes) -> None:
+    def _take(self, raw: str | bytes) -> tuple[SecurityStatus, ...]:
         try:
             frame = self.reader.read(raw, self._gap.deliver)
         except Unreadable as trouble:
             self.reader.ignored["unreadable frame"] += 1
             logger.warning("market data: %s in %s", trouble, shown(raw))
             self._frame_taken(DATA_FRAME)
-            return
+            return ()
         self._events += frame.events
         if frame.events:
             self._frame_taken(DATA_FRAME)
@@ -127,6 +131,7 @@ class DataConversation:
                 logger.info("market data: %s", _words(control))
             elif control.code != HARMLESS:
                 raise StreamLost(remedy(control))
+        return frame.statuses
 
     async def _expect(self, socket: Socket, word: str) -> None:
         match await self._answer(socket):

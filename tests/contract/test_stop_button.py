@@ -1,0 +1,207 @@
+"""The stop button on the real program: verbs while it runs and while not, the file HALT, and what a restart says."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.program import PATIENCE_S, Ended, Folder, Running
+from trader.control.client import NoAnswer, ask
+from trader.control.wire import Answer, Asked, socket_path
+from trader.exits import Exit
+
+DAY = (
+    "--speed",
+    "780",
+    "--scenario",
+    "none",
+)  # half a minute; every test is over long before it is
+
+
+HALT = Asked(command_id="halt-1", verb="halt", who="ada", reason="hello?")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def holds(line: str) -> bool:
+    """By then half of the symbols have been bought and not sold."""
+    return "10:10" <= line[:5] <= "16:00"
+
+
+@pytest.fixture
+def day(folder: Folder) -> Iterator[Running]:
+    """A run in which something is held."""
+    with folder.started(*DAY) as running:
+        running.wait_line(holds)
+        yield running
+
+
+def verb(folder: Folder, *arguments: str) -> Ended:
+    ended = subprocess.run(
+        folder.command(*arguments),
+        cwd=folder.path,
+        env=folder.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    return Ended(code=ended.returncode, out=ended.stdout, err=ended.stderr)
+
+
+def commands(folder: Folder) -> list[tuple[object, ...]]:
+    return folder.ours(
+        "SELECT json_extract(entry, '$.input.verb'), json_extract(entry, '$.input.reason')"
+        " FROM journal WHERE json_extract(entry, '$.input.wants_answer') = 1"
+    )
+
+
+def held(folder: Folder) -> list[tuple[object, ...]]:
+    return folder.ours("SELECT symbol FROM positions WHERE quantity > 0")
+
+
+def test_a_halt_reaches_the_running_program_and_is_durable_when_it_is_answered(
+    folder: Folder, day: Running
+) -> None:
+    said = verb(folder, "halt", "--reason", "prices look odd")
+    assert (said.code, said.out, said.err) == (0, "halted\n", "")
+    assert commands(folder) == [("halt", "prices look odd")], "in the file, not only in memory"
+    day.wait_line(lambda line: "HALTED" in line)
+    [(entries,)] = folder.ours("SELECT count(*) FROM orders WHERE side = 'BUY'")
+    assert verb(folder, "flatten", "--all").code == 0
+    day.wait_line(lambda line: "FLAT " in line)
+    ended = day.end(signal.SIGTERM)
+    assert (ended.code, ended.err) == (Exit.HALTED, "")
+    assert folder.ours("SELECT count(*) FROM orders WHERE side = 'BUY'") == [(entries,)]
+    assert folder.difference() == ""
+
+    again = folder.run("--scenario", "none")
+    assert again.out.startswith("HALTED since ")
+    assert "prices look odd" in again.out.splitlines()[0]
+    assert again.code == Exit.HALTED
+    assert folder.ours("SELECT count(*) FROM orders WHERE side = 'BUY'") == [(entries,)]
+    assert held(folder) == []
+
+
+def test_halt_and_flatten_leaves_nothing_and_resume_lets_it_trade_again(
+    folder: Folder, day: Running
+) -> None:
+    said = verb(folder, "halt", "--flatten", "--reason", "all out", "--json")
+    answer = msgspec.json.decode(said.out)
+    assert (answer["outcome"], answer["pid"]) == ("done", day.process.pid)
+    day.wait_line(lambda line: "FLAT " in line)
+    while held(folder):
+        day.wait_line(lambda line: "FLAT " in line)
+    assert verb(folder, "resume", "--reason", "it was nothing").code == 0
+    assert "nothing to resume" in verb(folder, "resume", "--reason", "twice").out
+    day.wait_line(lambda line: " BUY " in line and "FILLED" in line)
+    assert day.end(signal.SIGTERM).code == Exit.WELL
+    assert folder.difference() == ""
+
+
+def test_stop_ends_the_program_and_positions_stay(folder: Folder, day: Running) -> None:
+    said = verb(folder, "stop", "--reason", "for lunch")
+    assert said.code == 0
+    assert said.out.endswith(f"process {day.process.pid} has ended\n")
+    ended = day.end()
+    assert (ended.code, ended.err) == (Exit.WELL, "")
+    assert ("stop", "for lunch") in commands(folder)
+    assert held(folder)
+    assert not (folder.path / "trading_data.db.control").exists()
+    assert verb(folder, "stop").out == "nothing runs; nothing to stop\n"
+
+
+def test_a_file_named_halt_halts_within_a_second_and_while_it_is_there(
+    folder: Folder, day: Running
+) -> None:
+    (folder.path / "HALT").write_text("the roof is on fire\n")
+    put_s = time.monotonic()
+    day.wait_line(lambda line: "HALTED" in line and "the roof is on fire" in line)
+    assert time.monotonic() - put_s < 2, "a second, and a busy machine"
+    refused = verb(folder, "resume", "--reason", "no")
+    assert (refused.code, refused.out) == (Exit.REFUSED, "")
+    assert "HALT: the file is there (remove it)" in refused.err
+    (folder.path / "HALT").unlink()
+    assert verb(folder, "resume", "--reason", "it is out").code == 0
+    day.wait_line(lambda line: "RESUMED" in line)
+    assert day.end(signal.SIGTERM).code == Exit.WELL
+
+
+def test_a_start_with_the_file_there_enters_nothing(folder: Folder) -> None:
+    (folder.path / "HALT").touch()
+    ended = folder.run("--scenario", "none")
+    assert ended.out.startswith("HALTED by the file ")
+    assert ended.code == Exit.HALTED
+    assert folder.ours("SELECT count(*) FROM orders") == [(0,)]
+
+
+def test_a_program_that_does_not_run_is_told_through_its_database(folder: Folder) -> None:
+    with folder.started(*DAY) as running:
+        running.wait_line(holds)
+        assert running.end(signal.SIGTERM).code == 0
+    before = held(folder)
+    assert before
+    said = verb(folder, "halt", "--flatten", "--reason", "all out")
+    assert said.code == 0
+    assert said.out.rstrip().endswith("nothing runs: bin/trade run carries it out")
+    refused = verb(folder, "cancel", "--all")
+    assert (refused.code, "nothing runs" in refused.err) == (Exit.REFUSED, True)
+    again = folder.run("--scenario", "none")
+    assert again.out.startswith("REDUCING since ")
+    assert again.code == Exit.HALTED
+    assert held(folder) == []
+
+
+def test_a_stale_socket_of_a_dead_process_is_in_nobodys_way(folder: Folder) -> None:
+    with folder.started(*DAY) as running:
+        running.wait_line(holds)
+        running.end(signal.SIGKILL)
+    assert (folder.path / "trading_data.db.control").exists()
+    assert verb(folder, "halt", "--reason", "it died").out == "halted\n"
+    with folder.started(*DAY) as running:
+        running.wait_line(lambda line: line.startswith("books "))
+        assert "was halted by" in verb(folder, "halt", "--reason", "again").out
+        assert running.end(signal.SIGTERM).code == Exit.HALTED
+
+
+def test_a_program_that_hangs_hears_of_it_once_it_wakes(folder: Folder, day: Running) -> None:
+    os.kill(day.process.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(NoAnswer):
+            ask(socket_path(folder.path / "trading_data.db"), HALT, wait_s=0.5)
+    finally:
+        os.kill(day.process.pid, signal.SIGCONT)
+    answer = ask(socket_path(folder.path / "trading_data.db"), HALT)
+    assert answer == Answer(outcome="done", message="halted")
+    assert len(commands(folder)) == 1, "told twice under one id, done once"
+    assert day.end(signal.SIGTERM).code == Exit.HALTED
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["flatten"],
+        ["flatten", "JD", "--all"],
+        ["cancel"],
+        ["cancel", "x", "--all"],
+        ["halt"],
+        ["halt", "--reason", " "],
+        ["flatten", "J\nD"],
+        ["flatten", "x" * 65],
+        ["stop", "--reason", "a\nb"],
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_one_line_and_touches_nothing(folder: Folder, arguments: list[str]) -> None:
+    said = verb(folder, *arguments)
+    assert (said.code, said.out) == (Exit.MISTAKE, "")
+    assert said.err.count("\n") == 1
+    assert list(folder.path.iterdir()) == []

@@ -1,0 +1,78 @@
+"""Bugs planted in what proves the books: a proof that passes by what differs proves nothing."""
+
+from tests.mutants.planted import Edit, contract, planted, plays, properties
+
+PROOFS = (
+    planted(
+        "verify passes by what happened once",
+        Edit(
+            "journal/comparing.py",
+            "                self._note(self._stored[table].differs(rows))\n",
+            "                self._stored[table].differs(rows)\n",
+        ),
+        plays("verification", "a_cell_changed_in_any_table_is_found_and_named"),
+    ),
+    planted(
+        "verify passes by orders that are over",
+        Edit(
+            "journal/comparing.py",
+            '                self._note(first_difference("order_rows", stored, [row]))\n',
+            "",
+        ),
+        plays("verification", "a_cell_changed_in_any_table_is_found_and_named"),
+    ),
+    planted(
+        "verify passes by rows that follow from nothing",
+        Edit(
+            "journal/stored.py",
+            "        if row is None:\n            return None\n        return Difference(",
+            "        if True:\n            return None\n        return Difference(",
+        ),
+        plays("verification", "the_last_rows_of_each_table_twice_are_found"),
+    ),
+    planted(
+        "verify leaves the file itself unlooked at",
+        Edit(
+            "verification/verify.py",
+            '        wrong = next(file.differences(reader), "")\n',
+            '        wrong = ""\n',
+        ),
+        plays("verification", "a_schema_that_was_changed_is_found"),
+    ),
+    planted(
+        "verify decides nothing again",
+        Edit("verification/decisions.py", "    if events == entry.events:\n", "    if True:\n"),
+        plays("verification", "decisions_that_today_would_be_others_are_named"),
+    ),
+    planted(
+        "a leg of a fill is missing in the double entry",
+        Edit(
+            "accounting.py",
+            '        ("cash", USD, flow - event.fees),\n        (f"position:{event.symbol}", USD, event.cost),\n',
+            '        ("cash", USD, flow - event.fees),\n',
+        ),
+        plays("accounting", "each_fill_balances_and_the_accounts_are_the_books"),
+        properties("verification", "any_day_is_proved_at_each_prefix"),
+    ),
+    planted(
+        "the last shares in are sold first",
+        Edit(
+            "lots.py", "        lot = held[0]\n", "        held.reverse()\n        lot = held[0]\n"
+        ),
+        plays("lots", "the_oldest_shares_are_sold_first"),
+    ),
+    planted(
+        "a busted execution stays in the lots",
+        Edit("lots.py", "            kept[place] = None\n", "            pass\n"),
+        plays("lots", "a_bust_never_was_and_its_correction_was_always_so"),
+    ),
+    planted(
+        "verify ends well whatever it has found",
+        Edit(
+            "cli/verify.py",
+            "return Exit.WELL if verification.first_difference is None else Exit.DIFFERENCES",
+            "return Exit.WELL",
+        ),
+        contract("verify_verb", "the_first_difference_is_the_last_line_and_in_the_json"),
+    ),
+)

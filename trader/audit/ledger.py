@@ -1,0 +1,60 @@
+"""What trades add up to at average cost: shares, what they cost, what was earned, what it did to cash."""
+
+from collections.abc import Container
+from decimal import Decimal
+
+from trader.audit.words import Ledger, Trades
+from trader.money import ZERO, rounded, share
+
+NOTHING: frozenset[int] = frozenset()
+
+
+def added_up(trades: Trades, without: Container[int] = NOTHING) -> Ledger:
+    """All trades but those at the indexes in `without`; a sale beyond what is held is a short position at its price."""
+    quantity = cost = realized = cash = ZERO
+    index = -1
+    for buy, shares, price, fees in zip(
+        trades.is_buy, trades.quantities, trades.prices, trades.fees, strict=True
+    ):
+        index += 1
+        if index in without:
+            continue
+        notional = shares * price
+        if buy:
+            cash -= notional
+            if quantity >= 0:
+                quantity += shares
+                cost += notional
+            else:
+                quantity, cost, earned = _turned(quantity, cost, shares, notional)
+                realized += earned
+        else:
+            cash += notional
+            if quantity == shares:
+                realized += notional - cost
+                quantity = cost = ZERO
+            elif quantity > shares:
+                gone = share(cost, shares, quantity)
+                realized += notional - gone
+                quantity -= shares
+                cost -= gone
+            else:
+                quantity, cost, earned = _turned(quantity, cost, -shares, -notional)
+                realized += earned
+        if fees:
+            cash -= fees
+            realized -= fees
+    return Ledger(quantity=quantity, cost=cost, realized=realized, cash=cash)
+
+
+def _turned(
+    quantity: Decimal, cost: Decimal, shares: Decimal, notional: Decimal
+) -> tuple[Decimal, Decimal, Decimal]:
+    """A trade (sales negative) that closes part or all of the other side, and may open this one; or deepens a short."""
+    if quantity == 0 or (quantity < 0) == (shares < 0):
+        return quantity + shares, cost + notional, ZERO
+    if abs(shares) <= abs(quantity):
+        gone = share(cost, abs(shares), abs(quantity))
+        return quantity + shares, cost - gone, -(notional + gone)
+    closing = rounded(share(notional, abs(quantity), abs(shares)))
+    return quantity + shares, notional - closing, -(closing + cost)

@@ -1,0 +1,145 @@
+"""A broker's statement from a file: a CSV of executions, or the JSON that Alpaca answers when asked for activities."""
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+
+from trader.audit.cells import Amounts, Moments, day_of, is_buy, midnight_ns, symbol_of
+from trader.audit.columns import COLUMNS
+from trader.audit.words import Execution, Statement
+from trader.exits import Mistake
+from trader.money import ZERO
+
+DAY_NS = 86_400 * 1_000_000_000
+FILL = "FILL"
+
+
+class Fill(Struct, frozen=True, kw_only=True):
+    """One row: part of an order, or all of it."""
+
+    order_id: str
+    symbol: str
+    is_buy: bool
+    quantity: Decimal
+    price: Decimal
+    at_ns: int
+
+
+def read_statement(path: Path, moments: Moments) -> Statement:
+    """The statement in a file; raises Mistake with the row that makes no sense."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"can't be read: {error}", where=f"--statement {path}") from None
+    fills: list[Fill] = []
+    flows: list[tuple[int, Decimal]] = []
+    rows = _json_rows(path, text) if text.lstrip()[:1] in "[{" else _csv_rows(path, text)
+    amounts = Amounts()
+    for where, row in rows:
+        kind = str(row.get("activity_type", FILL)).upper()
+        if kind == FILL:
+            fills.append(_fill(where, row, amounts, moments))
+        elif (amount := amounts.read(row.get("net_amount"))) is not None:
+            flows.append((_time(where, row, moments), amount))
+    if not fills:
+        raise Mistake("no executions in it", where=f"--statement {path}")
+    times = [one.at_ns for one in fills] + [at_ns for at_ns, _ in flows]
+    return Statement(
+        executions=_executions(fills),
+        flows=sorted(flows),
+        begins_ns=midnight_ns(day_of(min(times))),
+        ends_ns=midnight_ns(day_of(max(times) + DAY_NS)) - 1,
+    )
+
+
+Cells = Mapping[str, str]
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[str, Cells]]:
+    try:
+        # Numbers stay the text that they are: no float on the way.
+        found = json.loads(text, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError) as error:
+        raise Mistake(f"not JSON: {error}", where=f"--statement {path}") from None
+    if not isinstance(found, list):
+        raise Mistake("not a list of activities", where=f"--statement {path}")
+    for number, row in enumerate(found, start=1):
+        if not isinstance(row, dict):
+            raise Mistake("not an activity", where=f"{path}: number {number}")
+        yield (
+            f"{path}: number {number}",
+            {key: str(cell) for key, cell in row.items() if cell is not None},
+        )
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, Cells]]:
+    lines = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    for row in lines:
+        named = {
+            str(key).strip().lower(): cell for key, cell in row.items() if isinstance(cell, str)
+        }
+        yield f"{path}:{lines.line_num}", {key: cell for key, cell in named.items() if cell.strip()}
+
+
+def _fill(where: str, row: Cells, amounts: Amounts, moments: Moments) -> Fill:
+    symbol = symbol_of(_cell(where, row, "symbol").strip())
+    side = is_buy(_cell(where, row, "side"))
+    quantity = amounts.read(_cell(where, row, "quantity"))
+    price = amounts.read(_cell(where, row, "price"))
+    if not symbol or side is None or not quantity or price is None or price <= 0:
+        raise Mistake("no symbol, side, quantity or price", where=where)
+    return Fill(
+        order_id=next(
+            (row[one] for one in COLUMNS["trades"]["order"].split() if one in row), where
+        ),
+        symbol=symbol,
+        is_buy=side,
+        quantity=abs(quantity),
+        price=price,
+        at_ns=_time(where, row, moments),
+    )
+
+
+def _time(where: str, row: Cells, moments: Moments) -> int:
+    at_ns = moments.read(_cell(where, row, "time").strip())
+    if at_ns is None:
+        raise Mistake("no time that can be read", where=where)
+    return at_ns
+
+
+def _cell(where: str, row: Cells, role: str) -> str:
+    usual = COLUMNS["trades"][role].split()
+    found = next((row[one] for one in usual if one in row), None)
+    if found is None:
+        raise Mistake(f"no column for the {role}", where=where, remedy=f"call it {usual[0]}")
+    return found
+
+
+def _executions(fills: list[Fill]) -> dict[str, list[Execution]]:
+    """Of each order all its parts together."""
+    orders: dict[tuple[str, str, bool], list[Fill]] = defaultdict(list)
+    for one in fills:
+        orders[one.order_id, one.symbol, one.is_buy].append(one)
+    found: dict[str, list[Execution]] = defaultdict(list)
+    for (order_id, symbol, side), parts in orders.items():
+        times = [one.at_ns for one in parts]
+        found[symbol].append(
+            Execution(
+                order_id=order_id,
+                symbol=symbol,
+                is_buy=side,
+                quantity=sum((one.quantity for one in parts), ZERO),
+                notional=sum((one.quantity * one.price for one in parts), ZERO),
+                first_ns=min(times),
+                last_ns=max(times),
+            )
+        )
+    for executions in found.values():
+        executions.sort(key=lambda one: one.first_ns)
+    return dict(found)
