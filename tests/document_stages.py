@@ -1,4 +1,4 @@
-"""What a document's commands are about, laid out before they run: an order in doubt, a broker on this machine."""
+"""What a document's commands are about, laid out before they run: an order in doubt, a broker or a run on its way."""
 
 import subprocess
 import sys
@@ -104,8 +104,23 @@ def standing_broker(folder: Path, environment: dict[str, str], stage: ExitStack)
     }
 
 
+def run_on_its_way(folder: Path, environment: dict[str, str], stage: ExitStack) -> dict[str, str]:
+    """A run that holds something, until the document stops it."""
+    command = [sys.executable, "-P", "-m", "trader", "run", "--speed", "780", "--scenario", "none"]
+    run = stage.enter_context(
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+    )
+    stage.callback(run.kill)
+    assert run.stdout is not None
+    for line in run.stdout:
+        if "10:10" <= line[:5] <= "16:00":
+            return {}
+    raise AssertionError("the run ended before it held anything")
+
+
 STAGES: dict[str, Stage] = {
     "an order in doubt": order_in_doubt("0a1b2c3d4e5f60718293a4b5"),
     "another order in doubt": order_in_doubt("ffeeddccbbaa998877665544"),
     "a broker on this machine": standing_broker,
+    "a run on its way": run_on_its_way,
 }

@@ -74,8 +74,9 @@ def eventful() -> Play:
     )
     play.hear(activity("div", "DIV", "12.40", "JD"), activity("csd", "CSD", "1000"))
     play.hear(activity("split", "SPLIT", "0", "JD", "30"), activity("fee", "FEE", "-0.02"))
+    play.hear(clock(OPEN_NS + 2 * MINUTE_NS, marks={"JD": 160_000}))  # after the split
     play.hear(request("JD", key="sell", side=Side.SELL, shares=25, at_ns=play.state.at_ns))
-    play.hear(fill(play.live()[0], Decimal(25), OPEN_NS + MINUTE_NS))
+    play.hear(fill(play.live()[0], Decimal(25), OPEN_NS + 2 * MINUTE_NS))
     play.hear(Command(command_id="c1", verb="halt", who="ana", reason="lunch"))
     play.hear(LifeEnd(at_ns=play.state.at_ns, exit_code=4), boot(2, play.state.at_ns))
     play.hear(Command(command_id="c2", verb="resume", who="ana", reason="fed"))

@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     0: "model messages money calendar calendar_table config exits remedies sources",
     1: "orders recognition positions reductions question protection risk brakes accounting lots"
-    " reconcile market_guard marks strategies venue wire",
+    " reconcile market_guard marks nights closing strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections"
-    " soundness reducing commands disruptions",
+    " soundness reducing commands disruptions sessions",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics"
     " alerts build credentials failure heartbeat steps systemd alarm_command",
     4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape protector"

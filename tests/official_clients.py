@@ -43,17 +43,21 @@ def printed_by(python: Path, program: str, *arguments: str) -> str:
 
 
 def alpaca_py() -> Path:
-    """A Python that has Alpaca's client for Python, made once; skips the test where none can be made."""
-    environment = ENVIRONMENTS / "alpaca-py"
+    """A Python that has Alpaca's client for Python."""
+    return python_with(ALPACA_PY, "import alpaca.trading.stream, alpaca.data.live")
+
+
+def python_with(package: str, modules: str) -> Path:
+    """A Python that has a package, made once; skips the test where none can be made."""
+    environment = ENVIRONMENTS / package.partition("==")[0]
     python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    modules = "import alpaca.trading.stream, alpaca.data.live"
     check: list[str | Path] = [python, "-W", "ignore", "-c", modules]
     if python.exists() and not subprocess.run(check, capture_output=True).returncode:
         return python
     try:
-        _make(environment, python)
+        _make(environment, python, package)
     except (subprocess.SubprocessError, OSError) as error:
-        pytest.skip(f"no environment with {ALPACA_PY} can be made here: {error}")
+        pytest.skip(f"no environment with {package} can be made here: {error}")
     return python
 
 
@@ -84,7 +88,7 @@ def alpaca_js() -> Path:
     return environment
 
 
-def _make(environment: Path, python: Path) -> None:
+def _make(environment: Path, python: Path, package: str) -> None:
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     install: list[str | Path]
     if uv:
@@ -94,4 +98,4 @@ def _make(environment: Path, python: Path) -> None:
     else:
         venv.create(environment, with_pip=True, clear=True)
         install = [python, "-m", "pip", "install", "-q"]
-    subprocess.run([*install, ALPACA_PY], check=True, timeout=300, capture_output=True)
+    subprocess.run([*install, package], check=True, timeout=300, capture_output=True)

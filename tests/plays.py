@@ -45,6 +45,7 @@ from trader.messages import (
     Input,
     LookupMissed,
     LookupWanted,
+    Opening,
     OrderChanged,
     OrderReport,
     OrderRequest,
@@ -361,6 +362,17 @@ def activity(
         amount=Decimal(amount),
         symbol=None if symbol is None else Symbol(symbol),
         quantity=Decimal(quantity),
+    )
+
+
+def opened_from_older(cash: Decimal | str = OPENING, *, at_ns: int = TEN_NS - 1) -> Opening:
+    """Somebody opens new books with what older ones end with."""
+    return Opening(
+        command_id="audit 12ab cash",
+        cash=Decimal(cash),
+        at_ns=at_ns,
+        who="ada",
+        reason="audit 12ab of old.db",
     )
 
 

@@ -1,6 +1,6 @@
 """The program in memory: the real executor, lanes, tape, workers and supervisor around a venue without a wire."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TypeVar
@@ -13,11 +13,11 @@ from trader.brokers.direct import DirectBroker, DirectFeed
 from trader.build import Build
 from trader.calendar import session_on
 from trader.clock import FreePace, SettledPace
-from trader.config import Config, Limits
+from trader.config import Config, Limits, StrategyConfig
 from trader.journal.memory import MemoryJournal
 from trader.live.assembly import Identity, Listeners, assembled
 from trader.messages import Entry, Input
-from trader.model import MINUTE_NS, AccountId, Bar, Order, Quote, Symbol
+from trader.model import MINUTE_NS, AccountId, Bar, Order, Quote, StrategyName, Symbol
 from trader.ports import Batch, Journal, Pace
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy
@@ -104,6 +104,7 @@ class Rig:
         epoch: int = 1,
         limits: Limits = LIMITS,
         last_check: Callable[[Order], str] = lambda order: "",
+        strategies: Mapping[StrategyName, StrategyConfig] | None = None,
     ) -> None:
         self.symbols = [Symbol(one) for one in symbols]
         self.venue = venue or DirectBroker(
@@ -115,7 +116,7 @@ class Rig:
         pace: Pace = self.settled_pace if settled else FreePace(self.market_ns)
         self.refused: list[tuple[list[Input], str]] = []
         self.parts = assembled(
-            Config(symbols=tuple(self.symbols), limits=limits),
+            Config(symbols=tuple(self.symbols), limits=limits, strategies=dict(strategies or {})),
             Identity(
                 epoch=epoch,
                 build=BUILD,

@@ -175,7 +175,7 @@ def _cancel(state: ExecutionState, command: Command) -> Done:
     if order is None:
         return _noted("refused", command, f"no such order: {command.subject}")
     name = order.client_order_id
-    if can_cancel(order):
+    if can_cancel(order, state.at_ns):
         return Done("done", f"asked the broker to cancel {name}", (_asked(order, command),))
     if not command.wants_answer:
         return Done("nothing", "")
@@ -191,7 +191,8 @@ def _cancel_all(state: ExecutionState, command: Command) -> Done:
     live = sorted(
         order.client_order_id
         for order in state.orders.values()
-        if can_cancel(order) and (command.subject == ALL_SYMBOLS or order.purpose in ENTRY_PURPOSES)
+        if can_cancel(order, state.at_ns)
+        and (command.subject == ALL_SYMBOLS or order.purpose in ENTRY_PURPOSES)
     )
     events = tuple(_asked(state.orders[one], command) for one in live)
     not_shown = {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN}

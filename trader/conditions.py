@@ -25,7 +25,7 @@ def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
     held, value = state.positions, state.positions_value
     for symbol, mark in event.marks.items():
         position = held.get(symbol)
-        if position is not None and position.mark != mark:
+        if position is not None and (position.mark != mark or position.is_adjusted):
             marked = protection.marked(position, mark, event.at_ns)
             value += marked.value - position.value
             held = held.set(symbol, marked)
@@ -34,6 +34,7 @@ def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
             state,
             at_ns=event.at_ns,
             phase=event.phase,
+            session_closes_ns=event.closes_ns,
             positions=held,
             positions_value=plain(value),
         )
@@ -84,6 +85,7 @@ def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         symbols=frozenset(event.symbols),
         limits=event.limits,
         fees=event.fees,
+        closings=Map(event.closings),
         at_ns=max(state.at_ns, event.at_ns),
         # Questions and cancels of the life before are answered to nobody.
         orders=Map(

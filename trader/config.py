@@ -5,10 +5,9 @@ known, a number in quotes, a limit that is zero or not finite stops the start. T
 digit for digit.
 """
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
@@ -16,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from trader.exits import Mistake
+from trader.exits import Mistake, did_you_mean
 from trader.model import SECOND_NS, Distances, Size, StrategyName, Symbol
 from trader.money import AmountError, bounded, canonical, plain
 
@@ -25,6 +24,7 @@ SYMBOLS_MAX = 1_000
 COUNT_MAX = 1_000_000  # of a limit that counts something
 SECONDS_MAX = 86_400
 PROTECTED_S_MAX = 366 * 86_400
+MINUTES_BEFORE_CLOSE_MAX = 120  # a half day has 210
 DIGITS_MAX = 40  # before or after the point of a number that is read at all
 
 
@@ -95,6 +95,21 @@ class SizeConfig(Struct, frozen=True, kw_only=True):
         }
 
 
+class AtClose(StrEnum):
+    """What becomes of a strategy's working entries and positions when the regular session ends."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"  # working entries go, positions stay
+    FLATTEN = "flatten"  # both go
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """That, and how long before the close."""
+
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+
 class StrategyConfig(Struct, frozen=True, kw_only=True):
     """One strategy to run. Its parameters are ints, Decimals, texts or booleans; their names are its own affair."""
 
@@ -102,6 +117,12 @@ class StrategyConfig(Struct, frozen=True, kw_only=True):
     params: dict[str, object] = {}
     size: SizeConfig = SizeConfig(notional=Decimal(2_000))
     protection: Distances = Distances()  # of entries that bring none of their own
+    at_close: AtClose = AtClose.KEEP
+    minutes_before_close: int = 5
+
+    @property
+    def closing(self) -> Closing:
+        return Closing(at_close=self.at_close, minutes_before_close=self.minutes_before_close)
 
 
 def _default_strategies() -> dict[StrategyName, StrategyConfig]:
@@ -240,6 +261,7 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "trail": ("above", 1),
     "take_profit": ("above", 100),
     "exit_after": ("above", PROTECTED_S_MAX),
+    "minutes_before_close": ("above", MINUTES_BEFORE_CLOSE_MAX),
 }
 
 _TABLES: Mapping[str, type[Struct]] = {
@@ -274,12 +296,6 @@ def _tables_in(
         elif key == "strategies":
             for name, table in value.items():
                 yield f"{path}.{name}", table, StrategyConfig
-
-
-def did_you_mean(key: str, known: Sequence[str]) -> str:
-    """', did you mean …?', or nothing where no known word is like it."""
-    close = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {close[0]}?" if close else ""
 
 
 def _check_number(value: object, path: str, least: str, most: int) -> None:

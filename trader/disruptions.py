@@ -5,7 +5,7 @@ held is not taken, no brake trips on it, and a person has to look. Once the spli
 against its shares, and there is no jump left.
 """
 
-from trader.market_guard import NIGHT_JUMP_PER_MILLE_MAX
+from trader import nights
 from trader.messages import (
     Alarmed,
     Clock,
@@ -51,14 +51,14 @@ def clock_moved(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
     jumps = {
         symbol: (position.mark, mark)
         for symbol, mark in clock.marks.items()
-        if (position := state.position(symbol)).mark
-        and position.marked_ns < began_ns
-        and abs(mark - position.mark) * 1000 > position.mark * NIGHT_JUMP_PER_MILLE_MAX
+        if nights.is_jump(position := state.position(symbol), mark, began_ns)
     }
     marks = clock.marks
     if jumps:
         marks = {symbol: mark for symbol, mark in marks.items() if symbol not in jumps}
-    events: list[Event] = [ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=marks)]
+    events: list[Event] = [
+        ClockMoved(at_ns=clock.at_ns, phase=clock.phase, marks=marks, closes_ns=clock.closes_ns)
+    ]
     for symbol, (before, after) in sorted(jumps.items()):
         events += _quarantined(state, symbol, before, after, "")
     return tuple(events)

@@ -144,14 +144,14 @@ def _asked(state: ExecutionState, event: CancelRequested | LookupWanted) -> Exec
 
 
 def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
-    return conditions.at_new_peak(
-        replace(
-            state,
-            books=accounting.opened(state.books, event.cash),
-            is_opened=True,
-            equity_session=plain(state.equity_session + event.cash),
-        )
+    opened = replace(
+        state,
+        books=accounting.opened(state.books, event.cash),
+        is_opened=True,
+        opened_ns=event.at_ns,
+        equity_session=plain(state.equity_session + event.cash),
     )
+    return conditions.at_new_peak(opened)
 
 
 def _halt(event: Halted) -> Halt:

@@ -19,6 +19,7 @@ from trader import (
     reducing,
     reports,
     risk,
+    sessions,
     soundness,
 )
 from trader.evolve import evolve, evolve_entry, fold
@@ -47,6 +48,7 @@ from trader.messages import (
     LifeEnd,
     LifeEnded,
     LookupMissed,
+    Opening,
     OrderReport,
     OrderRequest,
     PriceJumped,
@@ -100,6 +102,8 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return agreement.on_statement(state, heard)
         case Activity():
             return movements.on_activity(state, heard)
+        case Opening():
+            return movements.on_opening(state, heard)
         case Adoption():
             return movements.on_adoption(state, heard)
         case Acceptance():
@@ -241,7 +245,7 @@ def _on_clock(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
     ):
         if (brake, ALL_SYMBOLS) not in moved.brakes:
             events.append(BrakeTripped(brake=brake, symbol=None, numbers=numbers))
-    return tuple(events)
+    return (*events, *sessions.closed_by(moved), *sessions.not_flat(state, moved))
 
 
 def _on_gate(state: ExecutionState, report: GateReport) -> tuple[Event, ...]:
@@ -292,6 +296,7 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         lock=boot.lock,
         commit=boot.commit,
         is_modified=boot.is_modified,
+        closings=boot.closings,
     )
     # An intent that was never answered may have reached the broker: in doubt, never sent again.
     unanswered = sorted(

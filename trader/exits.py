@@ -4,6 +4,8 @@ Every verb ends with one of these codes. A person's mistake and a refused start 
 never a traceback; anything else that reaches the door is a bug of ours.
 """
 
+import difflib
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -59,3 +61,9 @@ class Fenced(PersonError):
 
 class JournalBroken(Exception):
     """Whether a batch is durable can't be known (a failed fsync, a lost file): this life must end."""
+
+
+def did_you_mean(key: str, known: Sequence[str]) -> str:
+    """', did you mean …?', or nothing where no known word is like it."""
+    close = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {close[0]}?" if close else ""

@@ -7,8 +7,9 @@ thread stands.
 """
 
 import faulthandler
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import TracebackType
 
 import trio
 
@@ -35,14 +36,9 @@ class Heart:
         """I have nothing in hand."""
         self._beats.pop(name, None)
 
-    @contextmanager
-    def at_work(self, name: str, within_s: float = SILENT_S_MAX) -> Iterator[None]:
+    def at_work(self, name: str, within_s: float = SILENT_S_MAX) -> AbstractContextManager[None]:
         """A sign at the beginning; none owed after the end."""
-        self.beat(name, within_s)
-        try:
-            yield
-        finally:
-            self.rest(name)
+        return _AtWork(self, name, within_s)
 
     def silent(self) -> dict[str, float]:
         """Those who are overdue, with the seconds since their last sign."""
@@ -52,6 +48,24 @@ class Heart:
             for name, (beat_s, within_s) in self._beats.items()
             if now_s - beat_s > within_s
         }
+
+
+class _AtWork(AbstractContextManager[None]):
+    def __init__(self, heart: Heart, name: str, within_s: float) -> None:
+        self._heart = heart
+        self._name = name
+        self._within_s = within_s
+
+    def __enter__(self) -> None:
+        self._heart.beat(self._name, self._within_s)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._heart.rest(self._name)
 
 
 class BeatingPace:
@@ -64,19 +78,37 @@ class BeatingPace:
         self.began = pace.began
         self.ended = pace.ended
 
-    @asynccontextmanager
-    async def executor_turn(self) -> AsyncIterator[None]:
+    def executor_turn(self) -> AbstractAsyncContextManager[None]:
         """See ports.Pace."""
-        async with self._pace.executor_turn():
-            with self._heart.at_work("executor"):
-                yield
+        return _BeatingTurn(self._pace.executor_turn(), self._heart.at_work("executor"))
 
-    @asynccontextmanager
-    async def sender_turn(self) -> AsyncIterator[None]:
+    def sender_turn(self) -> AbstractAsyncContextManager[None]:
         """See ports.Pace."""
-        async with self._pace.sender_turn():
-            with self._heart.at_work("sender", SENDER_SILENT_S_MAX):
-                yield
+        work = self._heart.at_work("sender", SENDER_SILENT_S_MAX)
+        return _BeatingTurn(self._pace.sender_turn(), work)
+
+
+class _BeatingTurn(AbstractAsyncContextManager[None]):
+    """A turn, and within it a sign of life."""
+
+    def __init__(
+        self, turn: AbstractAsyncContextManager[None], work: AbstractContextManager[None]
+    ) -> None:
+        self._turn = turn
+        self._work = work
+
+    async def __aenter__(self) -> None:
+        await self._turn.__aenter__()
+        self._work.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        self._work.__exit__(kind, failure, trace)
+        return await self._turn.__aexit__(kind, failure, trace)
 
 
 Alarm = Callable[[str], Awaitable[None]]

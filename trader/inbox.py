@@ -20,6 +20,7 @@ from trader.messages import (
     Input,
     LifeEnd,
     LookupMissed,
+    Opening,
     OrderReport,
     OrderRequest,
     PriceJumped,
@@ -108,7 +109,15 @@ def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
     match heard:
         case Boot():
             return (0, 0, 0, "", 0, "")
-        case Command() | GateReport() | WorkerReport() | Resolution() | Adoption() | Acceptance():
+        case (
+            Command()
+            | GateReport()
+            | WorkerReport()
+            | Resolution()
+            | Opening()
+            | Adoption()
+            | Acceptance()
+        ):
             return (0, 1, 0, "", 0, "")  # as they came: sorting is stable
         case SecurityStatus() | PriceJumped():
             return (0, 1, 0, "", 0, "")

@@ -29,10 +29,10 @@ def _order_of(symbol: Symbol, side: Side, key: DecisionKey) -> ClientOrderId:
 
 def exit_key(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> DecisionKey:
     """Of the next exit of a reduction: the first whose order never was."""
-    attempt = reduction.exits
+    attempt, shares = reduction.exits, shares_to_go(state, symbol)
     while True:
         attempt += 1
-        key = decision_key(state.account, reduction.reference, symbol, attempt)
+        key = decision_key(state.account, reduction.reference, symbol, attempt, shares)
         if _order_of(symbol, Side.SELL, key) not in state.used:
             return key
 
@@ -63,6 +63,11 @@ def wanted_of(state: ExecutionState, request: OrderRequest) -> Wanted:
         reduced=_reduced_by(state, request),
         limits=state.limits,
     )
+
+
+def shares_to_go(state: ExecutionState, symbol: Symbol) -> Decimal:
+    """What the next exit of a reduction sells: all that may be sold, in whole shares."""
+    return rounded_down(quantity_sellable(state, state.position(symbol)), ONE)
 
 
 def _reduced_by(state: ExecutionState, request: OrderRequest) -> tuple[Blocking, str] | None:
@@ -162,6 +167,9 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         halted=state.halted or _reduced(state, symbol),
         quarantined=quarantined,
         trading_halt=state.halts.get(symbol, ("", 0))[0],
+        session_began_ns=state.session_began_ns,
+        session_closes_ns=state.session_closes_ns,
+        closing=state.closings.get(request.strategy),
         brakes=brakes,
     )
 

@@ -16,12 +16,13 @@ from enum import StrEnum
 from trader.calendar import new_york_date
 from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR
+from trader.nights import is_far
 
 CONFIRMATIONS_NEEDED = 3
-JUMP_PER_MILLE_MAX = 200
+JUMP_PER_MILLE_MAX = 100
 NIGHT_PER_MILLE_MAX = 40  # beyond it the day before is asked about: it may have been a split
-NIGHT_JUMP_PER_MILLE_MAX = 400  # beyond it, without a split, a person has to look
 FROZEN_NS_MAX = 10 * MINUTE_NS  # of ticks that never differ, while others move
+FROZEN_TICKS_MIN = 10  # of them; a few in ten minutes are a quiet market
 AGE_NS_MAX = 90 * SECOND_NS
 AHEAD_NS_MAX = 10 * SECOND_NS  # the venue's clock may run that far ahead of ours
 PRICE_MAX = 10_000_000 * PRICE_TICKS_PER_DOLLAR
@@ -175,11 +176,9 @@ class Guard:
         elif self._held_back is not None and self._are_near(price, price, self._held_back):
             self._confirmations += 1
             if self._confirmations >= self._confirmations_needed:
-                if self._is_of_another_day(at_ns) and not self._is_within(
-                    price, price, NIGHT_JUMP_PER_MILLE_MAX
-                ):
-                    assert self.trusted is not None, "it is of another day"
-                    self.jump = (self.trusted, price)
+                if self.trusted is not None and self._is_of_another_day(at_ns):
+                    # Without a split, a person has to look.
+                    self.jump = (self.trusted, price) if is_far(self.trusted, price) else None
                 self._trust(price, at_ns)
                 return None
         else:
@@ -226,13 +225,16 @@ class _Unchanged:
     def __init__(self) -> None:
         self._values: tuple[int, ...] = ()
         self._since_ns = 0
+        self._repeats = 0
 
     def is_frozen(
         self, values: tuple[int, ...], at_ns: int, others_moved_ns: Callable[[], int]
     ) -> bool:
         """For too long, and another symbol has moved in the second half of it: it isn't the whole market that rests."""
         if values != self._values:
-            self._values, self._since_ns = values, at_ns
+            self._values, self._since_ns, self._repeats = values, at_ns, 0
             return False
-        is_long = at_ns - self._since_ns > FROZEN_NS_MAX
-        return is_long and others_moved_ns() > self._since_ns + FROZEN_NS_MAX // 2
+        self._repeats += 1
+        if at_ns - self._since_ns <= FROZEN_NS_MAX or self._repeats < FROZEN_TICKS_MIN:
+            return False
+        return others_moved_ns() > self._since_ns + FROZEN_NS_MAX // 2

@@ -14,11 +14,11 @@ FIRST_PER_MILLE_MAX = 20  # by which the first two witnesses of all may differ
 class Mark:
     """Of one symbol, in price ticks; None until two witnesses have agreed."""
 
-    __slots__ = ("_at_ns", "_before", "_last", "_moment", "price")
+    __slots__ = ("_before", "_last", "_moment", "at_ns", "price")
 
     def __init__(self) -> None:
         self.price: int | None = None
-        self._at_ns = 0
+        self.at_ns = 0  # of its last witness
         self._before: int | None = None
         self._last: int | None = None
         self._moment: tuple[type, int] | None = None
@@ -31,9 +31,9 @@ class Mark:
             price, at_ns = (tick.bid + tick.ask) // 2, tick.at_ns
         else:
             price, at_ns = tick.close, tick.start_ns + tick.span_ns
-        if at_ns < self._at_ns - LATE_NS_MAX:
+        if at_ns < self.at_ns - LATE_NS_MAX:
             return
-        self._at_ns = max(self._at_ns, at_ns)
+        self.at_ns = max(self.at_ns, at_ns)
         moment = (type(tick), at_ns // SECOND_NS)
         if moment != self._moment:
             self._moment, self._before = moment, self._last

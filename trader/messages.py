@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from trader.config import Fees, Limits
+from trader.config import Closing, Fees, Limits
 from trader.model import (
     AccountId,
     BrokerOrderId,
@@ -284,6 +284,19 @@ class Adoption(Struct, frozen=True, kw_only=True, tag="adoption"):
     reason: str
 
 
+class Opening(Struct, frozen=True, kw_only=True, tag="opening"):
+    """A person opens new books with the cash that an audit of older ones found; the holdings follow, adopted.
+
+    at_ns: until when the older books tell; what the broker did before is in their figures already.
+    """
+
+    command_id: str
+    cash: Decimal
+    at_ns: int
+    who: str
+    reason: str
+
+
 class Acceptance(Struct, frozen=True, kw_only=True, tag="acceptance"):
     """A person takes one side of every difference with this statement: 'broker' adjusts our books, 'ours' doesn't."""
 
@@ -295,12 +308,13 @@ class Acceptance(Struct, frozen=True, kw_only=True, tag="acceptance"):
 
 
 class Clock(Struct, frozen=True, kw_only=True, tag="clock"):
-    """The market's time once a minute, with the marks (price ticks) of what is held."""
+    """The market's time once a minute, with the marks (price ticks) of what is held; when the session closes."""
 
     at_ns: int
     session: str
     phase: Phase
     marks: dict[Symbol, int]
+    closes_ns: int = 0
 
 
 class SecurityStatus(Struct, frozen=True, kw_only=True, tag="security_status"):
@@ -338,6 +352,7 @@ class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    closings: dict[StrategyName, Closing] = {}
 
 
 class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
@@ -400,6 +415,7 @@ Input = (
     | Activity
     | ExecutionCorrected
     | Resolution
+    | Opening
     | Adoption
     | Acceptance
     | Clock
@@ -511,6 +527,7 @@ class ClockMoved(Struct, frozen=True, kw_only=True, tag="clock_moved"):
     at_ns: int
     phase: Phase
     marks: dict[Symbol, int]
+    closes_ns: int = 0
 
 
 class SecurityStatusMoved(Struct, frozen=True, kw_only=True, tag="security_status_moved"):
@@ -546,6 +563,7 @@ class LifeBegan(Struct, frozen=True, kw_only=True, tag="life_began"):
     lock: str = ""
     commit: str = ""
     is_modified: bool = False
+    closings: dict[StrategyName, Closing] = {}
 
 
 class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
@@ -556,9 +574,14 @@ class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
 
 
 class OpeningBooked(Struct, frozen=True, kw_only=True, tag="opening_booked"):
-    """The cash that the account held before our first order."""
+    """The cash that the account held before our first order.
+
+    Books that go on from older ones say from which in `description`, and until when (at_ns) those tell.
+    """
 
     cash: Decimal
+    at_ns: int = 0
+    description: str = ""
 
 
 class BooksMoved(Struct, frozen=True, kw_only=True, tag="books_moved"):

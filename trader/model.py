@@ -22,6 +22,7 @@ ClientOrderId = NewType("ClientOrderId", str)  # FIX 11, a function of the decis
 BrokerOrderId = NewType("BrokerOrderId", str)  # FIX 37
 ExecutionId = NewType("ExecutionId", str)  # FIX 17
 
+OPERATOR = StrategyName("operator")  # a person, who may reduce any position
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 BASIS_POINT = Decimal("0.0001")  # as fine as brokers take the distance of a trailing stop

@@ -7,6 +7,7 @@ overwritten: where our books were wrong, an adjusting entry says so, and who sai
 from decimal import Decimal
 
 from trader import positions
+from trader.calendar import new_york_date
 from trader.messages import (
     Acceptance,
     Activity,
@@ -15,6 +16,8 @@ from trader.messages import (
     BooksMoved,
     DifferenceFound,
     Event,
+    Opening,
+    OpeningBooked,
     OrderReport,
     Quarantined,
     Released,
@@ -45,7 +48,7 @@ def on_activity(state: ExecutionState, activity: Activity) -> tuple[Event, ...]:
     if activity.quantity and activity.symbol is None:
         return _of_no_symbol(activity)
     about = f"{activity.kind} {activity.description}".strip()
-    if not state.is_opened:
+    if state.has_opened_since(activity.at_ns) or _is_of_a_day_before(state, activity):
         return (movement("before_opening", activity.activity_id, about, symbol=activity.symbol),)
     amount = plain(activity.amount)
     if activity.kind in FEES:
@@ -78,6 +81,13 @@ def on_activity(state: ExecutionState, activity: Activity) -> tuple[Event, ...]:
     )
 
 
+def _is_of_a_day_before(state: ExecutionState, activity: Activity) -> bool:
+    """Of an activity only the day may be told; what is of the last day of older books came after their last word."""
+    if not state.opened_ns or not activity.session:
+        return False
+    return activity.session < new_york_date(state.opened_ns)
+
+
 def _of_no_symbol(activity: Activity) -> tuple[Event, ...]:
     """Shares that moved, and nobody says which: nothing is booked, and nothing is entered until somebody has looked."""
     reference = activity.activity_id
@@ -87,6 +97,14 @@ def _of_no_symbol(activity: Activity) -> tuple[Event, ...]:
         Quarantined(symbol=None, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="quarantined", symbol=None, message=why),
     )
+
+
+def on_opening(state: ExecutionState, opening: Opening) -> tuple[Event, ...]:
+    """The opening balance of new books, from older ones; books that are open already stay as they are."""
+    if state.is_opened:
+        return ()
+    about = f"opened by {opening.who}: {opening.reason}"
+    return (OpeningBooked(cash=plain(opening.cash), at_ns=opening.at_ns, description=about),)
 
 
 def on_adoption(state: ExecutionState, adoption: Adoption) -> tuple[Event, ...]:

@@ -59,6 +59,7 @@ class Outbox:
         self._doubts = doubts or Doubts(trio.current_time())
         self._held = 0  # orders that a sender has in hand
         self._asked: set[ClientOrderId] = set()  # lookups queued or under way
+        self._canceling: set[ClientOrderId] = set()  # cancels, likewise
         self._to_send, self._orders = trio.open_memory_channel[tuple[float, Order]](capacity)
         self._to_cancel, self._cancels = trio.open_memory_channel[Order](capacity)
         self._to_ask, self._queries = trio.open_memory_channel[Lookup](capacity)
@@ -68,7 +69,8 @@ class Outbox:
         match effect:
             case Submit():
                 self._to_send.send_nowait((trio.current_time(), effect.order))
-            case Cancel():
+            case Cancel() if effect.order.client_order_id not in self._canceling:
+                self._canceling.add(effect.order.client_order_id)
                 self._pace.began(effect.order.client_order_id)
                 self._to_cancel.send_nowait(effect.order)
             case Lookup() if effect.order.client_order_id not in self._asked:
@@ -76,7 +78,7 @@ class Outbox:
                 self._asked.add(effect.order.client_order_id)
                 self._pace.began(effect)
                 self._to_ask.send_nowait(effect)
-            case Lookup():
+            case Cancel() | Lookup():
                 pass  # The answer to the one under way leads on.
 
     def has_orders(self) -> bool:
@@ -137,6 +139,7 @@ class Outbox:
     async def _send_cancels(self) -> None:
         async for order in self._cancels:
             outcome = await self._broker.cancel(order)
+            self._canceling.discard(order.client_order_id)
             await self._inbox.tell(outcome)
             self._pace.ended(order.client_order_id)
 

@@ -5,20 +5,23 @@ and workers start over in today's shares. If it doesn't, three ticks have to agr
 jump beyond any ordinary night quarantines the symbol, for a person to look at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 
+from trader import nights
 from trader.inbox import Inbox
 from trader.messages import PriceJumped
-from trader.model import MINUTE_NS, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Symbol
 from trader.ports import BrokerRefused, BrokerUnavailable, Feed, Pace
+from trader.state import ExecutionState
 from trader.tape import Tape
 
 PAUSE_S = (
     1.0  # machine time between two tries; meanwhile the symbol has no prices, so takes no entries
 )
 PAUSE_MAX_S = 30.0
+MARK_AGE_NS_MAX = 90 * SECOND_NS
 
 
 class Overnight:
@@ -33,6 +36,9 @@ class Overnight:
         self._inbox = inbox
         self._market_ns = market_ns
         self._asked: dict[Symbol, int] = {}
+        self._doubted: dict[
+            Symbol, int
+        ] = {}  # marks that wait, and how many statements there had been
         self._wanted = trio.Event()
         tape.night = self._night
         tape.jumped = self._jumped
@@ -46,6 +52,30 @@ class Overnight:
                 asked, self._asked = self._asked, {}
                 for symbol, before_ns in asked.items():
                     nursery.start_soon(self._settle, symbol, before_ns)
+
+    def believed(
+        self,
+        state: ExecutionState,
+        symbols: Iterable[Symbol],
+        at_ns: int,
+        want_statement: Callable[[], None],
+    ) -> dict[Symbol, int]:
+        """The marks of now, but for those that jumped over a night: perhaps a split was booked since we asked last.
+
+        They are told once a statement has come: then either the books know of a split, or there was none.
+        """
+        marks = self._tape.marks(symbols, at_ns - MARK_AGE_NS_MAX)
+        jumps = {
+            symbol
+            for symbol, mark in marks.items()
+            if nights.is_jump(state.position(symbol), mark, state.session_began_ns)
+        }
+        for symbol in jumps - self._doubted.keys():
+            self._doubted[symbol] = state.statements
+            want_statement()
+        told = {symbol for symbol, count in self._doubted.items() if state.statements > count}
+        self._doubted = {one: at for one, at in self._doubted.items() if one in jumps - told}
+        return {one: mark for one, mark in marks.items() if one not in jumps - told}
 
     def _night(self, symbol: Symbol, trusted_ns: int) -> None:
         self._asked[symbol] = trusted_ns

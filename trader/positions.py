@@ -42,6 +42,7 @@ class Position(Struct, frozen=True, kw_only=True):
     realized: Decimal = ZERO
     mark: int = 0
     marked_ns: int = 0  # since when that is its price
+    is_adjusted: bool = False  # a split has moved the mark, and no price has confirmed that yet
     entries: tuple[ClientOrderId, ...] = ()
     exits: tuple[ClientOrderId, ...] = ()
     quantity_pending_buy: Decimal = ZERO
@@ -153,15 +154,16 @@ def moved(position: Position, event: BooksMoved) -> Position:
     """The position after shares came or went without an execution of ours; a split's mark moves against its shares."""
     quantity = plain(position.quantity + event.quantity)
     is_split = bool(event.quantity) and not (event.cost or event.cash)
-    mark = position.mark
+    mark, is_adjusted = position.mark, position.is_adjusted
     if is_split and quantity and position.quantity:
-        mark = int(share(Decimal(mark), position.quantity, quantity))
+        mark, is_adjusted = int(share(Decimal(mark), position.quantity, quantity)), True
     return replace(
         position,
         quantity=quantity,
         cost=plain(position.cost + event.cost),
         realized=plain(position.realized + event.realized),
         mark=mark,
+        is_adjusted=is_adjusted,
         strategy=event.strategy or position.strategy,
         is_hands_off=position.is_hands_off or event.kind == "hands_off",
     )

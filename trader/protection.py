@@ -157,7 +157,7 @@ def guarded(position: Position, order: Order) -> Position:
 def marked(position: Position, mark: int, at_ns: int) -> Position:
     """The position at a new mark, in price ticks, of this market time."""
     high = max(position.high, mark) if position.quantity else 0
-    return replace(position, mark=mark, marked_ns=at_ns, high=high)
+    return replace(position, mark=mark, marked_ns=at_ns, is_adjusted=False, high=high)
 
 
 def after_split(before: Position, after: Position, event: BooksMoved) -> Position:

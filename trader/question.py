@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from trader.config import Limits
+from trader.config import Closing, Limits
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import Order, Phase
 from trader.money import canonical
@@ -22,6 +22,9 @@ class Standing(Struct, frozen=True, kw_only=True):
     halted: str
     quarantined: str
     trading_halt: str  # of the symbol, by the exchange
+    session_began_ns: int
+    session_closes_ns: int
+    closing: Closing | None  # of the strategy that asks
     brakes: tuple[Brake, ...]  # tripped, for all or for this symbol
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from trader.evolve import evolve
-from trader.inquiry import exit_key, quantity_sellable
+from trader.inquiry import exit_key, shares_to_go
 from trader.messages import (
     Command,
     DenyReason,
@@ -26,6 +26,7 @@ from trader.messages import (
     ReductionKind,
 )
 from trader.model import (
+    MINUTE_NS,
     STOP_TYPES,
     Order,
     OrderState,
@@ -37,7 +38,8 @@ from trader.model import (
     Size,
     Symbol,
 )
-from trader.money import ONE, ZERO, rounded_down
+from trader.money import ONE, ZERO
+from trader.positions import Position
 from trader.protection import is_resting_stop
 from trader.question import Denial, Question
 from trader.reductions import Reduction
@@ -68,7 +70,7 @@ def began(
 ) -> tuple[ReductionBegan, ...]:
     """The event that begins it; none where nothing is there to go, it goes already, or nobody may touch it."""
     position = state.position(symbol)
-    if position.is_flat or position.is_hands_off or symbol in state.reductions:
+    if _is_gone(position) or position.is_hands_off or symbol in state.reductions:
         return ()
     return (
         ReductionBegan(
@@ -122,9 +124,14 @@ def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...
     ends = [
         ReductionEnded(symbol=symbol, reference=one.reference, exits=one.exits)
         for symbol, one in sorted(state.reductions.items())
-        if state.position(symbol).is_flat
+        if _is_gone(state.position(symbol))
     ]
     return (*ends, *_began_by_halt(state))
+
+
+def _is_gone(position: Position) -> bool:
+    """Nothing is left to sell, and nothing is live; what the broker has sold short is for a person to buy back."""
+    return position.quantity <= 0 and not (position.entries or position.exits)
 
 
 def _began_by_halt(state: ExecutionState) -> Iterator[Event]:
@@ -164,9 +171,17 @@ def wants_anything(state: ExecutionState) -> bool:
     return bool(state.reductions) or bool(state.entries_open and state.halt and state.halt.cancels)
 
 
-def can_cancel(order: Order) -> bool:
-    """The broker has shown that it has the order, and we have not asked yet."""
-    return not order.cancel_requested and order.state in CANCELABLE
+def can_cancel(order: Order, at_ns: int) -> bool:
+    """The broker has shown that it has the order, and was not asked yet; or has done nothing about it for a minute.
+
+    A cancel may be asked for as often as one likes, unlike an order. The answer to one, that the broker will try, may
+    be heard after the news that it could not.
+    """
+    if order.state in CANCELABLE and not order.cancel_requested:
+        return True
+    was_asked = order.cancel_requested or order.state is OrderState.PENDING_CANCEL
+    is_known = order.state in CANCELABLE or order.state is OrderState.PENDING_CANCEL
+    return was_asked and is_known and at_ns - order.state_ns >= MINUTE_NS
 
 
 def waits_for(state: ExecutionState, symbol: Symbol) -> str:
@@ -180,7 +195,7 @@ def waits_for(state: ExecutionState, symbol: Symbol) -> str:
         return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
     if state.phase is not Phase.REGULAR:
         return f"regular hours (the market is {state.phase.value})"
-    if quantity_sellable(state, state.position(symbol)) < ONE:
+    if shares_to_go(state, symbol) < ONE:
         return "a whole share that both sides agree on: look at bin/trade reconcile"
     last = _last_exit(state, symbol)
     if last is not None and last.created_ns == state.at_ns:
@@ -206,13 +221,13 @@ def _cancels(state: ExecutionState) -> Iterator[Step]:
     """Of what holds or may change what goes; and of entries, where a halt wants them gone."""
     for symbol, reduction in sorted(state.reductions.items()):
         for order in _live(state, symbol):
-            if order.client_order_id != reduction.exit and can_cancel(order):
+            if order.client_order_id != reduction.exit and can_cancel(order, state.at_ns):
                 yield _cancel(state, order, reduction.who, f"{symbol} is {reduction.words}")
     if (halt := state.halt) is None or not halt.cancels:
         return
     for symbol, position in sorted(state.positions.items()):
         for name in position.entries:
-            if symbol not in state.reductions and can_cancel(state.orders[name]):
+            if symbol not in state.reductions and can_cancel(state.orders[name], state.at_ns):
                 yield _cancel(state, state.orders[name], halt.who, f"halted: {halt.reason}")
 
 
@@ -240,7 +255,7 @@ def _exit(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> OrderR
         side=Side.SELL,
         purpose=Purpose.EXIT,
         order_type=OrderType.MARKET,
-        size=Size(unit="shares", amount=rounded_down(quantity_sellable(state, position), ONE)),
+        size=Size(unit="shares", amount=shares_to_go(state, symbol)),
         limit_price=None,
         quote=None,
         reason=f"{reduction.kind.value} by {reduction.who}: {reduction.reason}",

@@ -4,6 +4,7 @@ A reduction outlives orders, sessions and lives of the program. It ends when the
 """
 
 import hashlib
+from decimal import Decimal
 
 from immutables import Map
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from trader.messages import ReductionBegan, ReductionEnded, ReductionKind
 from trader.model import ENTRY_PURPOSES, AccountId, ClientOrderId, DecisionKey, Order, Symbol
+from trader.money import canonical
 
 
 class Reduction(Struct, frozen=True, kw_only=True):
@@ -56,7 +58,12 @@ def with_order(reductions: ReductionMap, order: Order) -> ReductionMap:
     return reductions.set(order.symbol, mine)
 
 
-def decision_key(account: AccountId, reference: str, symbol: Symbol, attempt: int) -> DecisionKey:
-    """Of the n-th exit of a reduction: the same after a crash, and in whichever process asks."""
-    decision = "|".join((account, reference, symbol, str(attempt)))
+def decision_key(
+    account: AccountId, reference: str, symbol: Symbol, attempt: int, shares: Decimal
+) -> DecisionKey:
+    """Of the n-th exit of a reduction: the same after a crash, and in whichever process asks.
+
+    How much it sells is part of it: a journal from a backup may hold more or less than was sold under its name.
+    """
+    decision = "|".join((account, reference, symbol, str(attempt), canonical(shares)))
     return DecisionKey(hashlib.sha256(decision.encode()).hexdigest())

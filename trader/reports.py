@@ -270,11 +270,12 @@ def lookup_wanted(order: Order, reason: str) -> LookupWanted:
 def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     if report.client_order_id in state.used:
         return _of_a_forgotten_order(state, report)
+    known = movements.before_adoption(state, report)
+    is_over = report.claim in OVER or report.execution is not None
+    if is_over and state.has_opened_since((report.execution or report).at_ns):
+        return known  # It was over before we came; the opening balance has it in it.
     if state.position(report.symbol).is_hands_off:
         return movements.on_hand_trade(state, report)
-    known = movements.before_adoption(state, report)
-    if not state.is_opened and (report.claim in OVER or report.execution is not None):
-        return known  # It was over before we came; the opening balance has it in it.
     reference = f"foreign {report.client_order_id}"
     if reference in state.booked:
         return known

@@ -7,6 +7,7 @@ journal. Exits answer only to those that keep an exit safe: a person in trouble 
 from collections.abc import Callable
 from decimal import Decimal
 
+from trader.closing import session_closing
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
     ENTRY_PURPOSES,
@@ -18,13 +19,13 @@ from trader.model import (
     Phase,
     Purpose,
     Side,
-    StrategyName,
 )
+from trader.model import OPERATOR as OPERATOR
 from trader.money import CENT, MILL, ONE, ZERO, canonical, price_of, ratio, rounded_down, rounded_up
+from trader.nights import price_jump
 from trader.protection import protective_prices, stop_required
 from trader.question import Denial, Question, Wanted, deny
 
-OPERATOR = StrategyName("operator")  # a person may reduce any position
 EXITS_LIVE_MAX = 8  # for each symbol; the outbox's capacity is proved with it
 QUANTITY_MAX = Decimal(10_000_000)  # shares in one order; beyond it a number is a mistake
 AMOUNT_MAX = Decimal(10) ** 12
@@ -324,6 +325,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
     not_ready,
     warming_up,
     market_closed,
+    session_closing,
     halted,
     stale_code,
     quarantined,
@@ -354,6 +356,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
 EXIT_RULES: tuple[Rule, ...] = (
     expired,
     market_closed,
+    price_jump,
     not_owner,
     hands_off,
     side,

@@ -10,9 +10,18 @@ from immutables import Map
 from msgspec import Struct
 
 from trader.accounting import Books
-from trader.config import Fees, Limits
+from trader.config import Closing, Fees, Limits
 from trader.messages import Brake, CommandAnswered, Gate, Mode
-from trader.model import AccountId, ClientOrderId, ExecutionId, Order, Phase, RequestId, Symbol
+from trader.model import (
+    AccountId,
+    ClientOrderId,
+    ExecutionId,
+    Order,
+    Phase,
+    RequestId,
+    StrategyName,
+    Symbol,
+)
 from trader.money import ZERO
 from trader.positions import Position, PositionMap
 from trader.reductions import ReductionMap
@@ -54,9 +63,14 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     at_ns: int = 0
     session: str = ""
     session_began_ns: int = 0
+    session_closes_ns: int = 0  # its regular hours
+    closings: Map[StrategyName, Closing] = Map()
     phase: Phase = Phase.CLOSED
     books: Books = Books()
     is_opened: bool = False  # the opening balance is booked
+    opened_ns: int = (
+        0  # what happened until then is in the opening balance, where older books went before
+    )
     positions: PositionMap = Map()
     positions_value: Decimal = ZERO  # the sum of all positions' values at their marks
     orders: Map[ClientOrderId, Order] = Map()  # live, or ended in this session or the one before
@@ -112,6 +126,10 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     def equity(self) -> Decimal:
         """Cash plus positions at their marks, in dollars."""
         return self.books.cash + self.positions_value
+
+    def has_opened_since(self, at_ns: int) -> bool:
+        """What happened then is in the opening balance, or in none yet; never so of an unknown time (0)."""
+        return not self.is_opened or 0 < at_ns <= self.opened_ns
 
     def position(self, symbol: Symbol) -> Position:
         """The symbol's position, flat if it never had one."""

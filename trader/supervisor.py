@@ -26,7 +26,6 @@ from trader.messages import (
     GateReport,
     Input,
     LifeEnd,
-    SecurityStatus,
     Statement,
     WorkerReport,
 )
@@ -101,6 +100,9 @@ class Supervisor:
         self._told: Statement | None = None  # the last one
         self._patience = Patience()
         self._minute = -1
+        self._doubted: dict[
+            Symbol, int
+        ] = {}  # marks that wait, and how many statements there had been
         self.restarts: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()  # incarnations before the one that runs
 
@@ -136,26 +138,19 @@ class Supervisor:
         state = self._parts.executor.state
         if self._minute % STATEMENT_MINUTES == 0:
             self._want_statement()
-        await self._end_halts(state, at_ns)
+        for status in self._parts.tape.resumptions(state.halts):
+            await self._parts.inbox.tell(status)
         held = sorted(symbol for symbol, one in state.positions.items() if one.quantity)
         session = calendar.session_of(at_ns)
         await self._parts.inbox.tell(
             Clock(
                 at_ns=at_ns,
                 session=session.date if session is not None else state.session,
+                closes_ns=session.close_ns if session is not None else 0,
                 phase=Phase.REGULAR if self._parts.calendar_always else calendar.phase(at_ns),
-                marks=self._parts.tape.marks(held),
+                marks=self._parts.overnight.believed(state, held, at_ns, self._want_statement),
             )
         )
-
-    async def _end_halts(self, state: ExecutionState, at_ns: int) -> None:
-        """What has a bar trades, also where nobody was there to hear the exchange say that it goes on."""
-        for symbol, (_, since_ns) in sorted(state.halts.items()):
-            if self._parts.tape.bars_ns.get(symbol, -1) >= since_ns:
-                told = SecurityStatus(
-                    symbol=symbol, is_halted=False, reason="it has a bar", at_ns=at_ns
-                )
-                await self._parts.inbox.tell(told)
 
     async def keep_time(self, sleep_until_ns: Callable[[int], Awaitable[None]]) -> None:
         """Tick by the running clock, for ever; the settled pace ticks by itself."""

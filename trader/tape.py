@@ -5,12 +5,13 @@ prices that two witnesses have confirmed. They are what the clock's input carrie
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from trader.mailbox import Mailbox
 from trader.market_guard import Guard, Rejection
 from trader.marks import Mark
+from trader.messages import SecurityStatus
 from trader.model import Bar, Quote, Symbol
 from trader.strategies.base import Fill, SymbolView
 
@@ -119,14 +120,25 @@ class Tape:
         self._readers[symbol].remove(reader)
         reader.close()
 
-    def marks(self, symbols: Iterable[Symbol]) -> dict[Symbol, int]:
-        """The confirmed price of each symbol that has one, in price ticks; one tick alone never moves it (marks.py)."""
+    def marks(self, symbols: Iterable[Symbol], since_ns: int = 0) -> dict[Symbol, int]:
+        """The confirmed price of each symbol that has one, in price ticks; one tick alone never moves it (marks.py).
+
+        Only of symbols that were told of since then.
+        """
         known = ((symbol, self._marks.get(symbol)) for symbol in symbols)
         return {
             symbol: mark.price
             for symbol, mark in known
-            if mark is not None and mark.price is not None
+            if mark is not None and mark.price is not None and mark.at_ns >= since_ns
         }
+
+    def resumptions(self, halts: Mapping[Symbol, tuple[str, int]]) -> Iterator[SecurityStatus]:
+        """What has a bar trades, also where nobody was there to hear the exchange say that it goes on."""
+        for symbol, (_, since_ns) in sorted(halts.items()):
+            if (bar_ns := self.bars_ns.get(symbol, -1)) >= since_ns:
+                yield SecurityStatus(
+                    symbol=symbol, is_halted=False, reason="it has a bar", at_ns=bar_ns
+                )
 
     def rejections(self) -> Counter[Rejection]:
         """How many ticks were not fit, by reason."""

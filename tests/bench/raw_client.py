@@ -60,7 +60,8 @@ def all_sent(address: tuple[str, int], requests: Iterable[bytes], connections: i
     """Each connection sends its next request as soon as its last one was answered."""
     waiting = iter(requests)
     with selectors.DefaultSelector() as selector:
-        for request, _ in zip(waiting, range(connections), strict=False):
+        # The range first: whoever looks for one request too many has lost it.
+        for _, request in zip(range(connections), waiting, strict=False):
             connection = KeptConnection(address)
             connection.send(request)
             selector.register(connection.stream, selectors.EVENT_READ, connection)

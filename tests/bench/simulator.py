@@ -25,8 +25,10 @@ START_SECONDS = 40  # of market time, more than it takes to send all orders
 STEP_INSTANTS = 200
 CLOCK_LOOKS = 20
 STOPS = 4  # each fourth order is one
+NAMES = symbols_of(SYMBOLS)
 LIMIT = '"type":"limit","limit_price":"20"'
 STOP = '"type":"stop","stop_price":"45"'
+MARKETABLE = '"type":"limit","limit_price":"45"'
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -51,16 +53,18 @@ class Served(Struct, frozen=True, kw_only=True):
         return QuoteStream(self.address, self.words["key"], self.words["secret"])
 
     def orders(self, count: int) -> Iterable[bytes]:
-        """Of one share, far from the market, over all symbols in turn: they rest; each fourth is a stop."""
-        symbols = symbols_of(SYMBOLS)
+        """Far from the market, over all symbols in turn: they rest; each fourth is a stop."""
         for number in range(count):
-            kind = LIMIT if (number // SYMBOLS) % STOPS else STOP
-            yield self.request(
-                "POST",
-                "/v2/orders",
-                f'{{"symbol":"{symbols[number % SYMBOLS]}","qty":"1","side":"buy",{kind},'
-                f'"time_in_force":"day","client_order_id":"bench-{number}"}}',
-            )
+            yield self.order(number, LIMIT if (number // SYMBOLS) % STOPS else STOP)
+
+    def order(self, number: int, kind: str) -> bytes:
+        """Of one share, over all symbols in turn."""
+        return self.request(
+            "POST",
+            "/v2/orders",
+            f'{{"symbol":"{NAMES[number % SYMBOLS]}","qty":"1","side":"buy",{kind},'
+            f'"time_in_force":"day","client_order_id":"bench-{number}"}}',
+        )
 
 
 def once(work: int, folder: Path) -> list[Sample]:
@@ -69,15 +73,25 @@ def once(work: int, folder: Path) -> list[Sample]:
     record(folder, max(work // 10, START_SECONDS + seconds))
     with served(folder, "stepped") as broker:
         samples = [*flooded(broker, work // 10), *posted(broker, work)]
+    with served(folder, "stepped", "09:59:30") as broker:
+        samples += filled(broker, work)
     with served(folder, "clock") as broker:
         return [*kept_up(broker, work, seconds), *samples]
 
 
 @contextmanager
-def served(folder: Path, pace: str) -> Iterator[Served]:
-    """From ten o'clock on."""
+def served(folder: Path, pace: str, start: str = "10:00") -> Iterator[Served]:
     command = [sys.executable, "-P", "-m", "trader", "broker", "--data", str(folder)]
-    command += ["--start", "2026-01-26T10:00", "--pace", pace, "--speed", "1", "--cash", "10000000"]
+    command += [
+        "--start",
+        f"2026-01-26T{start}",
+        "--pace",
+        pace,
+        "--speed",
+        "1",
+        "--cash",
+        "10000000",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         try:
             assert process.stdout is not None
@@ -152,6 +166,34 @@ def posted(broker: Served, orders: int) -> list[Sample]:
     return [
         Sample(name=name, value=orders / wall_s, unit="1/s", goal=800),
         Sample(name=f"{name}: CPU of the broker", value=1e6 * cpu_s / orders, unit="µs"),
+    ]
+
+
+def filled(broker: Served, orders: int) -> list[Sample]:
+    """Before ten no price is known: orders wait for the first, and all trade with it; as many come while it stands."""
+    wanted = [broker.order(number, MARKETABLE) for number in range(2 * orders)]
+    all_sent(broker.address, wanted[:orders], CONNECTIONS)
+    began_s, cpu_s = time.perf_counter(), cpu_s_of(broker.pid)
+    with closing((connection := KeptConnection(broker.address)).stream):
+        connection.ask(broker.request("POST", "/admin/step", '{"instants":1}'))
+        burst_s, burst_cpu_s = time.perf_counter() - began_s, cpu_s_of(broker.pid) - cpu_s
+        began_s, cpu_s = time.perf_counter(), cpu_s_of(broker.pid)
+        all_sent(broker.address, wanted[orders:], CONNECTIONS)
+        wall_s, cpu_s = time.perf_counter() - began_s, cpu_s_of(broker.pid) - cpu_s
+        (books,) = msgspec.json.decode(connection.ask(broker.request("GET", "/admin/books")))[
+            "accounts"
+        ]
+    bought = sum(int(one["qty"]) for one in books["positions"])
+    assert bought == 2 * orders, bought
+    burst, each = (
+        "fills of an instant, 2,000 orders",
+        "order POSTs that fill, 8 connections",
+    )
+    return [
+        Sample(name=burst, value=orders / burst_s, unit="1/s"),
+        Sample(name=f"{burst}: CPU of the broker", value=1e6 * burst_cpu_s / orders, unit="µs"),
+        Sample(name=each, value=orders / wall_s, unit="1/s"),
+        Sample(name=f"{each}: CPU of the broker", value=1e6 * cpu_s / orders, unit="µs"),
     ]
 
 

@@ -110,7 +110,9 @@ COVERED: dict[int, tuple[str, ...]] = {
         f"{RISK}::test_outside_regular_hours_only_orders_that_say_so",
         f"{RISK}::test_nothing_trades_while_the_exchange_is_closed",
     ),
-    19: (  # what can't be traded: unknown here, or refused by the broker, and then free again
+    19: (  # what can't be traded: halted, unknown here, or refused by the broker, and then free again
+        "tests/unit/test_disruptions.py"
+        "::test_while_trading_halts_a_symbol_takes_no_entries_and_the_others_do",
         f"{EXECUTION}::test_a_symbol_outside_the_universe_is_denied",
         f"{RISK}::test_what_is_held_of_a_symbol_that_left_the_universe_can_be_sold",
         f"{REPORTS}::test_proof_that_nothing_lives_gives_cash_and_symbol_free",
@@ -259,9 +261,15 @@ COVERED: dict[int, tuple[str, ...]] = {
         "tests/unit/test_market_guard.py::test_a_tick_that_is_not_fit_is_named_counted_and_forgotten",
         "tests/unit/test_market_guard.py::test_time_does_not_go_back",
         "tests/tasks/test_tape.py::test_a_tick_that_is_not_fit_reaches_nobody_and_is_told_and_counted",
+        "tests/tasks/test_tape.py::test_one_wrong_tick_moves_no_mark_and_two_that_agree_do",
+        "tests/tasks/test_tape.py::test_a_feed_that_repeats_itself_while_others_move_is_frozen",
         f"{MUTE}::test_a_mute_data_stream_is_left_and_the_gate_opens_with_the_next_tick",
     ),
-    50: (  # a split is no loss
+    50: (  # a split is no loss, and no reason to sell
+        "tests/tasks/test_tape.py::test_a_split_that_is_known_is_no_jump_and_its_workers_start_over",
+        "tests/unit/test_disruptions.py"
+        "::test_the_mark_of_a_split_that_is_not_booked_yet_is_not_taken_and_no_brake_trips",
+        "tests/unit/test_disruptions.py::test_nobody_sells_on_a_price_that_jumped_over_a_night",
         "tests/unit/test_movements.py::test_a_split_keeps_cost_and_value_and_moves_the_shares",
     ),
     # --- settings, files, the machine

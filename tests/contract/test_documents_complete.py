@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from trader.config import Limits
+from trader.config import Closing, Limits
 from trader.exits import Exit
 from trader.messages import Brake, DenyReason, Gate
 
@@ -39,5 +39,6 @@ def test_the_unit_starts_nothing_again_that_a_person_has_to_look_at_first() -> N
 
 
 def test_every_limit_and_every_reason_is_explained() -> None:
-    words = {*Limits.__struct_fields__, *(reason.value for reason in DenyReason)}
+    settings = {*Limits.__struct_fields__, *Closing.__struct_fields__}
+    words = {*settings, *(reason.value for reason in DenyReason)}
     assert words == explained("limits.md")

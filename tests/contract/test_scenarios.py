@@ -17,10 +17,7 @@ FAST = {
     "s27-stop-holds-the-shares",
     "s28-no-second-post",
 }
-CONCERNED = {
-    f"S{number:02}"
-    for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 17, 19, *range(20, 26), 27, 28)
-}
+CONCERNED = {f"S{number:02}" for number in (*range(1, 18), 19, *range(20, 26), 27, 28)}
 
 
 def scenario(folder: Folder, *arguments: str) -> Ended:

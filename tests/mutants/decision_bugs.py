@@ -1,6 +1,6 @@
 """Bugs planted in what the program decides of requests: duplicates, identity, limits and gates."""
 
-from tests.mutants.planted import Edit, planted, plays, properties, tidy, worlds
+from tests.mutants.planted import Edit, planted, plays, properties, scenario, tidy, worlds
 
 NO_DUPLICATE_RULE = Edit(
     "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
@@ -197,6 +197,7 @@ LIMITS = (
             "        workers_cold=Map(), halt=None,\n",
         ),
         plays("execution", "a_halt_survives_a_crash_and_says_so"),
+        scenario("s14-halt-in-flight"),
     ),
     planted(
         "a life begins with its gates open",

@@ -1,6 +1,6 @@
 """Bugs planted where bad market data is kept out, and where alarms reach people."""
 
-from tests.mutants.planted import Edit, contract, planted, tasks
+from tests.mutants.planted import Edit, contract, planted, plays, scenario, tasks
 
 ALARMS = (
     planted(
@@ -40,5 +40,107 @@ ALARMS = (
         "a failed alarm command fails unseen",
         Edit("alarm_command.py", "if why and why != self._told_failure", "if why == why + '.'"),
         tasks("alarm_command", "a_command_that_fails_is_told_of_once_until_it_has_gone_well_again"),
+    ),
+)
+
+DATA = (
+    planted(
+        "every tick is fit to decide on",
+        Edit(
+            "tape.py",
+            "        if rejection is not None:\n",
+            "        if rejection is None:\n            pass\n        if False:\n",
+        ),
+        tasks("tape", "a_tick_that_is_not_fit_reaches_nobody_and_is_told_and_counted"),
+        scenario("s16-bad-ticks"),
+    ),
+    planted(
+        "one tick alone moves a mark",
+        Edit("marks.py", "sorted((mark, before, price))[1]", "price"),
+        plays("marks", "one_wrong_tick_anywhere_leaves_every_mark_among_the_right_ones"),
+        tasks("tape", "one_wrong_tick_moves_no_mark_and_two_that_agree_do"),
+    ),
+    planted(
+        "a thousand ticks of one second are a thousand witnesses",
+        Edit("marks.py", "if moment != self._moment:", "if True:"),
+        tasks("tape", "one_wrong_tick_moves_no_mark_and_two_that_agree_do"),
+    ),
+    planted(
+        "a feed that repeats itself is believed for ever",
+        Edit("market_guard.py", "        self._repeats += 1\n", "        self._repeats = 0\n"),
+        tasks("tape", "a_feed_that_repeats_itself_while_others_move_is_frozen"),
+    ),
+    planted(
+        "nobody asks about the night",
+        Edit(
+            "market_guard.py",
+            "        self.is_held = True\n        return True\n",
+            "        return False\n",
+        ),
+        tasks("tape", "a_split_that_is_known_is_no_jump_and_its_workers_start_over"),
+    ),
+    planted(
+        "a jump over a night that nothing explains is the market",
+        Edit("market_guard.py", "if is_far(self.trusted, price) else None", "if False else None"),
+        tasks("tape", "a_jump_that_nothing_explains_waits_for_agreement_and_is_told"),
+        scenario("s16-bad-ticks"),
+    ),
+    planted(
+        "after a split the workers go on with what they remember",
+        Edit("tape.py", "                reader.start_over()\n", "                pass\n"),
+        tasks("tape", "a_split_that_is_known_is_no_jump_and_its_workers_start_over"),
+    ),
+    planted(
+        "the mark of a split that is not booked is a loss",
+        Edit("disruptions.py", "mark, began_ns)\n    }", "mark, 0)\n    }"),
+        plays(
+            "disruptions",
+            "the_mark_of_a_split_that_is_not_booked_yet_is_not_taken_and_no_brake_trips",
+        ),
+    ),
+    planted(
+        "a halted symbol is entered",
+        Edit("risk.py", "    if halt and is_entry(question.request):\n", "    if False:\n"),
+        plays("disruptions", "while_trading_halts_a_symbol_takes_no_entries_and_the_others_do"),
+        scenario("s16-bad-ticks"),
+    ),
+    planted(
+        "what the exchange says of halts is not heard",
+        Edit("wire/alpaca_data.py", "is_halted=message.sc in HALTS", "is_halted=False"),
+        plays("wire_alpaca_data", "a_trading_status_says_whether_the_symbol_trades"),
+        scenario("s16-bad-ticks"),
+    ),
+)
+
+SESSIONS = (
+    planted(
+        "every day closes at four",
+        Edit(
+            "supervisor.py",
+            "closes_ns=session.close_ns if session is not None else 0",
+            "closes_ns=session.open_ns + 390 * MINUTE_NS if session is not None else 0",
+        ),
+        tasks("sessions", "three_minutes_before_the_close_all_is_sold_once_and_nothing_bought"),
+    ),
+    planted(
+        "what should go before the close stays",
+        Edit("sessions.py", "if rule.at_close is AtClose.FLATTEN:", "if False:"),
+        plays("sessions", "what_is_held_goes_so_long_before_the_close_of_that_day"),
+        tasks("sessions", "three_minutes_before_the_close_all_is_sold_once_and_nothing_bought"),
+    ),
+    planted(
+        "the close of one strategy is everybody's",
+        Edit("sessions.py", "if position.strategy == strategy:", "if True:"),
+        plays("sessions", "of_another_strategy_nothing_goes"),
+    ),
+    planted(
+        "working entries rest on over the close",
+        Edit("sessions.py", "if is_its and reducing.can_cancel(order):", "if False:"),
+        plays("sessions", "its_working_entries_go_and_silence_is_asked_again"),
+    ),
+    planted(
+        "what did not go by the close is nobody's business",
+        Edit("sessions.py", "if reduction.kind is ReductionKind.SESSION:", "if False:"),
+        plays("sessions", "what_is_still_there_when_the_session_has_closed_is_an_alarm_once"),
     ),
 )

@@ -29,6 +29,8 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The journal": shell_bugs.JOURNAL,
     "The line to the broker": shell_bugs.LINE,
     "Supervision": shell_bugs.WATCH,
+    "Market data": guard_bugs.DATA,
+    "Sessions": guard_bugs.SESSIONS,
     "Alarms": guard_bugs.ALARMS,
     "Reductions": stop_bugs.REDUCTIONS,
     "The kill switch": stop_bugs.KILL_SWITCH,

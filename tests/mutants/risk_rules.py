@@ -12,12 +12,14 @@ REASON = "each_reason_denies_and_changes_nothing_but_the_count"
 OF_ENTRIES = {
     "side": plays("risk", "entries_buy_and_exits_sell"),
     "protective_prices": plays("protection", "an_entry_whose_protection_makes_no_sense_is_denied"),
+    "session_closing": plays("sessions", "nobody_enters_who_is_about_to_leave"),
     "not_owner": plays("risk", "an_add_of_another_strategy_is_denied"),
     "self_trade": plays("risk", "an_add_meets_none_of_our_exits"),
 }
 OF_EXITS = {
     "expired": plays("risk", "a_late_exit_is_not_executed_either"),
     "market_closed": plays("risk", "nothing_trades_while_the_exchange_is_closed"),
+    "price_jump": plays("disruptions", "nobody_sells_on_a_price_that_jumped_over_a_night"),
     "not_owner": plays("risk", "only_the_owner_and_an_operator_may_reduce_a_position"),
     "hands_off": plays("movements", "a_hands_off_holding_counts_and_is_never_touched"),
     "side": plays("risk", "entries_buy_and_exits_sell"),

@@ -1,6 +1,6 @@
 """Bugs planted in what stops the program and brings positions home: reductions, the kill switch, the control socket."""
 
-from tests.mutants.planted import Edit, contract, planted, plays, tasks
+from tests.mutants.planted import Edit, contract, planted, plays, scenario, tasks
 
 REDUCTIONS = (
     planted(
@@ -52,11 +52,7 @@ REDUCTIONS = (
     ),
     planted(
         "a reduction is over with the shares, whatever is still live",
-        Edit(
-            "reducing.py",
-            "        if state.position(symbol).is_flat\n",
-            "        if not state.position(symbol).quantity\n",
-        ),
+        Edit("reducing.py", " and not (position.entries or position.exits)", ""),
         plays("reducing", "an_entry_in_flight_is_canceled_once_the_broker_has_shown_it"),
     ),
     planted(
@@ -104,6 +100,16 @@ REDUCTIONS = (
 )
 
 KILL_SWITCH = (
+    planted(
+        "what is halted enters",
+        Edit(
+            "risk.py",
+            "deny(DenyReason.HALTED, why=standing.halted) if standing.halted",
+            "None if 1",
+        ),
+        plays("commands", "halted_there_are_no_entries_and_exits_go_on"),
+        scenario("s14-halt-in-flight"),
+    ),
     planted(
         "a second halt loosens the first",
         Edit(

@@ -8,13 +8,13 @@ from trader.brokers.alpaca.budget import BACK_OFF_S_MAX, RequestBudget
 
 
 def left(remaining: int, limit: int = 200) -> dict[str, str]:
-    return {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(remaining)}
+    return {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(remaining)}
 
 
 def asked(budget: RequestBudget, status: int = 200, **headers: str) -> None:
     """One request, from its bytes to its reply."""
     budget.spent()
-    budget.told(status, {name.replace("_", "-"): value for name, value in headers.items()})
+    budget.told(status, {name.replace("_", "-").lower(): value for name, value in headers.items()})
     budget.ended()
 
 

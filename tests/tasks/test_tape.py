@@ -117,16 +117,16 @@ def test_one_wrong_tick_moves_no_mark_and_two_that_agree_do(bench: Bench) -> Non
 
     quote(0, 320_000)
     quote(1, 320_000)
-    for wrong in (270_000, 370_000):  # near enough for the guard, and far enough for any stop
+    for wrong in (290_000, 350_000):  # near enough for the guard, and far enough for any stop
         quote(2, wrong)
         quote(2, wrong)
         assert bench.tape.marks([JD]) == {JD: 320_000}, "a second is one witness, however loud"
         quote(3, 320_000)
         assert bench.tape.marks([JD]) == {JD: 320_000}
         bench.now_ns = OPEN_NS
-    quote(4, 280_000)
-    quote(5, 290_000)
-    assert bench.tape.marks([JD]) == {JD: 290_000}, "as far as both say"
+    quote(4, 295_000)
+    quote(5, 300_000)
+    assert bench.tape.marks([JD]) == {JD: 300_000}, "as far as both say"
 
 
 class Night(Bench):

@@ -1,6 +1,7 @@
 """A symbol whose trading halts takes no entries; a price that jumps over a night waits for a person to look."""
 
 import pytest
+from msgspec.structs import replace
 
 from tests.plays import (
     TEN_NS,
@@ -11,6 +12,7 @@ from tests.plays import (
     command,
     filled,
     opened,
+    quote,
     reboot,
     sell,
     sent,
@@ -25,7 +27,7 @@ from trader.messages import (
     RequestDenied,
     SecurityStatus,
 )
-from trader.model import MINUTE_NS, Phase, Symbol
+from trader.model import MINUTE_NS, OPERATOR, Phase, Symbol
 
 JD = Symbol("JD")
 MORNING = 24 * 60  # minutes after ten o'clock: the same time of the next day
@@ -115,6 +117,28 @@ def test_the_mark_of_a_split_that_is_not_booked_yet_is_not_taken_and_no_brake_tr
     play >> clock(MORNING + 1, session=NEXT, JD=319_200 // 7)
     assert play.state.position(JD).mark == 319_200, "nor a minute later"
     assert not [one for one in play.events if isinstance(one, Alarmed)], "and said once"
+
+
+def test_nobody_sells_on_a_price_that_jumped_over_a_night() -> None:
+    play = holding()
+    play >> clock(MORNING, session=NEXT)
+    far = replace(quote("JD", at_ns=play.state.at_ns), bid=45_500, ask=45_700)
+    exits = sell("JD", 10, "4.55", quote=far)
+    play >> exits
+    [denied] = play.events
+    assert isinstance(denied, RequestDenied)
+    assert denied.reason is DenyReason.QUARANTINED
+    assert denied.numbers == {"quote": "4.56", "mark": "31.92"}
+    before = play.state
+    play >> sell("JD", 10, "4.55", quote=far, strategy=OPERATOR)
+    assert isinstance(play.events[0], RequestAccepted), "a person may"
+    play.state = before
+    play >> activity("SPLIT", "0", "JD", "60") >> exits
+    assert isinstance(play.events[0], RequestDenied), (
+        "what is wished now is of the shares before it"
+    )
+    play >> clock(MORNING + 1, session=NEXT, JD=45_600) >> exits
+    assert isinstance(play.events[0], RequestAccepted), "a price of today has confirmed the mark"
 
 
 def test_once_the_split_is_booked_there_is_no_jump() -> None:

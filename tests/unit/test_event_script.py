@@ -7,7 +7,7 @@ import pytest
 from trader.calendar import parse_iso
 from trader.exits import Mistake
 from trader.model import MINUTE_NS, Side, Symbol
-from trader.simulator.event_script import EVENTS, Scene, read_events
+from trader.simulator.event_script import EVENTS, Scene, event_lines, read_events
 from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.simulator.script import Script
 
@@ -114,3 +114,10 @@ def test_what_is_wrong_is_one_line_that_says_where_and_what_to_type(text: str) -
         read(text)
     assert str(caught.value).startswith(WRONG[text])
     assert "\n" not in str(caught.value)
+
+
+def test_every_event_is_explained_on_a_line() -> None:
+    lines = list(event_lines())
+    assert [line.split()[0] for line in lines] == list(EVENTS)
+    assert all(len(line) < 140 for line in lines)
+    assert "halt           nothing trades in it: symbol [duration, reason]" in lines

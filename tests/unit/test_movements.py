@@ -214,7 +214,7 @@ def test_a_split_keeps_cost_and_value_and_moves_the_shares() -> None:
     assert (after.quantity, after.cost, after.mark) == (D(124), held.cost, 160_000)
     assert (play.state.equity, play.state.books) == (before.equity, before.books)
     balanced(play.state)
-    play >> sell("JD", 124, "16", quote=None) << accepted("JD", 124)
+    play >> clock(2, JD=160_000) >> sell("JD", 124, "16", quote=None) << accepted("JD", 124)
 
 
 @pytest.mark.parametrize("more", ["-41", "31", "124", "1"])

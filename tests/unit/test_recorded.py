@@ -311,6 +311,20 @@ def test_quotes_alone_are_a_market_without_bars(tmp_path: Path) -> None:
         RecordedMarket([tmp_path / "quote"])
 
 
+def test_a_trade_without_quotes_brings_one_of_its_size(tmp_path: Path) -> None:
+    header = "timestamp,symbol,price,size,exchange,suspicious"
+    ticks = [f"2013-10-07T13:30:0{second}.5Z,BAC,14.0{second},{second}00,P,0" for second in (1, 2)]
+    written(tmp_path / "tick" / "BAC.csv", header, *ticks)
+    written(tmp_path / "minute" / "BAC.csv", BARS, row("13:30:00"))
+    market = RecordedMarket([tmp_path], everything=True)
+    assert [
+        (one.bid, one.bid_size, one.ask) for instant in day(market) for one in instant.quotes
+    ] == [(140_000, 100, 140_100), (140_100, 200, 140_200)]
+    written(tmp_path / "quote" / "BAC.csv", QUOTES, quote_row("13:30:00.7"))
+    quoted = day(RecordedMarket([tmp_path], everything=True))
+    assert [one.bid for instant in quoted for one in instant.quotes] == [140_000]
+
+
 def test_a_made_quote_is_as_wide_as_it_is_told_to_be(tmp_path: Path) -> None:
     path = written(tmp_path / "BAC.csv", BARS, row("13:30:00", prices="14,14,14,14,1000"))
     market = RecordedMarket([path], spread_rate=Decimal("0.01"))

@@ -43,7 +43,7 @@ from tests.plays import (
     worker,
 )
 from trader import brakes, risk
-from trader.config import Limits
+from trader.config import AtClose, Closing, Limits
 from trader.messages import Blocking, Brake, Claim, DenyReason, Gate, OrderReport
 from trader.model import (
     MINUTE_NS,
@@ -277,6 +277,9 @@ def all_wrong() -> Question:
         halted="ada: stop",
         quarantined="unexplained",
         trading_halt="",
+        session_began_ns=0,
+        session_closes_ns=TEN_NS + MINUTE_NS,
+        closing=Closing(at_close=AtClose.CANCEL),
         brakes=brakes,
     )
     return Question(
@@ -327,6 +330,7 @@ IN_ORDER: list[tuple[DenyReason, Mend]] = [
     (DenyReason.NOT_READY, _standing(gates_closed=((Gate.FRESH_CODE, "edited"),))),
     (DenyReason.WARMING_UP, _standing(is_warming_up=False)),
     (DenyReason.MARKET_CLOSED, _standing(phase=Phase.REGULAR)),
+    (DenyReason.MARKET_CLOSED, _standing(closing=None)),
     (DenyReason.HALTED, _standing(halted="")),
     (DenyReason.STALE_CODE, _standing(gates_closed=())),
     (DenyReason.QUARANTINED, _standing(quarantined="")),

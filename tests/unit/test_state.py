@@ -34,6 +34,7 @@ from tests.plays import (
     filled,
     gate,
     missed,
+    opened_from_older,
     reboot,
     report,
     request,
@@ -77,6 +78,7 @@ def long_play() -> Play:
         boot(limits=replace(ROOMY, loss_day_max=D("0.001"))),
         gate(Gate.TRADING_STREAM, True),
         gate(Gate.MARKET_DATA, True),
+        opened_from_older(),
         statement(),
         clock(),
         worker("JD", ready=False),
@@ -204,7 +206,7 @@ def test_every_amount_in_an_event_has_its_one_form() -> None:
 
 @pytest.mark.parametrize("size", ["1E+1", "10.0", "-0", "1E+10"])
 def test_amounts_of_a_request_are_in_their_one_form_once_they_are_decided(size: str) -> None:
-    state = fold(ExecutionState(), PLAY.entries[:5])
+    state = fold(ExecutionState(), PLAY.entries[:6])
     _, (entry,) = decided(state, [request(1, shares=size, price="32.00")])
     for amount in decimals(entry.events):
         assert str(amount) == str(plain(amount)), entry.events
@@ -277,7 +279,7 @@ def test_the_journal_does_not_depend_on_how_python_hashes(seed: str) -> None:
 
 
 def morning() -> Play:
-    return Play(fold(ExecutionState(), PLAY.entries[:5]))
+    return Play(fold(ExecutionState(), PLAY.entries[:6]))
 
 
 def test_an_order_is_kept_for_the_session_it_ended_in_and_the_next() -> None:

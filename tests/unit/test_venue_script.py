@@ -7,7 +7,13 @@ import pytest
 from trader.exits import Mistake
 from trader.simulator.keys import Keys, Opening
 from trader.simulator.script import BadKey, Script
-from trader.simulator.venue_script import Described, TermsRow, read_venue, terms_of_table
+from trader.simulator.venue_script import (
+    Described,
+    TermsRow,
+    read_venue,
+    term_lines,
+    terms_of_table,
+)
 from trader.venue import VenueAsset, VenueTerms
 
 
@@ -96,3 +102,10 @@ def test_what_is_wrong_is_one_line_that_says_where_and_what_to_type(text: str) -
         read(text)
     assert str(caught.value).startswith(WRONG[text])
     assert "\n" not in str(caught.value)
+
+
+def test_every_term_is_explained_on_a_line_with_what_it_is() -> None:
+    lines = list(term_lines())
+    assert [line.split()[0] for line in lines] == list(TermsRow.__struct_fields__)
+    assert "latency                until an order reaches the book (0 s)" in lines
+    assert lines[4] == "bar_participation      of a bar's volume that orders may take (0.1)"

@@ -1,6 +1,7 @@
 """The command line: a table of verbs, each in a module of its own that is imported only when it is asked for."""
 
 import importlib
+import keyword
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ VERBS: dict[str, dict[str, str]] = {
         "trades": "The executions.",
         "account": "Cash, equity, profit.",
         "pnl": "Profit and loss by symbol, strategy or day; FIFO lots.",
+        "journal": "The ground truth: listed, shown, exported.",
         "logs": "The log, filtered.",
         "explain": "Why was this (not) bought?",
         "sql": "Ask the database, read-only.",
@@ -35,6 +37,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Prove": {
         "verify": "Everything in the database, recomputed from its journal.",
+        "replay": "A recorded session, decided again.",
         "reconcile": "Our books against the broker's; settle a difference.",
         "resolve": "Say what became of an order in doubt.",
         "audit": "What is wrong with another program's books; changes nothing.",
@@ -71,7 +74,8 @@ class Verbs(click.Group):
 
 
 def _module_file(verb: str) -> Path:
-    return Path(__file__).with_name(verb.replace("-", "_") + ".py")
+    name = verb.replace("-", "_") + "_" * keyword.iskeyword(verb)
+    return Path(__file__).with_name(f"{name}.py")
 
 
 @click.group(cls=Verbs)

@@ -1,7 +1,7 @@
 """The verb `broker`: runs the simulated broker alone, for any client that speaks Alpaca's protocol."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import click
@@ -12,11 +12,13 @@ from trader.cli.options import config_text, file_path, quiet_interpreter
 from trader.exits import Mistake
 from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
+from trader.simulator.event_script import event_lines
 from trader.simulator.fault_script import verb_lines
 from trader.simulator.plan import PLANS
 from trader.simulator.script import Script
 from trader.simulator.server import LOOPBACK, serve
 from trader.simulator.standing import begin, pass_sessions
+from trader.simulator.venue_script import term_lines
 from trader.simulator.wishes import Served, Wishes, is_for_this_machine, served_of
 
 SPEED_DEFAULT = 60.0  # a bar a second
@@ -26,10 +28,19 @@ SCRIPTS = {"faults": "--faults", "events": "--events", "venue": "--accounts"}
 Verb = TypeVar("Verb", bound=Callable[..., object])
 
 
-def _list_faults(context: click.Context, option: click.Parameter, is_wanted: bool) -> None:
-    if is_wanted:
-        click.echo("\n".join(verb_lines()))
-        context.exit()
+def _list_option(
+    name: str, lines: Callable[[], Iterator[str]], words: str
+) -> Callable[[Verb], Verb]:
+    """An option that shows what a file may say, and ends."""
+
+    def show(context: click.Context, option: click.Parameter, is_wanted: bool) -> None:
+        if is_wanted:
+            click.echo("\n".join(lines()))
+            context.exit()
+
+    return click.option(
+        name, is_flag=True, is_eager=True, expose_value=False, callback=show, help=words
+    )
 
 
 MARKET = (
@@ -63,6 +74,7 @@ MARKET = (
         help="Market seconds a second; 1 is real time.",
     ),
     click.option("--events", metavar="FILE", help="What befalls, in TOML: [[event]] tables."),
+    _list_option("--list-events", event_lines, "Which events there are; then end."),
 )
 ACCOUNTS = (
     click.option(
@@ -86,6 +98,7 @@ ACCOUNTS = (
         multiple=True,
         help="Of trading, as latency=0.25, slippage_rate=0.001; again for each.",
     ),
+    _list_option("--list-terms", term_lines, "Which terms there are; then end."),
     click.option("--state", metavar="FILE", help="Keep accounts here, and go on with them."),
     click.option("--journal", metavar="FILE", help="Append every order and execution, in JSON."),
 )
@@ -94,14 +107,7 @@ SERVICE = (
     click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0: a free one."),
     click.option("--admin-token", metavar="TOKEN", help="Of /admin.  [default: a new one]"),
     click.option("--faults", metavar="FILE", help="What goes wrong, in TOML: [[fault]] tables."),
-    click.option(
-        "--list-faults",
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_list_faults,
-        help="Which faults there are; then end.",
-    ),
+    _list_option("--list-faults", verb_lines, "Which faults there are; then end."),
     click.option(
         "--plan",
         type=click.Choice([*PLANS]),

@@ -24,7 +24,7 @@ ROWS_SHOWN_MIN = 50_000  # fewer are read before anybody looks
 def foreign_options(verb: Callable[Concatenate[Wanted, P], R]) -> Callable[P, R]:
     """Give a verb the database and how to read it, bundled as its first argument."""
 
-    @click.argument("database", metavar="OLD.db")
+    @click.argument("old", metavar="OLD.db")
     @click.option(
         "--map",
         "mapping",
@@ -48,7 +48,7 @@ def foreign_options(verb: Callable[Concatenate[Wanted, P], R]) -> Callable[P, R]
         assert isinstance(mapping, tuple)
         zone = str(kwargs.pop("zone"))
         wanted = Wanted(
-            path=existing(str(kwargs.pop("database"))),
+            path=existing(str(kwargs.pop("old"))),
             zone=zone_named(zone),
             zone_name=zone,
             told=told_mapping(mapping),

@@ -1,19 +1,61 @@
-"""`trade positions`: what is held, at what cost, and which symbols take no entries."""
+"""`trade positions`: what is held, at what cost, and which symbols take no entries; now, or at a moment of the past."""
+
+import re
+from collections.abc import Iterator
 
 import click
 
-from trader.cli.answers import answer, reading, rows_of
+from trader.calendar import iso
+from trader.cli.answers import Row, answer, reading, rows_of
 from trader.cli.options import Common, common_options
+from trader.exits import Mistake
+from trader.money import price_of
+from trader.state import ExecutionState
+from trader.verification.past import state_at
 
 _ALL = "SELECT * FROM positions"
 _SOME = f"{_ALL} WHERE quantity <> 0 OR quantity_pending_buy <> 0 OR quantity_pending_sell <> 0"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d(:\d\d(:\d\d(\.\d*)?)?)?Z?)?", re.ASCII)
 
 
 @click.command("positions")
 @click.option("--all", "every", is_flag=True, help="Also the symbols of which nothing is held.")
+@click.option(
+    "--at",
+    "moment",
+    metavar="TIME",
+    help="As they stood at the end of this day or minute, UTC: 2026-01-26T15:00.",
+)
 @common_options
-def command(common: Common, every: bool) -> None:
+def command(common: Common, every: bool, moment: str | None) -> None:
     """Show what is held and what is on its way."""
+    if moment is not None and not _MOMENT.fullmatch(moment):
+        raise Mistake("not a time like 2026-01-26T15:00", where=f"--at {moment[:40]}")
     with reading(common) as database:
-        rows = rows_of(database, _ALL if every else _SOME)
+        if moment is None:
+            rows = rows_of(database, _ALL if every else _SOME)
+        else:
+            state = state_at(database, moment.rstrip("Z"), str(common.database))
+            rows = list(_rows(state, every))
+            if not common.json:
+                click.echo(
+                    f"journal row {state.sequence}, {iso(state.at_ns)}, cash {state.books.cash:,}"
+                )
     answer(common, rows, nothing="no positions")
+
+
+def _rows(state: ExecutionState, every: bool) -> Iterator[Row]:
+    """Folded from the journal: exact, told as numbers."""
+    for symbol, one in sorted(state.positions.items()):
+        if every or one.quantity or one.quantity_pending_buy or one.quantity_pending_sell:
+            yield {
+                "symbol": symbol,
+                "quantity": float(one.quantity),
+                "avg_cost": float(one.avg_cost),
+                "market_price": float(price_of(one.mark)) if one.mark else None,
+                "unrealized_pnl": float(one.value - one.cost),
+                "realized_pnl": float(one.realized),
+                "quantity_pending_buy": float(one.quantity_pending_buy),
+                "quantity_pending_sell": float(one.quantity_pending_sell),
+                "strategy": one.strategy,
+            }

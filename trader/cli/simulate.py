@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from trader.build import running_build
+from trader.cli.options import quiet_interpreter
 from trader.exits import Exit, Mistake
 from trader.log.words import visible
 from trader.simulation.campaign import Totals, shrunk, totalled, verdicts
@@ -72,6 +73,7 @@ def command(
     if seed is None and (trace is not None or shrink):
         raise Mistake("--trace and --shrink are about one world", remedy="give --seed N")
     logging.disable(logging.CRITICAL)  # The adapters' words about faults that are meant to be.
+    quiet_interpreter()
     if folder is not None:
         _serve(hours, wanted, aimed, folder)
         return Exit.WELL

@@ -119,6 +119,24 @@ def _market_closed(question: Question) -> Numbers:
     )
 
 
+def _session_closing(question: Question) -> Numbers:
+    closing = question.standing.closing
+    if closing is None:
+        return _numbers(at_close="keep")
+    left_ns = question.standing.session_closes_ns - question.standing.at_ns
+    return _numbers(
+        at_close=closing.at_close.value,
+        minutes_left=left_ns // MINUTE_NS,
+        minutes_before_close=closing.minutes_before_close,
+    )
+
+
+def _price_jump(question: Question) -> Numbers:
+    quote, mark = question.request.quote, question.position.mark
+    middle = 0 if quote is None else (quote.bid + quote.ask) // 2
+    return _numbers(quote=price_of(middle), mark=price_of(mark))
+
+
 def _not_owner(question: Question) -> Numbers:
     owner = question.position.strategy
     return _numbers(owner=owner or "nobody", strategy=question.request.strategy)
@@ -263,6 +281,8 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "halted": lambda question: _numbers(halted=question.standing.halted or "no"),
     "stale_code": _stale_code,
     "quarantined": lambda question: _numbers(quarantined=question.standing.quarantined or "no"),
+    "price_jump": _price_jump,
+    "session_closing": _session_closing,
     "unknown_symbol": lambda question: _numbers(tradable=_yes(question.standing.is_tradable)),
     "not_owner": _not_owner,
     "hands_off": lambda question: _numbers(hands_off=_yes(question.position.is_hands_off)),

@@ -4,8 +4,9 @@ Nothing is served before it could be known. A bar appears when it ends. Quotes w
 are the last ones of the minute that *begins* there, so they appear a minute after their stamp; other quotes appear at
 their stamp. Where a symbol has no quotes in a session, each of its bars brings one around its close (`quote_around`).
 
-Where `everything` is wanted, trades appear at their stamp; where a symbol has trades but no bars, minutes are made of
-them; and one that has quotes alone is served without bars. A bar of a whole session tells of it what can be known: a
+Where `everything` is wanted, trades appear at their stamp and, without quotes, bring one each around their price, as
+large as they are; where a symbol has trades but no bars, minutes are made of them; and one that has quotes alone is
+served without bars. A bar of a whole session tells of it what can be known: a
 quote around its open stands from the opening on, and all else, with a quote around its close, comes at the close.
 """
 
@@ -94,19 +95,15 @@ class RecordedMarket:
         quotes: dict[int, list[Quote]] = {}
         trades: dict[int, list[MarketTrade]] = {}
         for symbol in self.symbols:
-            for trade in _between(self._trades.get(symbol, []), bounds):
-                trades.setdefault(trade.at_ns, []).append(trade)
+            told_bars = self._session_bars(symbol, bounds)
+            told_trades = _between(self._trades.get(symbol, []), bounds)
             recorded = self._session_quotes(symbol, bounds)
-            for quote in recorded:
+            for quote in recorded or self._made_quotes(session, told_bars, told_trades):
                 quotes.setdefault(quote.at_ns, []).append(quote)
-            for bar in self._session_bars(symbol, bounds):
-                at_ns = _end_ns(bar)
-                bars.setdefault(at_ns, []).append(bar)
-                if not recorded:
-                    quotes.setdefault(at_ns, []).append(self._made_quote(bar, at_ns, bar.close))
-                if not recorded and bar.span_ns == session.close_ns - session.open_ns:
-                    opening = self._made_quote(bar, bar.start_ns, bar.open)
-                    quotes.setdefault(bar.start_ns, []).append(opening)
+            for trade in told_trades:
+                trades.setdefault(trade.at_ns, []).append(trade)
+            for bar in told_bars:
+                bars.setdefault(_end_ns(bar), []).append(bar)
         for at_ns in sorted(bars.keys() | quotes.keys() | trades.keys()):
             yield Instant(
                 at_ns=at_ns,
@@ -132,8 +129,17 @@ class RecordedMarket:
             raise ValueError(f"no session of {session_date} was recorded")
         return session
 
-    def _made_quote(self, bar: Bar, at_ns: int, price: int) -> Quote:
-        return quote_around(bar, at_ns, price, self._spread_rate)
+    def _made_quotes(
+        self, session: Session, bars: Sequence[Bar], trades: Sequence[MarketTrade]
+    ) -> Iterator[Quote]:
+        """Of trades where there are any, each as large as the trade; else of bars."""
+        rate = self._spread_rate
+        for trade in trades:
+            yield _quote_at(trade.symbol, trade.at_ns, trade.price, trade.size, rate)
+        for bar in () if trades else bars:
+            if bar.span_ns == session.close_ns - session.open_ns:
+                yield quote_around(bar, bar.start_ns, bar.open, rate)
+            yield quote_around(bar, _end_ns(bar), bar.close, rate)
 
     def _session_bars(self, symbol: Symbol, bounds: tuple[int, int]) -> list[Bar]:
         ends = self._ends[symbol]
@@ -184,14 +190,17 @@ def quote_around(
     It is that part of the price wide, a cent at least, rounded up to a cent; each size is a tenth of the bar's volume
     in round lots of 100, one lot at least. A share below a cent has no bid.
     """
-    middle = bar.close if price is None else price
+    size = max(100, bar.volume // 1_000 * 100)
+    return _quote_at(bar.symbol, at_ns, bar.close if price is None else price, size, spread_rate)
+
+
+def _quote_at(symbol: Symbol, at_ns: int, middle: int, size: int, spread_rate: Decimal) -> Quote:
     width = max(CENT_TICKS, int(rounded_up(middle * spread_rate, ONE)))
     width = -(-width // CENT_TICKS) * CENT_TICKS
     # Rounded to the nearest cent the bid is off by half a cent at most, which no half width is below.
     bid = max(0, (middle - width // 2 + CENT_TICKS // 2 - 1) // CENT_TICKS * CENT_TICKS)
-    size = max(100, bar.volume // 1_000 * 100)
     return Quote(
-        symbol=bar.symbol,
+        symbol=symbol,
         at_ns=at_ns,
         bid=bid,
         bid_size=size if bid else 0,

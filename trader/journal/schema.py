@@ -7,6 +7,7 @@ turn it into numbers for people. No STRICT tables: one of them makes the whole f
 
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 
 from sqlite_utils import Database, Migrations
 
@@ -282,17 +283,23 @@ def is_older(connection: sqlite3.Connection) -> bool:
     return bool(version < SCHEMA_VERSION)
 
 
+@cache
+def _ours() -> dict[tuple[str, str], str]:
+    """As a new file would have them."""
+    anew = sqlite3.connect(":memory:")
+    try:
+        migrate(anew)
+        return _objects(anew)
+    finally:
+        anew.close()
+
+
 def changes_of_schema(connection: sqlite3.Connection) -> Iterator[str]:
     """What of ours is missing or rewritten in this file, and each trigger that isn't ours.
 
     Tables, views and indexes of other people beside ours change nothing here, and pass.
     """
-    anew = sqlite3.connect(":memory:")
-    try:
-        migrate(anew)
-        ours, theirs = _objects(anew), _objects(connection)
-    finally:
-        anew.close()
+    ours, theirs = _ours(), _objects(connection)
     for (kind, name), statement in ours.items():
         if (kind, name) not in theirs:
             yield f"{kind} {name} is missing"

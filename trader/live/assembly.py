@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from trader import __version__
 from trader.build import Build
-from trader.config import Config
+from trader.config import AtClose, Config
 from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
 from trader.heartbeat import BeatingPace, Heart
@@ -120,6 +120,11 @@ def boot_of(config: Config, identity: Identity, at_ns: int) -> Boot:
         lock=build.lock,
         commit=build.commit or "",
         is_modified=bool(build.modified),
+        closings={
+            name: strategy.closing
+            for name, strategy in sorted(config.strategies.items())
+            if strategy.at_close is not AtClose.KEEP
+        },
     )
 
 

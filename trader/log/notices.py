@@ -42,7 +42,7 @@ class Notices:
                 return log.OpeningBooked(
                     timestamp=self.timestamp,
                     sequence=self.sequence,
-                    message=f"the account opens with cash {cash}",
+                    message=f"the account opens with cash {cash}" + because(event.description),
                     cash=cash,
                 )
             case messages.BooksMoved() | messages.Released():

@@ -1,7 +1,17 @@
 """Plays: what is done to the program on purpose, and what it must then show."""
 
 from trader.exits import Mistake
-from trader.scenarios import account, events, lives, processes, protections, replies, requests
+from trader.scenarios import (
+    account,
+    data,
+    events,
+    lives,
+    processes,
+    protections,
+    replies,
+    requests,
+    stops,
+)
 from trader.scenarios.first_day import FirstDay
 from trader.scenarios.play import Enacted, Play
 from trader.scenarios.stampede import Stampede
@@ -26,7 +36,9 @@ SCENARIOS: tuple[type[Play], ...] = (
     lives.SecondProcess,
     processes.PausedProcess,
     processes.StaleCode,
+    stops.HaltInFlight,
     requests.TwoStrategies,
+    data.BadTicks,
     requests.TooLate,
     processes.KilledAtEachStep,
     events.FilledAfterAll,

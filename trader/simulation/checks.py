@@ -19,11 +19,15 @@ from trader.messages import (
     Entry,
     ExecutionBooked,
     Gate,
+    Halted,
     OpeningBooked,
     OrderChanged,
     OrderRequest,
+    ReductionBegan,
+    ReductionEnded,
     RequestAccepted,
     RequestDenied,
+    Resumed,
 )
 from trader.model import (
     ENTRY_PURPOSES,
@@ -38,6 +42,7 @@ from trader.model import (
 )
 from trader.money import ZERO
 from trader.ports import Batch
+from trader.reducing import waits_for
 from trader.state import ExecutionState
 from trader.venue import Venue, VenueAccount
 
@@ -55,6 +60,8 @@ class Auditor:
         self._answers: dict[str, int] = {}
         self._approved: set[ClientOrderId] = set()
         self._decisions: set[str] = set()
+        self._is_halted = False
+        self._going: set[Symbol] = set()
         self.requests = 0
         self.outcomes: Counter[str] = Counter()
         self.unprotected: Counter[Symbol] = Counter()  # alarms
@@ -84,6 +91,7 @@ class Auditor:
                 case RequestAccepted():
                     outcomes += 1
                     self._approve(event.order)
+                    self._check_stopped(event.order)
                     symbols.add(event.order.symbol)
                 case DuplicateBlocked():
                     outcomes += 1
@@ -103,6 +111,12 @@ class Auditor:
                     self._cash += event.cash
                 case Alarmed(alarm="position_unprotected", symbol=symbol) if symbol is not None:
                     self.unprotected[symbol] += 1
+                case Halted() | Resumed():
+                    self._is_halted = isinstance(event, Halted)
+                case ReductionBegan():
+                    self._going.add(event.symbol)
+                case ReductionEnded():
+                    self._going.discard(event.symbol)
                 case _:
                     pass
         if isinstance(entry.input, OrderRequest):
@@ -119,6 +133,13 @@ class Auditor:
             self._complain(f"A4: decision {order.decision_key} has a second intent")
         self._approved.add(order.client_order_id)
         self._decisions.add(order.decision_key)
+
+    def _check_stopped(self, order: Order) -> None:
+        """C14: whoever has stopped entries has stopped them, over all lives."""
+        if order.purpose in ENTRY_PURPOSES and self._is_halted:
+            self._complain(f"C14: {order.client_order_id} enters while halted")
+        if order.purpose in ENTRY_PURPOSES and order.symbol in self._going:
+            self._complain(f"C14: {order.client_order_id} enters what has to go")
 
     def _execute(self, event: ExecutionBooked) -> None:
         if event.execution.execution_id in self._executions:
@@ -302,6 +323,11 @@ def unsettled(state: ExecutionState, venue: Venue, account: VenueAccount) -> lis
     ]
     if not state.agrees:
         found.append("D9: the last statement did not agree")
+    if state.phase is Phase.REGULAR:
+        found += [
+            f"C14: {symbol} has to go, and waits for {waits_for(state, symbol) or 'nobody'}"
+            for symbol in state.reductions
+        ]
     # After the close nobody quotes any more: that gate opens with the next session.
     found += [
         f"A9: gate {gate}: {why}"

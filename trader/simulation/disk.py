@@ -5,6 +5,7 @@ What was not flushed may be gone, wholly or in part, so the tail of the write-ah
 last size that was promised to be durable.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,6 +98,7 @@ class SimulatedJournal:
         self._slow_s = slow_s
         self._committed = committed
         self._writer = inner._writer
+        self._log = str(_wal(inner.path))
         self._writer.execute("PRAGMA wal_autocheckpoint = 0")
         self._is_synchronous = self._writer.execute("PRAGMA synchronous").fetchone()[0] == FULL
         self.wal_durable = self._wal_bytes() if self._is_synchronous else WAL_HEADER_BYTES
@@ -157,8 +159,10 @@ class SimulatedJournal:
         return self._inner.entries(after)
 
     def _wal_bytes(self) -> int:
-        log = _wal(self._inner.path)
-        return log.stat().st_size if log.exists() else 0
+        try:
+            return os.stat(self._log).st_size
+        except FileNotFoundError:
+            return 0
 
 
 def memory() -> str | None:

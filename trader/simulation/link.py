@@ -22,6 +22,7 @@ from trader.brokers.alpaca.websocket import Handshake, Socket, StreamLost
 from trader.simulator.connections import Connections
 
 FRAMES_WAITING_MAX = 4_096
+_SCOPE = "trader.scope"  # among a request's extensions
 Message = MutableMapping[str, Any]  # ASGI's own type
 
 
@@ -115,9 +116,9 @@ class Link:
             raise httpx2.RemoteProtocolError(
                 "Server disconnected without sending a response.", request=request
             )
-        # As a transport gives it: a stream, still to be read.
-        body = httpx2.ByteStream(bytes(exchange.body))
-        return httpx2.Response(exchange.status, headers=exchange.headers, stream=body)
+        return httpx2.Response(
+            exchange.status, headers=exchange.headers, stream=_Body(bytes(exchange.body))
+        )
 
     def _arrive(self, request: httpx2.Request, fate: Fate, exchange: "_Exchange") -> None:
         if fate.is_lost:
@@ -127,15 +128,18 @@ class Link:
             self._broker_side.start_soon(self._serve, request, fate, exchange, name="request")
 
     async def _serve(self, request: httpx2.Request, fate: Fate, exchange: "_Exchange") -> None:
-        path = request.url.path
+        scope = _scope_of(request)
+        path = scope["path"]
         self._asked(request.method, path, request.content)
-        await self._answer(request, exchange)
+        await self._answer(request, scope, exchange)
         self._answered(request.method, path, exchange.status)
         if fate.is_reply_lost:
             exchange.cut()
         self._calendar.at(trio.current_time() + fate.back_s, exchange.end)
 
-    async def _answer(self, request: httpx2.Request, exchange: "_Exchange") -> None:
+    async def _answer(
+        self, request: httpx2.Request, scope: dict[str, Any], exchange: "_Exchange"
+    ) -> None:
         address = ("link", next(self._numbers))
         self._connections.opened(address, exchange.cut)
         messages = deque[Message]([{"type": "http.request", "body": request.content}])
@@ -145,11 +149,7 @@ class Link:
                 await trio.sleep_forever()
             return messages.popleft()
 
-        await self._application(
-            _scope("http", request.url, request.headers.raw, address) | {"method": request.method},
-            receive,
-            exchange.take,
-        )
+        await self._application(scope | {"client": address}, receive, exchange.take)
         self._connections.closed(address)
 
     # -------------------------------------------------------------------------------------------- streams
@@ -176,8 +176,9 @@ class Link:
         await trio.sleep(self._weather.frame_s())
         address = ("link", next(self._numbers))
         self._connections.opened(address, line.cut)
-        scope = _scope("websocket", httpx2.URL(handshake.url), list(handshake.headers), address)
-        await self._application(scope | {"subprotocols": []}, line.heard, line.said)
+        scope = _scope("websocket", httpx2.URL(handshake.url), list(handshake.headers))
+        more = {"client": address, "subprotocols": []}
+        await self._application(scope | more, line.heard, line.said)
         self._connections.closed(address)
         line.end("the connection was closed")
 
@@ -188,6 +189,21 @@ class _Transport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         return await self._link.exchange(request)
+
+
+class _Body(httpx2.AsyncByteStream):
+    """As a transport gives it, still to be read; the library's own is a generator, which Trio keeps an eye on."""
+
+    def __init__(self, body: bytes) -> None:
+        self._parts = [body]
+
+    def __aiter__(self) -> "_Body":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._parts:
+            raise StopAsyncIteration
+        return self._parts.pop()
 
 
 class _TaskForEach:
@@ -349,9 +365,16 @@ def _read_timeout(request: httpx2.Request) -> float:
     return float(timeouts.get("read") or 1e9)
 
 
-def _scope(
-    kind: str, url: httpx2.URL, headers: list[tuple[bytes, bytes]], client: tuple[str, int]
-) -> dict[str, Any]:
+def _scope_of(request: httpx2.Request) -> dict[str, Any]:
+    """Taken apart once: the adapter sends the same object for the same question."""
+    scope: dict[str, Any] | None = request.extensions.get(_SCOPE)
+    if scope is None:
+        scope = _scope("http", request.url, request.headers.raw) | {"method": request.method}
+        request.extensions[_SCOPE] = scope
+    return scope
+
+
+def _scope(kind: str, url: httpx2.URL, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     raw_path, _, query = url.raw_path.partition(b"?")
     return {
         "type": kind,
@@ -364,5 +387,4 @@ def _scope(
         "root_path": "",
         "headers": [(name.lower(), value) for name, value in headers],
         "server": (url.host, url.port or 80),
-        "client": client,
     }

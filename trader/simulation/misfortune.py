@@ -17,10 +17,11 @@ from trader.simulation.fault import Fault
 from trader.simulation.life import Process
 from trader.simulation.operator import settle
 from trader.simulation.players import Trouble, wild
+from trader.state import ALL_SYMBOLS
 
 EPISODE_S_MAX = 120.0
 STOPPED_S_MAX = 60.0
-CANCELS_PART = 0.7  # of what an operator does
+CANCELS_PART, FLATTENS_PART = 0.5, 0.2  # of what an operator does
 STALL_S_MAX = 15.0  # beyond what a request may be old
 # How wrong a wall's clock may be, either way: as when it drifts, when it is set by hand, when it loses a day.
 CLOCK_WRONG_S = (2.0, 20.0, 45.0, 1_200.0, 86_400.0)
@@ -113,8 +114,10 @@ class Misfortunes:
                 await self._stale(process, seconds)
             case Fault.OPERATOR if one.amount < CANCELS_PART:
                 await self._command(process, "cancel", "entries")
+            case Fault.OPERATOR if one.amount < CANCELS_PART + FLATTENS_PART:
+                await self._flattened(process, Random(one.amount))
             case Fault.OPERATOR:
-                await self._halted(process, seconds)
+                await self._halted(process, seconds, Random(one.amount))
             case Fault.TAKE_OVER:
                 await self._taken_over(process, one.amount * STOPPED_S_MAX)
             case Fault.CLOCK_JUMP:
@@ -143,14 +146,32 @@ class Misfortunes:
             )
             await trio.sleep(seconds)
 
-    async def _halted(self, process: Process, seconds: float) -> None:
-        for verb in ("halt", "resume"):
-            await self._command(process, verb)
+    async def _halted(self, process: Process, seconds: float, random: Random) -> None:
+        how_far = random.choice(("", "cancel", "flatten"))
+        for verb, subject in (("halt", how_far), ("resume", "")):
+            await self._command(process, verb, subject)
             await trio.sleep(seconds)
 
-    async def _command(self, process: Process, verb: str, subject: str = "") -> None:
-        name = f"{verb} at {trio.current_time():.3f}"
-        said = Command(command_id=name, verb=verb, subject=subject, who="operator", reason="to see")
+    async def _flattened(self, process: Process, random: Random) -> None:
+        """Told twice, as by somebody who got no answer."""
+        symbols = sorted(process.state.symbols) if process.state is not None else []
+        subject = random.choice([ALL_SYMBOLS, *symbols])
+        name = f"flatten at {trio.current_time():.3f}"
+        for _ in range(2):
+            await self._command(process, "flatten", subject, name)
+            await trio.sleep(random.random())
+
+    async def _command(
+        self, process: Process, verb: str, subject: str = "", name: str = ""
+    ) -> None:
+        said = Command(
+            command_id=name or f"{verb} at {trio.current_time():.3f}",
+            verb=verb,
+            subject=subject,
+            who="operator",
+            reason="to see",
+            wants_answer=True,
+        )
         await self._tell(process, said)
 
     async def _wild(self, process: Process, one: Misfortune) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from functools import lru_cache
 
+import msgspec
 from starlette.requests import Request
 
 from trader.calendar import new_york_date
 from trader.simulator.parameters import count_parameter, one_of, time_parameter
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
-from trader.simulator.shapes import Shape, activity_id, activity_shape, fill_shape
+from trader.simulator.shapes import activity_id, activity_shape, fill_shape
 from trader.venue import Activity, ActivityKind, VenueExecution, VenueState
 
 PAGE_MAX = 100
@@ -20,7 +21,7 @@ GROUPS = {"TRANS": CASH_MOVED, "MISC": frozenset(ActivityKind) - CASH_MOVED - {"
 Entry = VenueExecution | Activity
 
 
-def activities_page(state: VenueState, account_id: str, request: Request) -> list[Shape]:
+def activities_page(state: VenueState, account_id: str, request: Request) -> list[msgspec.Raw]:
     """GET /v2/account/activities[/{kind}]: newest first unless `direction` is asc."""
     # A day is given whole, unless the page is asked for smaller.
     largest = DAY_PAGE_MAX if request.query_params.get("date") else PAGE_MAX
@@ -83,8 +84,9 @@ def _window(request: Request) -> Callable[[Entry], bool]:
 
 
 @lru_cache(maxsize=1024)  # What has been written down never changes.
-def _shape(entry: Entry) -> Shape:
-    return activity_shape(entry) if isinstance(entry, Activity) else fill_shape(entry)
+def _shape(entry: Entry) -> msgspec.Raw:
+    shape = activity_shape(entry) if isinstance(entry, Activity) else fill_shape(entry)
+    return msgspec.Raw(msgspec.json.encode(shape))
 
 
 def _after_token(found: list[Entry], token: str | None) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 
@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from trader.simulator.admin_rest import Admin, AdminRest
@@ -43,17 +43,18 @@ def build_application(broker: SimulatedBroker, admin: Admin | None = None) -> St
     """With an admin endpoint, where it is wanted."""
     guard = partial(_guarded, broker)
     endpoints = [*TradingRest(broker).endpoints(), *MarketRest(broker).endpoints()]
-    return Starlette(
-        routes=[
+    application = Starlette(exception_handlers={HTTPException: _http_failure})
+    application.router = _Router(
+        [
             *(
                 Route(path, _Plain(guard(endpoint)), methods=[verb])
                 for verb, path, endpoint in endpoints
             ),
             *broker.streams.routes(),
             *(AdminRest(broker, admin).routes() if admin is not None else ()),
-        ],
-        exception_handlers={HTTPException: _http_failure},
+        ]
     )
+    return application
 
 
 def _guarded(
@@ -62,14 +63,15 @@ def _guarded(
     """What every request goes through: the keys, the rate limit, the clock, scripted faults; then the endpoint."""
 
     async def answer(request: Request) -> Response:
-        account_id = broker.authorize(*_shown_keys(request))
+        headers = dict(reversed(request.scope["headers"]))  # Of two with one name the first counts.
+        account_id = broker.authorize(*_shown_keys(headers))
         if account_id is None:
             return _numbered(broker, json_reply({"message": "unauthorized."}, status=401))
         broker.catch_up()
         limit = broker.rate_limit(account_id)
         if not limit.admit(broker.now_ns):
             return _labelled(broker, limit, json_reply(TOO_MANY, status=429))
-        if not await _has_body(request):
+        if not await _has_body(request, headers):
             too_large = json_reply({"message": "request body too large"}, status=413)
             return _labelled(broker, limit, too_large)
         return _labelled(
@@ -77,6 +79,31 @@ def _guarded(
         )
 
     return answer
+
+
+class _Router(Router):
+    """Finds a path without parameters at once; the others are tried one after the other, as ever."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        super().__init__(routes)
+        self._exact = {
+            (verb, route.path): route
+            for route in reversed(routes)
+            if isinstance(route, Route) and not route.param_convertors
+            for verb in route.methods or ()
+        }
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See Router."""
+        route = None
+        if scope["type"] == "http" and not scope.get("root_path"):
+            route = self._exact.get((scope["method"], scope["path"]))
+        if route is None:
+            await super().app(scope, receive, send)
+        else:
+            scope["router"], scope["route"], scope["path_params"] = self, route, {}
+            scope["endpoint"] = route.endpoint
+            await route.app(scope, receive, send)
 
 
 class _Plain:
@@ -93,10 +120,14 @@ class _Plain:
 class _Question(Request):
     """Who looks whether anything has moved asks the same again and again: it is taken apart once."""
 
+    _asked: QueryParams | None = None
+
     @property
     def query_params(self) -> QueryParams:
-        text: bytes = self.scope["query_string"]
-        return _query(text) if len(text) <= QUERY_KEPT_MAX else super().query_params
+        if self._asked is None:
+            text: bytes = self.scope["query_string"]
+            self._asked = _query(text) if len(text) <= QUERY_KEPT_MAX else super().query_params
+        return self._asked
 
 
 @lru_cache(maxsize=1_024)
@@ -119,27 +150,28 @@ async def _answer_or_fail(
     return await faulty_answer(broker, rule, request, account_id, answer)
 
 
-def _shown_keys(request: Request) -> tuple[str, str]:
+def _shown_keys(headers: dict[bytes, bytes]) -> tuple[str, str]:
     """Alpaca's own headers, or HTTP Basic."""
-    key = request.headers.get("APCA-API-KEY-ID")
-    if key is not None:
-        return key, request.headers.get("APCA-API-SECRET-KEY", "")
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "basic":
+    shown = headers.get(b"apca-api-key-id")
+    if shown is not None:
+        secret = headers.get(b"apca-api-secret-key", b"")
+        return shown.decode("latin-1"), secret.decode("latin-1")
+    scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"basic":
         return "", ""
     try:
-        key, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        key, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
-    return key, secret
+    return key, password
 
 
-async def _has_body(request: Request) -> bool:
+async def _has_body(request: Request, headers: dict[bytes, bytes]) -> bool:
     """Read the body, and keep it with the request; False: it is longer than anybody's order."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > BODY_BYTES_MAX:
         return False
-    if length == "0" and "transfer-encoding" not in request.headers:
+    if length == b"0" and b"transfer-encoding" not in headers:
         return True
     return len(await request.body()) <= BODY_BYTES_MAX
 
@@ -164,13 +196,13 @@ async def _occasion(broker: SimulatedBroker, request: Request, account_id: str) 
 
 
 def _labelled(broker: SimulatedBroker, limit: RateLimit, response: Response) -> Response:
-    response.headers.update(limit.headers())
+    response.raw_headers.extend(limit.headers())
     return _numbered(broker, response)
 
 
 def _numbered(broker: SimulatedBroker, response: Response) -> Response:
     broker.requests += 1
-    response.headers["X-Request-ID"] = f"{broker.requests:032x}"
+    response.raw_headers.append((b"x-request-id", b"%032x" % broker.requests))
     return response
 
 

@@ -1,6 +1,6 @@
 """Events as a person writes them, [[event]] after [[event]]: a halt, a split, a fee, a bust … at a market time."""
 
-from collections.abc import Collection, KeysView
+from collections.abc import Collection, Iterator, KeysView
 from decimal import Decimal
 from functools import partial
 
@@ -53,37 +53,55 @@ class EventRow(Struct, frozen=True, kw_only=True):
 class EventWords(Struct, frozen=True, kw_only=True):
     """What an event is told, and what of it must be there."""
 
+    says: str
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
 
 
-_CASH = EventWords(needs=("amount",), takes=("date", "description", "account"))
-_TRADE = ("symbol", "client_order_id")
+def _words(says: str, needs: str = "", takes: str = "") -> EventWords:
+    return EventWords(says=says, needs=tuple(needs.split()), takes=tuple(takes.split()))
+
+
+_CASH, _TRADE = "date description account", "symbol client_order_id"
 EVENTS = {
-    EventName.HALT: EventWords(needs=("symbol",), takes=("duration", "reason")),
-    EventName.RESUME: EventWords(needs=("symbol",)),
-    EventName.GAP: EventWords(needs=("symbol", "ratio")),
-    EventName.SPLIT: EventWords(needs=("symbol", "ratio"), takes=("adjusts_market",)),
-    EventName.DIVIDEND: EventWords(needs=("symbol", "amount"), takes=("date",)),
-    EventName.BAD_TICK: EventWords(
-        needs=("symbol",), takes=("price", "ratio", "what", "duration", "description")
+    EventName.HALT: _words("nothing trades in it", "symbol", "duration reason"),
+    EventName.RESUME: _words("it trades again", "symbol"),
+    EventName.GAP: _words("its price is `ratio` times what it would have been", "symbol ratio"),
+    EventName.SPLIT: _words("`ratio` new shares for each", "symbol ratio", "adjusts_market"),
+    EventName.DIVIDEND: _words("`amount` for each share, to all holders", "symbol amount", "date"),
+    EventName.BAD_TICK: _words(
+        "a wrong trade, quote or bar (`what`), taken back after `duration`",
+        "symbol",
+        "price ratio what duration description",
     ),
-    EventName.FEE: _CASH,
-    EventName.INTEREST: _CASH,
-    EventName.DEPOSIT: _CASH,
-    EventName.WITHDRAWAL: _CASH,
-    EventName.TRANSFER: EventWords(needs=("symbol", "quantity", "price"), takes=("account",)),
-    EventName.TRADE_BUST: EventWords(takes=_TRADE),
-    EventName.TRADE_CORRECT: EventWords(takes=(*_TRADE, "price", "quantity")),
-    EventName.FILL: EventWords(takes=(*_TRADE, "price", "quantity")),
-    EventName.REJECT: EventWords(takes=(*_TRADE, "reason")),
-    EventName.HAND_TRADE: EventWords(
-        needs=("symbol", "quantity"), takes=("side", "price", "account")
+    EventName.FEE: _words("`amount` is taken", "amount", _CASH),
+    EventName.INTEREST: _words("`amount` is paid or, below zero, taken", "amount", _CASH),
+    EventName.DEPOSIT: _words("`amount` comes in", "amount", _CASH),
+    EventName.WITHDRAWAL: _words("`amount` goes out", "amount", _CASH),
+    EventName.TRANSFER: _words("shares from another broker", "symbol quantity price", "account"),
+    EventName.TRADE_BUST: _words("the latest trade never was", takes=_TRADE),
+    EventName.TRADE_CORRECT: _words(
+        "the latest trade was another", takes=f"{_TRADE} price quantity"
     ),
-    EventName.LIQUIDATION: EventWords(takes=("symbol", "account")),
-    EventName.DISCONNECT: EventWords(),
-    EventName.RESTART: EventWords(),
+    EventName.FILL: _words(
+        "the latest order trades, whatever its state", takes=f"{_TRADE} price quantity"
+    ),
+    EventName.REJECT: _words("the latest open order is rejected", takes=f"{_TRADE} reason"),
+    EventName.HAND_TRADE: _words(
+        "an order that no client sent", "symbol quantity", "side price account"
+    ),
+    EventName.LIQUIDATION: _words("the broker sells what is held", takes="symbol account"),
+    EventName.DISCONNECT: _words("every connection is cut"),
+    EventName.RESTART: _words("the same, and the venue comes back from its file"),
 }
+
+
+def event_lines() -> Iterator[str]:
+    """What a person may write, a line for each event: what it must have, and in brackets what it may."""
+    for name, words in EVENTS.items():
+        takes = f" [{', '.join(words.takes)}]" if words.takes else ""
+        needs = f": {', '.join(words.needs)}" if words.needs else ""
+        yield f"{name:<14} {words.says}{needs}{takes}"
 
 
 class Scene(Struct, frozen=True, kw_only=True):

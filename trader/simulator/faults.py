@@ -137,7 +137,10 @@ class FaultRule(Struct, frozen=True, kw_only=True):
             and self.symbol in ("", occasion.symbol)
             and self.account_id in ("", occasion.account_id)
             and occasion.client_order_id.startswith(self.client_order_id_prefix)
-            and fnmatchcase(occasion.client_order_id, self.client_order_id or "*")
+            and (
+                not self.client_order_id
+                or fnmatchcase(occasion.client_order_id, self.client_order_id)
+            )
             and occasion.at_ns >= self.from_ns
             and (self.until_ns is None or occasion.at_ns < self.until_ns)
             and self._has_its_hour(occasion.at_ns)
@@ -168,6 +171,7 @@ class Faults:
         self._rules: list[FaultRule] = []
         self._matches: list[int] = []
         self._standing: dict[int, FaultRule] = {}
+        self._concerned: dict[str, list[tuple[int, FaultRule]]] = {}  # by method, as they stand
         self.strikes: list[int] = []
         for rule in rules:
             self.add(rule)
@@ -196,14 +200,17 @@ class Faults:
         self._matches.append(0)
         self.strikes.append(0)
         self._standing[number] = rule
+        self._concerned.clear()
         return number
 
     def remove(self, number: int) -> None:
         """KeyError: no such rule stands."""
         del self._standing[number]
+        self._concerned.clear()
 
     def clear(self) -> None:
         self._standing.clear()
+        self._concerned.clear()
 
     def concern(self, method: str) -> bool:
         """May any rule match an occasion of this method, which is none of a request's?"""
@@ -229,9 +236,13 @@ class Faults:
 
         `only_own`: rules for all accounts have had their turn.
         """
+        method = occasion.method
+        concerned = self._concerned.get(method)
+        if concerned is None:
+            concerned = self._concerned[method] = self._standing_on(method)
         turns = [
             number
-            for number, rule in self._standing.items()
+            for number, rule in concerned
             if (rule.account_id or not only_own)
             and rule.matches(occasion)
             and self._is_turn(number, rule)
@@ -240,6 +251,15 @@ class Faults:
             return None
         self.strikes[turns[0]] += 1
         return self._rules[turns[0]]
+
+    def _standing_on(self, method: str) -> list[tuple[int, FaultRule]]:
+        """Those that may match an occasion of this method."""
+        verbs = verbs_on(method)
+        return [
+            (number, rule)
+            for number, rule in self._standing.items()
+            if rule.verb in verbs and rule.method in ("", method)
+        ]
 
     def _is_turn(self, number: int, rule: FaultRule) -> bool:
         self._matches[number] += 1

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,7 +28,7 @@ class OrderRest(Desk):
 
     def __init__(self, broker: SimulatedBroker) -> None:
         super().__init__(broker)
-        self._shown: dict[str, tuple[VenueOrder, shapes.Shape]] = {}
+        self._shown: dict[str, tuple[VenueOrder, msgspec.Raw]] = {}
 
     def endpoints(self) -> Endpoints:
         return [
@@ -64,14 +65,14 @@ class OrderRest(Desk):
         page = orders_page(entries, request)
         return json_reply([shapes.order_shape(one, venue.legs(one.order_id)) for one in page])
 
-    def _shape(self, order: VenueOrder) -> shapes.Shape:
+    def _shape(self, order: VenueOrder) -> msgspec.Raw:
         """Who polls is shown the same again and again; an order that has changed is another value."""
         known = self._shown.get(order.order_id)
         if known is not None and known[0] is order:
             return known[1]
         if len(self._shown) == SHOWN_MAX:
             self._shown.clear()
-        shape = shapes.order_shape(order)
+        shape = msgspec.Raw(msgspec.json.encode(shapes.order_shape(order)))
         self._shown[order.order_id] = (order, shape)
         return shape
 

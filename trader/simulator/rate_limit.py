@@ -20,11 +20,12 @@ class RateLimit:
         self._used += 1
         return self._used <= self._limit
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """As a server sends them."""
         if self._limit is None:
-            return {}
-        return {
-            "X-RateLimit-Limit": str(self._limit),
-            "X-RateLimit-Remaining": str(max(0, self._limit - self._used)),
-            "X-RateLimit-Reset": str((self._window + 1) * MINUTE_NS // SECOND_NS),
-        }
+            return []
+        return [
+            (b"x-ratelimit-limit", b"%d" % self._limit),
+            (b"x-ratelimit-remaining", b"%d" % max(0, self._limit - self._used)),
+            (b"x-ratelimit-reset", b"%d" % ((self._window + 1) * MINUTE_NS // SECOND_NS)),
+        ]

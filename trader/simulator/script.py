@@ -12,8 +12,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from trader.config import did_you_mean, parse_toml
-from trader.exits import Mistake
+from trader.config import parse_toml
+from trader.exits import Mistake, did_you_mean
 from trader.model import SECOND_NS, Symbol
 from trader.money import AmountError, bounded
 

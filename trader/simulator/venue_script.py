@@ -1,13 +1,13 @@
 """The venue as a person describes it: [[account]] with its keys, [[asset]] with its restrictions, and its [terms]."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.config import is_symbol
-from trader.model import Symbol
+from trader.model import SECOND_NS, Symbol
 from trader.money import ZERO
 from trader.simulator.keys import Keys, Opening
 from trader.simulator.script import BadKey, Script, exact, read_tables, row_of, span
@@ -58,6 +58,34 @@ class TermsRow(Struct, frozen=True, kw_only=True):
     commission_share_rate: Decimal | None = None
     margin_rate: Decimal | None = None
     borrow_rate: Decimal | None = None
+
+
+SAYS = {
+    "latency": "until an order reaches the book",
+    "latency_jitter": "at most so much longer, by chance",
+    "cancel_latency": "until a cancel is done",
+    "replace_latency": "until a replacement takes its place",
+    "bar_participation": "of a bar's volume that orders may take",
+    "quote_participation": "of a quoted size that orders may take",
+    "spread_rate": "width of a quote that a bar or trade makes, to its price",
+    "slippage_rate": "by which an order without a limit trades worse than the quote",
+    "partial_probability": "that an order meets a part of the quoted size only",
+    "sell_notional_rate": "of what a sale brings, as a fee",
+    "sell_share_rate": "dollars for each share sold, as a fee",
+    "sell_share_fee_max": "dollars, of one execution",
+    "commission_share_rate": "dollars for each share, bought too",
+    "margin_rate": "a year, on cash owed",
+    "borrow_rate": "a year, on shares owed",
+}
+
+
+def term_lines() -> Iterator[str]:
+    """What a person may write, a line for each term, with what it is unless stated."""
+    terms = VenueTerms()
+    for name in TermsRow.__struct_fields__:
+        span_ns = getattr(terms, f"{name}_ns", None)
+        stands = f"{span_ns / SECOND_NS:g} s" if span_ns is not None else f"{getattr(terms, name)}"
+        yield f"{name:<22} {SAYS[name]} ({stands})"
 
 
 class Described(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Bytes from outside that make no sense: one exception for all the ways to be broken, and how to show such bytes."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import cache
+from types import TracebackType
 
 import msgspec
 
@@ -17,14 +18,30 @@ class Unreadable(Exception):
 _TROUBLES = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
-@contextmanager
-def reading(what: str) -> Generator[None]:
+@cache
+def reading(what: str) -> AbstractContextManager[None]:
     """Translate everything that decoding foreign bytes can raise into Unreadable."""
-    try:
-        yield
-    except _TROUBLES as trouble:
-        kind = type(trouble).__name__
-        raise Unreadable(f"unreadable {what}: {kind}: {shown(str(trouble))}") from None
+    return _Reading(what)
+
+
+class _Reading(AbstractContextManager[None]):
+    """No generator: it is entered for each report. It keeps nothing, so one is enough for all that are read at once."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        trouble: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(trouble, _TROUBLES):
+            name = type(trouble).__name__
+            raise Unreadable(f"unreadable {self._what}: {name}: {shown(str(trouble))}") from None
 
 
 def shown(raw: str | bytes, characters_max: int = SHOWN_CHARACTERS_MAX) -> str:

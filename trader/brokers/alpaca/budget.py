@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import trio
 
+LIMIT, REMAINING, RETRY_AFTER = "x-ratelimit-limit", "x-ratelimit-remaining", "retry-after"
+LIMIT_HEADERS = (LIMIT, REMAINING, RETRY_AFTER)
 PER_MINUTE = 200  # Alpaca's own limit; its headers may name another
 MINUTE_S = 60.0
 RESERVE_MAX = 20  # requests that are kept for cancels
@@ -56,9 +58,9 @@ class RequestBudget:
         self._under_way -= 1
 
     def told(self, status: int, headers: Mapping[str, str]) -> None:
-        """What a reply says of the limit."""
-        limit = _count(headers.get("X-RateLimit-Limit"))
-        remaining = _count(headers.get("X-RateLimit-Remaining"))
+        """What a reply says of the limit, in LIMIT_HEADERS."""
+        limit = _count(headers.get(LIMIT))
+        remaining = _count(headers.get(REMAINING))
         self._limit = limit or self._limit
         if self._limit is None:
             return
@@ -67,7 +69,7 @@ class RequestBudget:
             # The broker had not counted those yet that are still on their way; this one is among them.
             self._left = float(max(0, min(remaining, self._limit) - (self._under_way - 1)))
         if status == 429:
-            self._refused(_count(headers.get("Retry-After")) or 0)
+            self._refused(_count(headers.get(RETRY_AFTER)) or 0)
         else:
             self._refusals = 0
 

@@ -1,10 +1,11 @@
 """The questions that can be asked of Alpaca over HTTP: account, orders, fills, positions."""
 
 import logging
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from functools import lru_cache
+from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -339,10 +340,23 @@ async def get(link: HttpLink, target: str, decode: Callable[[bytes], T]) -> T | 
     raise BrokerUnavailable(words)
 
 
-@contextmanager
-def relied_on() -> Generator[None]:
+class _ReliedOn(AbstractContextManager[None]):
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        trouble: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(trouble, Unreadable):
+            raise BrokerUnavailable(str(trouble)) from None
+
+
+_RELIED_ON = _ReliedOn()
+
+
+def relied_on() -> AbstractContextManager[None]:
     """An answer that can't be read is no answer."""
-    try:
-        yield
-    except Unreadable as trouble:
-        raise BrokerUnavailable(str(trouble)) from None
+    return _RELIED_ON

@@ -14,7 +14,7 @@ import trio
 from msgspec import Struct
 
 from trader import steps
-from trader.brokers.alpaca.budget import RequestBudget
+from trader.brokers.alpaca.budget import LIMIT_HEADERS, RequestBudget
 from trader.credentials import Credentials
 from trader.wire.unreadable import shown
 
@@ -27,6 +27,8 @@ REPLY_BYTES_MAX = 16 * 2**20
 CLOSE_SECONDS_MAX = 2.0
 FIRST_BYTE = "http11.send_request_headers.started"
 LAST_BYTE = "http11.send_request_body.complete"
+REQUEST_ID = "x-request-id"
+_HEADERS = {name.encode(): name for name in (REQUEST_ID, *LIMIT_HEADERS)}
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -153,11 +155,10 @@ class HttpLink:
             raise NeverSent(failure_words(error)) from None
         except httpx2.TransportError as error:
             raise NoReply(failure_words(error)) from None
-        self._budget.told(response.status_code, response.headers)
+        said = _said(response.headers.raw)
+        self._budget.told(response.status_code, said)
         return HttpReply(
-            status=response.status_code,
-            body=body,
-            request_id=shown(response.headers.get("X-Request-ID", ""), 64),
+            status=response.status_code, body=body, request_id=shown(said.get(REQUEST_ID, ""), 64)
         )
 
     async def aclose(self) -> None:
@@ -194,6 +195,17 @@ def _last_look(held_back: Callable[[], str]) -> Trace:
             steps.reach("bytes left")
 
     return trace
+
+
+def _said(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers that say something to us, in small letters; what is told twice is no number any more."""
+    said: dict[str, str] = {}
+    for name, value in headers:
+        known = _HEADERS.get(name.lower())
+        if known is not None:
+            text = value.decode("latin-1")
+            said[known] = f"{said[known]}, {text}" if known in said else text
+    return said
 
 
 async def _whole_body(response: httpx2.Response) -> bytes:

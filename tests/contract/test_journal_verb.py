@@ -1,0 +1,114 @@
+"""`trade journal` and `trade positions --at`: the ground truth for people and for other programs."""
+
+import csv
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.eventful import eventful, written
+from trader.__main__ import main
+from trader.exits import Exit
+from trader.journal.chain import GENESIS
+from trader.messages import encode
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return written(eventful(), tmp_path / "trading_data.db")
+
+
+def said(captured: Captured, path: Path, *arguments: str) -> str:
+    assert main([*arguments, "--database", str(path)]) == 0
+    return captured.readouterr().out
+
+
+def refused(captured: Captured, path: Path, *arguments: str) -> str:
+    assert main([*arguments, "--database", str(path)]) == Exit.MISTAKE
+    return captured.readouterr().err
+
+
+def test_the_list_has_each_row_with_what_was_decided(path: Path, capsys: Captured) -> None:
+    entries = eventful().entries
+    rows = json.loads(said(capsys, path, "journal", "list", "--last", "1000", "--json"))
+    assert [one["sequence"] for one in rows] == [one.sequence for one in entries]
+    assert [one["input"] for one in rows] == [
+        str(one.input.__struct_config__.tag) for one in entries
+    ]
+    some = json.loads(said(capsys, path, "journal", "list", "--input", "request", "--json"))
+    assert {one["input"] for one in some} == {"request"}
+    assert "request_accepted" in said(capsys, path, "journal", "list", "--session", "2026-01-26")
+    assert said(capsys, path, "journal", "list", "--session", "1999-01-01") == "no such row\n"
+
+
+def test_a_row_is_shown_with_its_postings(path: Path, capsys: Captured) -> None:
+    shown = json.loads(said(capsys, path, "journal", "show", "2"))
+    assert shown["entry"] == json.loads(encode(eventful().entries[1]))
+    place = next(
+        entry.sequence
+        for entry in eventful().entries
+        if "execution_booked" in encode(entry).decode()
+    )
+    postings = json.loads(said(capsys, path, "journal", "show", str(place), "--json"))["postings"]
+    assert {"account": "position:JD", "instrument": "JD", "amount": "10"} in postings
+    assert "no such row" in refused(capsys, path, "journal", "show", "100000")
+
+
+def test_the_exported_journal_is_its_bytes_and_its_chain_of_hashes(
+    path: Path, capsys: Captured
+) -> None:
+    lines = said(capsys, path, "journal", "export", "--format", "jsonl").splitlines()
+    last = GENESIS
+    for line, entry in zip(lines, eventful().entries, strict=True):
+        data = line.partition('"entry":')[2].removesuffix("}").encode()
+        assert data == encode(entry)
+        last = sha256(last.encode() + data).hexdigest()
+        assert json.loads(line)["hash"] == last
+
+
+def test_the_double_entry_is_exported_as_csv(path: Path, capsys: Captured) -> None:
+    rows = list(
+        csv.DictReader(said(capsys, path, "journal", "export", "--format", "csv").splitlines())
+    )
+    assert rows[0] | {"sequence": ""} == {
+        "sequence": "",
+        "timestamp": "2026-01-26T14:30:00.000Z",
+        "session": "2026-01-26",
+        "input": "statement",
+        "account": "equity:opening",
+        "instrument": "USD",
+        "amount": "-250000",
+    }
+
+
+def test_an_export_overwrites_nothing(path: Path, capsys: Captured) -> None:
+    command = ("journal", "export", "--format", "csv", "--output")
+    new = path.with_name("postings.csv")
+    said(capsys, path, *command, str(new))
+    assert new.stat().st_mode & 0o777 == 0o600
+    assert "is there already" in refused(capsys, path, *command, str(new))
+    assert "is there already" in refused(capsys, path, *command, str(path))
+
+
+@pytest.mark.parametrize(
+    ("moment", "held"),
+    [
+        ("2026-01-26T14:30", 30),
+        ("2026-01-26", 35),
+        ("2026-01-25", None),
+        ("2027-01-01T00:00:00Z", 35),
+    ],
+)
+def test_positions_as_they_stood_at_a_moment(
+    path: Path, capsys: Captured, moment: str, held: int | None
+) -> None:
+    rows = json.loads(said(capsys, path, "positions", "--at", moment, "--json"))
+    assert {one["symbol"]: one["quantity"] for one in rows}.get("JD") == held
+    assert said(capsys, path, "positions", "--at", moment).startswith("journal row ")
+
+
+def test_a_moment_that_is_none_is_refused(path: Path, capsys: Captured) -> None:
+    assert "not a time like" in refused(capsys, path, "positions", "--at", "noon")

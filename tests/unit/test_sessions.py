@@ -1,0 +1,149 @@
+"""The last minutes of a session: who leaves the market, who enters no more, and who stays as he is."""
+
+import pytest
+from msgspec.structs import replace
+
+from tests.plays import (
+    TEN_NS,
+    Play,
+    boot,
+    buy,
+    cancel_ended,
+    clock,
+    filled,
+    opened,
+    report,
+    sell,
+    sent,
+)
+from trader.config import AtClose, Closing
+from trader.messages import (
+    Alarmed,
+    CancelRequested,
+    Claim,
+    Clock,
+    DenyReason,
+    ReductionBegan,
+    ReductionKind,
+    RequestAccepted,
+    RequestDenied,
+)
+from trader.model import MINUTE_NS, Phase, StrategyName, Symbol
+
+JD = Symbol("JD")
+CLOSES = 360  # minutes after ten o'clock: 16:00
+HALF_DAY = 180  # 13:00
+CROSSOVER = StrategyName("crossover")
+
+
+def at(minutes: int, closes: int = CLOSES, phase: Phase = Phase.REGULAR) -> Clock:
+    return replace(clock(minutes, phase=phase), closes_ns=TEN_NS + closes * MINUTE_NS)
+
+
+def day(at_close: AtClose, minutes: int = 5) -> Play:
+    """A morning on which all is well, of a program whose crossover does that at the close."""
+    rule = Closing(at_close=at_close, minutes_before_close=minutes)
+    state = opened().state
+    return Play(replace(state, closings=state.closings.set(CROSSOVER, rule)))
+
+
+def holding(at_close: AtClose, minutes: int = 5) -> Play:
+    play = day(at_close, minutes)
+    play >> buy("JD", 10, "31.95") >> sent() >> filled(10, "31.92")
+    return play
+
+
+@pytest.mark.parametrize("closes", [CLOSES, HALF_DAY])
+@pytest.mark.parametrize("minutes", [1, 5, 30])
+def test_what_is_held_goes_so_long_before_the_close_of_that_day(closes: int, minutes: int) -> None:
+    play = holding(AtClose.FLATTEN, minutes)
+    play >> at(closes - minutes - 1, closes)
+    assert not play.state.reductions
+    play >> at(closes - minutes, closes)
+    [began] = [one for one in play.events if isinstance(one, ReductionBegan)]
+    assert (began.symbol, began.kind, began.who) == (JD, ReductionKind.SESSION, CROSSOVER)
+    assert began.reference == "session|2026-01-26"
+    play >> at(closes - minutes + 1, closes)
+    assert not [one for one in play.events if isinstance(one, ReductionBegan)], "one is enough"
+
+
+@pytest.mark.parametrize("at_close", [AtClose.KEEP, AtClose.CANCEL])
+def test_what_is_held_stays_otherwise(at_close: AtClose) -> None:
+    play = holding(at_close)
+    play >> at(CLOSES - 1) >> at(CLOSES, phase=Phase.POST)
+    assert not play.state.reductions
+
+
+def test_of_another_strategy_nothing_goes() -> None:
+    play = day(AtClose.FLATTEN)
+    play >> buy("JD", 10, "31.95", strategy=StrategyName("other")) >> sent() >> filled(10, "31.92")
+    play >> buy("GS", 1, "901", strategy=StrategyName("other")) >> sent() >> report(Claim.NEW)
+    play >> at(CLOSES - 1)
+    assert not play.state.reductions
+    assert not [one for one in play.events if isinstance(one, CancelRequested)]
+
+
+@pytest.mark.parametrize(("at_close", "cancels"), [("keep", 0), ("cancel", 1), ("flatten", 1)])
+def test_its_working_entries_go_and_silence_is_asked_again(at_close: str, cancels: int) -> None:
+    play = day(AtClose(at_close))
+    play >> buy("JD", 10, "31") >> sent() >> report(Claim.NEW) >> at(CLOSES - 5)
+    assert sum(isinstance(one, CancelRequested) for one in play.events) == cancels
+    play >> at(CLOSES - 4)
+    assert sum(isinstance(one, CancelRequested) for one in play.events) == cancels
+    if cancels:
+        play >> cancel_ended("unknown") >> at(CLOSES - 3)
+        assert [one for one in play.events if isinstance(one, CancelRequested)], "asked again"
+
+
+def test_an_entry_that_is_filled_after_all_goes_too() -> None:
+    play = day(AtClose.FLATTEN)
+    play >> buy("JD", 10, "31.95") >> sent() >> report(Claim.NEW) >> at(CLOSES - 5)
+    assert JD in play.state.reductions, "its entry is live"
+    play >> filled(10, "31.92") >> at(CLOSES - 4)
+    assert JD in play.state.reductions
+
+
+@pytest.mark.parametrize("at_close", [AtClose.CANCEL, AtClose.FLATTEN])
+def test_nobody_enters_who_is_about_to_leave(at_close: AtClose) -> None:
+    play = day(at_close)
+    play >> at(CLOSES - 6) >> buy("JD", 10, "31.95")
+    assert isinstance(play.events[0], RequestAccepted)
+    play >> at(CLOSES - 5) >> buy("GS", 1, "901")
+    [denied] = play.events
+    assert isinstance(denied, RequestDenied)
+    assert denied.reason is DenyReason.MARKET_CLOSED
+    assert denied.numbers == {
+        "at_close": at_close.value,
+        "minutes_left": "5",
+        "minutes_before_close": "5",
+    }
+    play >> buy("GS", 1, "901", strategy=StrategyName("other"))
+    assert isinstance(play.events[0], RequestAccepted), "others may"
+
+
+def test_an_exit_is_no_entry() -> None:
+    play = holding(AtClose.CANCEL)
+    play >> at(CLOSES - 1) >> sell("JD", 10, "31.9")
+    assert isinstance(play.events[0], RequestAccepted)
+
+
+def test_what_is_still_there_when_the_session_has_closed_is_an_alarm_once() -> None:
+    play = holding(AtClose.FLATTEN)
+    play >> at(CLOSES - 5) >> at(CLOSES, phase=Phase.POST)
+    [alarm] = [one for one in play.events if isinstance(one, Alarmed)]
+    assert (alarm.alarm, alarm.symbol) == ("not_flat", JD)
+    play >> at(CLOSES + 1, phase=Phase.POST)
+    assert not [one for one in play.events if isinstance(one, Alarmed)]
+    assert JD in play.state.reductions, "and it goes with the next session's open"
+
+
+def test_a_session_whose_close_nobody_told_has_no_last_minutes() -> None:
+    play = holding(AtClose.FLATTEN)
+    play >> clock(CLOSES - 1)
+    assert not play.state.reductions
+
+
+def test_each_life_goes_by_its_own_configuration() -> None:
+    play = holding(AtClose.FLATTEN)
+    play >> boot(play.state.epoch + 1)
+    assert not play.state.closings

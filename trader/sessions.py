@@ -1,0 +1,65 @@
+"""What the last minutes of a session lead to: working entries go, and what a strategy holds does, if it says so.
+
+Each position that has to go is one lasting reduction, named by its session and symbol; so a program that is started
+again in these minutes finds it standing, or done, and sells nothing twice.
+"""
+
+from collections.abc import Iterator
+
+from trader import closing, reducing
+from trader.config import AtClose, Closing
+from trader.messages import Alarmed, CancelRequested, Event, ReductionKind
+from trader.model import ENTRY_PURPOSES, Phase, StrategyName
+from trader.state import ExecutionState
+
+
+def closed_by(state: ExecutionState) -> tuple[Event, ...]:
+    """What the clock of now leads to; the state has it already."""
+    events: list[Event] = []
+    for strategy, rule in sorted(state.closings.items()):
+        if state.phase is Phase.REGULAR and closing.is_due(
+            rule, state.at_ns, state.session_closes_ns
+        ):
+            events += _cancels(state, strategy, rule)
+            if rule.at_close is AtClose.FLATTEN:
+                events += _reductions(state, strategy, rule)
+    return tuple(events)
+
+
+def not_flat(before: ExecutionState, state: ExecutionState) -> Iterator[Event]:
+    """The session has closed, and what should have gone with it is still there."""
+    if before.phase is not Phase.REGULAR or state.phase is Phase.REGULAR:
+        return
+    for symbol, reduction in sorted(state.reductions.items()):
+        if reduction.kind is ReductionKind.SESSION:
+            held = state.position(symbol).quantity
+            why = f"{symbol}: the session has closed with {held} shares that should have gone"
+            yield Alarmed(alarm="not_flat", symbol=symbol, message=why)
+
+
+def _cancels(
+    state: ExecutionState, strategy: StrategyName, rule: Closing
+) -> Iterator[CancelRequested]:
+    """Its working entries. Exits stay: they only make a position smaller."""
+    for name, order in sorted(state.orders.items()):
+        is_its = order.strategy == strategy and order.purpose in ENTRY_PURPOSES
+        if is_its and reducing.can_cancel(order, state.at_ns):
+            yield CancelRequested(client_order_id=name, symbol=order.symbol, reason=_words(rule))
+
+
+def _reductions(state: ExecutionState, strategy: StrategyName, rule: Closing) -> Iterator[Event]:
+    for symbol, position in sorted(state.positions.items()):
+        if position.strategy == strategy:
+            yield from reducing.began(
+                state,
+                symbol,
+                ReductionKind.SESSION,
+                reference=f"session|{state.session}",
+                who=strategy,
+                reason=_words(rule),
+            )
+
+
+def _words(rule: Closing) -> str:
+    minutes = rule.minutes_before_close
+    return f"{rule.at_close.value} {minutes} minute{'s' if minutes != 1 else ''} before the close"
