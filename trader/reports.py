@@ -364,12 +364,10 @@ def doubted(state: ExecutionState, order: Order, reason: str) -> tuple[Event, ..
 def on_cancel_outcome(state: ExecutionState, outcome: CancelOutcome) -> tuple[Event, ...]:
     """The broker will try, says no, or did not answer; in the last two cases ask what became of the order."""
     order = state.orders[outcome.client_order_id]
-    is_accepted = outcome.outcome == "accepted"
-    if is_accepted and order.cancel_requested:
+    if outcome.outcome == "accepted" and order.cancel_requested:
         return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
-    # Accepted, and not wanted any more: the stream was faster, and has told of a refusal.
-    if is_accepted or not orders.is_live(order):
-        return ()
+    if outcome.outcome == "accepted" or not orders.is_live(order):
+        return ()  # A refusal has overtaken the reply, or it is over.
     why = f"cancel {outcome.outcome}: {outcome.reason}"
     again = replace(order, cancel_requested=False)  # It may be asked for again.
     events: list[Event] = [order_changed(state, again, why)] if order.cancel_requested else []
