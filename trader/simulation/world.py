@@ -109,6 +109,7 @@ class World:
         self.time = VirtualTime()
         self._auditor = Auditor(self.complain)
         self._market = MarketWatch((), self.complain)
+        self._guards = guards.Watch(self.complain)
         self.process: Process | None = None
         self._lives = 0
         self.is_healed = False
@@ -184,8 +185,7 @@ class World:
             async with trio.open_nursery() as world:
                 world.start_soon(run_market, self._broker, name="market")
                 world.start_soon(self._live, world, name="lives")
-                now = lambda: (self.process, self._auditor)  # noqa: E731
-                world.start_soon(guards.watch, now, self.complain, name="guards")
+                world.start_soon(self._guards.run, name="guards")
                 misfortunes = Misfortunes(self, world)
                 world.start_soon(misfortunes.befall, name="misfortunes")
                 await self._heal()
@@ -296,6 +296,7 @@ class World:
     def _committed(self, process: Process, batch: Batch) -> None:
         if process is self.process:
             self._auditor.committed(batch)
+            self._guards.committed(process, self._auditor, batch.after)
             self._acknowledged = batch
         elif process.is_dead:
             self.complain("E7: a dead process commits")
