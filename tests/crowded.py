@@ -84,7 +84,7 @@ def crowd(path: Path, orders: int) -> Iterator[Crowd]:
     """An account in this folder, in a market in which nothing moves."""
     symbols, data = symbols_of(orders // EXITS_LIVE_MAX), path / "data"
     data.mkdir()
-    _write_market(data, symbols)
+    write_market(data, symbols)
     with standing_broker(path, "--data", str(data)) as account:
         text = CONFIG.format(symbols=list(symbols), shares=EXITS_LIVE_MAX)
         (path / "trader.toml").write_text(text)
@@ -92,7 +92,8 @@ def crowd(path: Path, orders: int) -> Iterator[Crowd]:
         yield Crowd(account, orders)
 
 
-def _write_market(folder: Path, symbols: tuple[Symbol, ...]) -> None:
+def write_market(folder: Path, symbols: tuple[Symbol, ...]) -> None:
+    """An hour of bars in which nothing moves."""
     session = session_on(DAY)
     assert session is not None
     stamps = [iso(session.open_ns + number * MINUTE_NS) for number in range(MINUTES)]

@@ -106,13 +106,6 @@ def standing_broker(folder: Path, environment: dict[str, str], stage: ExitStack)
     }
 
 
-def old_books(folder: Path, _environment: dict[str, str], _stage: ExitStack) -> dict[str, str]:
-    """Another program's books: before the incident, after it, and cleaned up."""
-    for stage in STAGES_OF_OLD_BOOKS:
-        incident(folder / f"{stage}.db", stage)
-    return {}
-
-
 def run_on_its_way(folder: Path, environment: dict[str, str], stage: ExitStack) -> dict[str, str]:
     """A run that holds something, until the document stops it."""
     command = [sys.executable, "-P", "-m", "trader", "run", "--speed", "780", "--scenario", "none"]
@@ -127,10 +120,17 @@ def run_on_its_way(folder: Path, environment: dict[str, str], stage: ExitStack) 
     raise AssertionError("the run ended before it held anything")
 
 
+def old_books(folder: Path, _environment: dict[str, str], _stage: ExitStack) -> dict[str, str]:
+    """Another program's books: before the incident, after it, and cleaned up."""
+    for stage in STAGES_OF_OLD_BOOKS:
+        incident(folder / f"{stage}.db", stage)
+    return {}
+
+
 STAGES: dict[str, Stage] = {
     "an order in doubt": order_in_doubt("0a1b2c3d4e5f60718293a4b5"),
     "another order in doubt": order_in_doubt("ffeeddccbbaa998877665544"),
     "a broker on this machine": standing_broker,
-    "another program's books": old_books,
     "a run on its way": run_on_its_way,
+    "another program's books": old_books,
 }

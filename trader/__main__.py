@@ -3,12 +3,13 @@
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 
 from trader.cli import trade
 from trader.exits import Exit, JournalBroken, PersonError
+from trader.failure import leaves_of
 from trader.money import use_exact_context
 
 LINE_MAX = 1_000  # characters of a message that came from outside
@@ -44,7 +45,7 @@ class PythonOptimized(PersonError):
 
 def _ending(error: BaseException) -> int:
     """What the shell is told: of several exceptions in a group the worst one decides, a bug of ours before all."""
-    leaves = sorted(_leaves(error), key=_gravity)
+    leaves = sorted(leaves_of(error), key=_gravity)
     match leaves[0]:
         case click.exceptions.Exit(exit_code=code):
             return code
@@ -83,15 +84,6 @@ def _ending(error: BaseException) -> int:
                 "this is a bug of the program, not of yours; the books are safe in the journal",
                 Exit.BUG,
             )
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Trio's nurseries wrap what went wrong into groups; the exceptions themselves are the leaves."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 def _gravity(error: BaseException) -> int:

@@ -17,6 +17,15 @@ def failure_text(error: BaseException) -> str:
     return "\n".join(_lines(error, CHAIN_MAX))
 
 
+def leaves_of(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions in a group, however deep; one alone is itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves_of(inner)
+    else:
+        yield error
+
+
 def _lines(error: BaseException, left: int) -> Iterator[str]:
     earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if earlier is not None and left:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from trader.messages import Claim
 from trader.model import (
     FINAL_STATES,
+    MINUTE_NS,
     BookedExecution,
     BrokerOrderId,
     Execution,
@@ -45,6 +46,9 @@ class Trigger(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+
+
+CANCEL_PENDING_NS_MAX = MINUTE_NS  # that an answer may be older than the cancel
 
 
 class Notice(Enum):
@@ -164,6 +168,21 @@ def after_claim(
     if claim is Claim.CANCEL_REJECTED:
         order = replace(order, cancel_requested=False)
     return after(order, _TRIGGER_OF_CLAIM[claim])
+
+
+def claim_meant(order: Order, claim: Claim, source: str, at_ns: int) -> Claim:
+    """What the broker claims at this market time. A cancel that it doesn't speak of any more was refused.
+
+    That it was may have been told while nobody heard. Taken for pending, an order that lives for months could never
+    be canceled again.
+    """
+    is_forgotten = (
+        order.state is _S.PENDING_CANCEL
+        and source == "query"
+        and claim in {Claim.NEW, Claim.PARTIALLY_FILLED}
+        and at_ns - order.state_ns >= CANCEL_PENDING_NS_MAX
+    )
+    return Claim.CANCEL_REJECTED if is_forgotten else claim
 
 
 def settled(order: Order) -> tuple[Order, Notice]:

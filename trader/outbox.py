@@ -23,7 +23,7 @@ from trader.messages import (
     SendStarted,
     Submit,
 )
-from trader.model import ClientOrderId, Order
+from trader.model import ENTRY_PURPOSES, ClientOrderId, Order
 from trader.ports import Broker, BrokerUnavailable, Pace
 from trader.risk import EXITS_LIVE_MAX
 from trader.state import ExecutionState
@@ -33,6 +33,8 @@ LOOKUP_PAUSE_FIRST_S = 0.25
 LOOKUP_PAUSE_MAX_S = 30.0
 
 ABSENT = "proven absent: two lookups, all orders and all fills since before the send miss it"
+
+SENDERS = 4  # where the market waits for nobody
 
 LastCheck = Callable[[Order], str]
 
@@ -61,6 +63,8 @@ class Outbox:
         self._asked: set[ClientOrderId] = set()  # lookups queued or under way
         self._canceling: set[ClientOrderId] = set()  # cancels, likewise
         self._to_send, self._orders = trio.open_memory_channel[tuple[float, Order]](capacity)
+        # With more than one sender, exits have senders of their own: a slow entry must not hold them up.
+        self._to_exit, self._exits = trio.open_memory_channel[tuple[float, Order]](capacity)
         self._to_cancel, self._cancels = trio.open_memory_channel[Order](capacity)
         self._to_ask, self._queries = trio.open_memory_channel[Lookup](capacity)
 
@@ -68,7 +72,9 @@ class Outbox:
         """Queue an effect; called by the executor, after the commit."""
         match effect:
             case Submit():
-                self._to_send.send_nowait((trio.current_time(), effect.order))
+                apart = self._senders > 1 and effect.order.purpose not in ENTRY_PURPOSES
+                lane = self._to_exit if apart else self._to_send
+                lane.send_nowait((trio.current_time(), effect.order))
             case Cancel() if effect.order.client_order_id not in self._canceling:
                 self._canceling.add(effect.order.client_order_id)
                 self._pace.began(effect.order.client_order_id)
@@ -89,13 +95,15 @@ class Outbox:
         """Carry, for ever."""
         async with trio.open_nursery() as nursery:
             for number in range(self._senders):
-                nursery.start_soon(self._send_orders, name=f"sender {number}")
-            nursery.start_soon(self._send_cancels, name="canceler")
+                nursery.start_soon(self._send_orders, self._orders, name=f"sender {number}")
+                nursery.start_soon(self._send_cancels, name=f"canceler {number}")
+                if self._senders > 1:
+                    nursery.start_soon(self._send_orders, self._exits, name=f"exit sender {number}")
             nursery.start_soon(self._ask, nursery, name="inquirer")
 
-    async def _send_orders(self) -> None:
+    async def _send_orders(self, lane: trio.MemoryReceiveChannel[tuple[float, Order]]) -> None:
         while True:
-            put_s, order = await self._orders.receive()
+            put_s, order = await lane.receive()
             self._held += 1
             try:
                 async with self._pace.sender_turn():

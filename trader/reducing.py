@@ -191,10 +191,10 @@ def waits_for(state: ExecutionState, symbol: Symbol) -> str:
         return "the next start"
     if not state.statements:
         return "the broker's statement"
-    if live:
-        return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
     if state.phase is not Phase.REGULAR:
         return f"regular hours (the market is {state.phase.value})"
+    if live:
+        return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
     if shares_to_go(state, symbol) < ONE:
         return "a whole share that both sides agree on: look at bin/trade reconcile"
     last = _last_exit(state, symbol)
@@ -218,11 +218,17 @@ def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
 
 
 def _cancels(state: ExecutionState) -> Iterator[Step]:
-    """Of what holds or may change what goes; and of entries, where a halt wants them gone."""
+    """Of what holds or may change what goes; and of entries, where a halt wants them gone.
+
+    Out of regular hours exits stay: what protects a position protects it until it can be sold.
+    """
     for symbol, reduction in sorted(state.reductions.items()):
-        for order in _live(state, symbol):
-            if order.client_order_id != reduction.exit and can_cancel(order, state.at_ns):
-                yield _cancel(state, order, reduction.who, f"{symbol} is {reduction.words}")
+        position = state.position(symbol)
+        exits = position.exits if state.phase is Phase.REGULAR else ()
+        for name in (*position.entries, *exits):
+            if name != reduction.exit and can_cancel(state.orders[name], state.at_ns):
+                why = f"{symbol} is {reduction.words}"
+                yield _cancel(state, state.orders[name], reduction.who, why)
     if (halt := state.halt) is None or not halt.cancels:
         return
     for symbol, position in sorted(state.positions.items()):

@@ -71,7 +71,7 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     else:
         now, heard = orders.after_claim(
             _open_to_less(now, report),
-            report.claim,
+            orders.claim_meant(order, report.claim, report.source, state.at_ns),
             report.quantity_cumulative,
             report.broker_order_id,
         )
@@ -364,10 +364,10 @@ def doubted(state: ExecutionState, order: Order, reason: str) -> tuple[Event, ..
 def on_cancel_outcome(state: ExecutionState, outcome: CancelOutcome) -> tuple[Event, ...]:
     """The broker will try, says no, or did not answer; in the last two cases ask what became of the order."""
     order = state.orders[outcome.client_order_id]
-    if outcome.outcome == "accepted":
+    if outcome.outcome == "accepted" and order.cancel_requested:
         return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)
-    if not orders.is_live(order):
-        return ()
+    if outcome.outcome == "accepted" or not orders.is_live(order):
+        return ()  # A refusal has overtaken the reply, or it is over.
     why = f"cancel {outcome.outcome}: {outcome.reason}"
     again = replace(order, cancel_requested=False)  # It may be asked for again.
     events: list[Event] = [order_changed(state, again, why)] if order.cancel_requested else []

@@ -19,11 +19,13 @@ HELD_MAX = 1_000  # ticks of one symbol that wait while the day before is asked 
 
 
 class Listener(Protocol):
-    """Who sees every trusted tick, and hears whose state has changed. Neither may block."""
+    """Who sees every trusted tick, and hears whose state has changed, or whose shares. None may block."""
 
     def ticked(self, tick: Bar | Quote) -> None: ...
 
     def changed(self, symbol: Symbol) -> None: ...
+
+    def split(self, symbol: Symbol) -> None: ...
 
 
 class Tape:
@@ -85,6 +87,8 @@ class Tape:
             self._marks[symbol] = Mark()
             for reader in self._readers[symbol]:
                 reader.start_over()
+            if self.listener is not None:
+                self.listener.split(symbol)
         for tick in self._held.pop(symbol, []):
             self.deliver(tick)
 

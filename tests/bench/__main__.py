@@ -31,6 +31,7 @@ BENCHES = {
     "recovery": "journal folded, program recovered",
     "verify": "a database proved from its journal's bytes",
     "restart": "kill -9 to entries open again, the broker in another process",
+    "flatten": "the stop button, the broker in another process",
     "audit": "another program's books, audited by `bin/trade audit` in a process of its own",
     "program": "bin/trade itself",
 }

@@ -29,6 +29,8 @@ OPENING = "tests/unit/test_journal_opening.py"
 FAULTS = "tests/tasks/test_journal_faults.py"
 LOST = "tests/contract/test_database_lost.py"
 PROCESSES = "tests/contract/test_two_processes.py"
+REDUCING = "tests/unit/test_reducing.py"
+COMMANDS = "tests/unit/test_commands.py"
 CLOCKS = "tests/contract/test_doctor.py"
 LEGACY = "tests/contract/test_audit_legacy.py"
 AUDIT = "tests/contract/test_audit_verb.py"
@@ -267,6 +269,7 @@ COVERED: dict[int, tuple[str, ...]] = {
         "tests/tasks/test_tape.py::test_one_wrong_tick_moves_no_mark_and_two_that_agree_do",
         "tests/tasks/test_tape.py::test_a_feed_that_repeats_itself_while_others_move_is_frozen",
         f"{MUTE}::test_a_mute_data_stream_is_left_and_the_gate_opens_with_the_next_tick",
+        f"{REDUCING}::test_no_price_keeps_a_position_from_going",
     ),
     50: (  # a split is no loss, and no reason to sell
         "tests/tasks/test_tape.py::test_a_split_that_is_known_is_no_jump_and_its_workers_start_over",
@@ -274,6 +277,7 @@ COVERED: dict[int, tuple[str, ...]] = {
         "::test_the_mark_of_a_split_that_is_not_booked_yet_is_not_taken_and_no_brake_trips",
         "tests/unit/test_disruptions.py::test_nobody_sells_on_a_price_that_jumped_over_a_night",
         "tests/unit/test_movements.py::test_a_split_keeps_cost_and_value_and_moves_the_shares",
+        f"{REDUCING}::test_a_split_while_it_goes_is_sold_whole_and_begins_nothing",
     ),
     # --- settings, files, the machine
     51: (  # settings that are none
@@ -350,6 +354,18 @@ COVERED: dict[int, tuple[str, ...]] = {
         "tests/contract/test_run_stopped.py::test_ctrl_c_stops_as_cleanly_and_says_interrupted",
         "tests/contract/test_run_stopped.py::test_a_second_signal_while_it_stops_changes_nothing",
         "tests/contract/test_stopped_in_the_start.py::test_stopped_while_the_books_are_being_agreed",
+        "tests/contract/test_kill_while_reducing.py"
+        "::test_killed_at_this_step_it_goes_on_and_sells_each_share_once",
+    ),
+    # --- what a person types
+    69: (  # the way out of a halt: once, kept, and not while anything is in doubt
+        f"{COMMANDS}::test_resuming_twice_has_one_effect_and_both_are_kept",
+        f"{COMMANDS}::test_the_same_command_again_changes_nothing_and_writes_nothing",
+        f"{COMMANDS}::test_nobody_resumes_while_an_order_is_in_doubt",
+        f"{COMMANDS}::test_answers_are_kept_for_as_many_commands_as_can_be_waited_for",
+        "tests/contract/test_stop_button.py"
+        "::test_halt_and_flatten_leaves_nothing_and_resume_lets_it_trade_again",
+        "tests/tasks/test_control.py::test_what_is_no_command_gets_one_line_and_nobody_hears_of_it",
     ),
     77: (  # mending what somebody has open, twice, half, with other books' backup; undoing too late
         f"{REPAIR}::test_it_is_refused_while_a_trader_or_anybody_holds_the_database",
@@ -362,7 +378,7 @@ COVERED: dict[int, tuple[str, ...]] = {
 
 
 def test_every_kind_of_bad_input_has_its_tests() -> None:
-    assert sorted(COVERED) == [*range(1, 60), 77]
+    assert sorted(COVERED) == [*range(1, 60), 69, 77]
     assert all(COVERED.values())
     for number, tests in COVERED.items():
         assert len(set(tests)) == len(tests), number

@@ -201,6 +201,8 @@ def test_a_state_keeps_its_keys_so_that_clients_need_not_learn_new_ones(tmp_path
         (["--start", "2025-12-01T10:00"], "no session of 2025-12-01 in this market: it has 2026-"),
         (["--start", "2029-12-03T10:00"], "it has 2026-01-02 to 2029-09-28"),
         (["--symbols", " , "], "--symbols: names no symbol (write --symbols JD,GS)"),
+        (["--speed", "nan"], "--speed: above 0 and at most 100,000, not nan"),
+        (["--speed", "0"], "--speed: above 0 and at most 100,000, not 0.0"),
         (["--data", "none"], "none: there is no such file or folder"),
         (["--state", ""], "--state : not a file name"),
         (["--journal", "none/j"], "there is no such folder"),
@@ -212,6 +214,22 @@ def test_a_mistake_is_one_line(
     arguments: list[str], words: str, refused: Callable[..., str]
 ) -> None:
     assert words in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("::1", "http://[::1]:"), ("localhost", "http://localhost:")]
+)
+def test_whatever_the_host_is_called_its_address_can_be_used(host: str, address: str) -> None:
+    try:
+        socket.create_server(
+            (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        ).close()
+    except OSError as error:
+        pytest.skip(f"{host} is not there: {error}")
+    with running("--host", host) as (_, client):
+        assert str(client.base_url).startswith(address)
+        assert client.get("/v2/clock").status_code == 200
+        assert client.get("/admin").status_code == 200
 
 
 def test_a_port_that_is_taken_is_a_mistake_of_one_line(refused: Callable[..., str]) -> None:

@@ -127,7 +127,7 @@ def test_a_broker_is_made_with_the_words_of_the_command_line(tmp_path: Path) -> 
     ("words", "said"),
     [
         ({"multiplier": 3}, "multiplier: not possible: 3"),
-        ({"speed": 0}, "speed: not possible: 0"),
+        ({"speed": 0}, "--speed: above 0 and at most 100,000, not 0"),
         ({"plan": "gold"}, "plan: not possible: 'gold'"),
         ({"rate_limit": 0}, "rate_limit: not possible: 0"),
         ({"faults": [{"verb": "no-id"}, {"verb": "no"}]}, "faults, fault 2: verb: no such fault"),

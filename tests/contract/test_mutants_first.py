@@ -44,16 +44,16 @@ WRONG_SIGN = Edit(
 IMPATIENT = Edit("live/self_test.py", "PATIENCE_S = 10.0", "PATIENCE_S = 0.1")
 
 
-def test_a_wrong_sign_in_the_positions_ends_the_program_before_anything_of_it_is_written(
+def test_a_wrong_sign_in_the_positions_halts_the_program_at_its_first_fill(
     mutant: Mutant,
 ) -> None:
     for edit in (WRONG_SIGN, NO_SELF_TEST, IMPATIENT):
         mutant.edit(edit)
     ended = mutant.folder.run("--symbols", "JD,GS")
-    assert ended.code == 70
-    assert "and their holdings" in ended.err
-    assert mutant.folder.ours("SELECT count(*) FROM trades") == [(0,)]
-    assert mutant.folder.ours("SELECT * FROM positions WHERE quantity <> 0") == []
+    assert ended.code == 1
+    [(halted,)] = mutant.folder.ours("SELECT halted FROM account")
+    assert str(halted).startswith("the books: ")
+    assert mutant.folder.ours("SELECT count(*) FROM trades WHERE side = 'BUY'") == [(1,)]
 
 
 def test_a_wrong_sign_that_our_own_ledger_lets_pass_is_caught_by_the_venues_books(

@@ -13,7 +13,7 @@ from trader.orders import Trigger
 
 # What worlds have found so far, each with a test of its own in tests/unit/test_corrections.py: a bust of what was
 # executed beyond an order left it alive with nothing left; a busted execution came back under the id of a list.
-FIXED = range(81, 141)
+FIXED = range(1, 141)
 TURNS = 1_200
 
 

@@ -4,6 +4,24 @@ from tests.mutants.planted import Edit, planted, plays, properties, scenario, ti
 
 ORDERS = (
     planted(
+        "a refusal that overtakes the reply to a cancel is forgotten",
+        Edit(
+            "reports.py",
+            'if outcome.outcome == "accepted" and order.cancel_requested:',
+            'if outcome.outcome == "accepted":',
+        ),
+        plays("reports", "a_refusal_that_overtakes_the_reply_to_a_cancel_stands"),
+    ),
+    planted(
+        "a cancel whose refusal nobody heard is pending for ever",
+        Edit(
+            "orders.py",
+            "    return Claim.CANCEL_REJECTED if is_forgotten else claim",
+            "    return claim",
+        ),
+        plays("reports", "a_cancel_whose_refusal_nobody_heard_is_not_pending_for_ever"),
+    ),
+    planted(
         "a late fill of a canceled order needs no look",
         Edit(
             "orders.py",

@@ -1,6 +1,6 @@
 """Bugs planted where bad market data is kept out, and where alarms reach people."""
 
-from tests.mutants.planted import Edit, contract, planted, plays, scenario, tasks
+from tests.mutants.planted import Edit, contract, planted, plays, scenario, tasks, worlds
 
 ALARMS = (
     planted(
@@ -53,6 +53,7 @@ DATA = (
         ),
         tasks("tape", "a_tick_that_is_not_fit_reaches_nobody_and_is_told_and_counted"),
         scenario("s16-bad-ticks"),
+        worlds("wrong prices", "S16"),
     ),
     planted(
         "one tick alone moves a mark",
@@ -135,7 +136,7 @@ SESSIONS = (
     ),
     planted(
         "working entries rest on over the close",
-        Edit("sessions.py", "if is_its and reducing.can_cancel(order):", "if False:"),
+        Edit("sessions.py", "if is_its and reducing.can_cancel(order, state.at_ns):", "if False:"),
         plays("sessions", "its_working_entries_go_and_silence_is_asked_again"),
     ),
     planted(

@@ -1,6 +1,6 @@
 """Bugs planted in what proves the books: a proof that passes by what differs proves nothing."""
 
-from tests.mutants.planted import Edit, contract, planted, plays, properties
+from tests.mutants.planted import Edit, contract, planted, plays, properties, scenario
 
 PROOFS = (
     planted(
@@ -11,6 +11,7 @@ PROOFS = (
             "                self._stored[table].differs(rows)\n",
         ),
         plays("verification", "a_cell_changed_in_any_table_is_found_and_named"),
+        scenario("s25-tampered-books"),
     ),
     planted(
         "verify passes by orders that are over",
@@ -65,6 +66,25 @@ PROOFS = (
         "a busted execution stays in the lots",
         Edit("lots.py", "            kept[place] = None\n", "            pass\n"),
         plays("lots", "a_bust_never_was_and_its_correction_was_always_so"),
+    ),
+    planted(
+        "a backup is not proved",
+        Edit("cli/backup.py", "    if first is not None:\n", "    if False:\n"),
+        contract("backup", "books_that_are_not_what_their_journal_says_are_no_backup"),
+    ),
+    planted(
+        "a restore takes no lock",
+        Edit(
+            "cli/restore.py",
+            "    lock = ProcessLock(common.database, iso(now_ns))",
+            "    lock = ProcessLock(common.database.with_name('none'), iso(now_ns))",
+        ),
+        contract("backup", "nothing_is_restored_under_a_process_that_holds_the_books"),
+    ),
+    planted(
+        "a restore overwrites the books",
+        Edit("cli/restore.py", "            moved_aside(database, folder)\n", "            pass\n"),
+        contract("backup", "a_restore_moves_the_books_aside_and_says_what_they_lack"),
     ),
     planted(
         "verify ends well whatever it has found",

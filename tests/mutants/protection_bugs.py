@@ -106,6 +106,11 @@ PROTECTIONS = (
         ),
     ),
     planted(
+        "nobody hears that prices are of new shares",
+        Edit("tape.py", "                self.listener.split(symbol)\n", "                pass\n"),
+        tasks("tape", "who_listens_hears_of_new_shares_before_their_first_price"),
+    ),
+    planted(
         "one tick fires",
         Edit(
             "protection.py",

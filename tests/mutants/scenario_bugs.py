@@ -113,7 +113,7 @@ SCENARIOS = (
         "a cancel without an answer is taken for done",
         Edit(
             "reports.py",
-            '    if outcome.outcome == "accepted":\n'
+            '    if outcome.outcome == "accepted" and order.cancel_requested:\n'
             "        return triggered(state, order, Trigger.CANCEL_PENDING, outcome.reason)",
             '    if outcome.outcome != "rejected":\n'
             "        return triggered(state, order, Trigger.CANCELED, outcome.reason)",

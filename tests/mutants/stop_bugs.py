@@ -78,6 +78,30 @@ REDUCTIONS = (
         tasks("reducer", "rejected_exits_are_tried_again_a_minute_later_and_not_before"),
     ),
     planted(
+        "a cancel that came to nothing is not asked for again",
+        Edit("reducing.py", "at_ns - order.state_ns >= MINUTE_NS", "False"),
+        plays("commands", "a_cancel_that_came_to_nothing_is_asked_for_again_a_minute_later"),
+    ),
+    planted(
+        "a cancel that is under way is asked for again and again",
+        Edit("outbox.py", "if effect.order.client_order_id not in self._canceling:", "if True:"),
+        tasks("outbox", "a_cancel_that_is_under_way_is_not_asked_for_twice"),
+    ),
+    planted(
+        "entries without an answer hold up exits",
+        Edit("outbox.py", "apart = self._senders > 1 and", "apart = False and"),
+        tasks("outbox", "entries_without_an_answer_hold_up_no_exit"),
+    ),
+    planted(
+        "what protects overnight is canceled overnight",
+        Edit(
+            "reducing.py",
+            "position.exits if state.phase is Phase.REGULAR else ()",
+            "position.exits",
+        ),
+        plays("reducing", "out_of_regular_hours_what_protects_stays_and_entries_are_canceled"),
+    ),
+    planted(
         "what is hands-off is flattened",
         Edit("reducing.py", " or position.is_hands_off", ""),
         plays("reducing", "what_is_hands_off_is_never_flattened"),

@@ -16,6 +16,7 @@ AIMS: dict[str, tuple[range, tuple[Fault, ...]]] = {
     "deaths": (range(1, 7), (Fault.CRASH,)),
     "repeats": (range(1, 7), (Fault.DUPLICATE_EVENT, Fault.REPLAY_EVENTS)),
     "stops": (range(1, 9), (Fault.HAND_CANCEL, Fault.REJECT_LATER)),
+    "wrong prices": (range(1, 7), (Fault.BAD_TICK, Fault.PRICE_GAP, Fault.TRADING_HALT)),
     "late acceptance": (range(1, 9), (Fault.ACCEPT_LATE, Fault.LOOKUP_404)),
 }
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 import trio
 from immutables import Map
+from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.plays import TEN_NS, some_order
@@ -26,7 +27,16 @@ from trader.messages import (
     Statement,
     Submit,
 )
-from trader.model import AccountId, ClientOrderId, Order, OrderState, Phase, Symbol
+from trader.model import (
+    AccountId,
+    ClientOrderId,
+    Order,
+    OrderState,
+    Phase,
+    Purpose,
+    Side,
+    Symbol,
+)
 from trader.outbox import (
     INTENT_AGE_MAX_S,
     LOOKUP_PAUSE_FIRST_S,
@@ -103,7 +113,9 @@ def acknowledged(order: Order) -> OrderReport:
 
 
 class Bench:
-    def __init__(self, last_check: Callable[[Order], str] = lambda order: "") -> None:
+    def __init__(
+        self, last_check: Callable[[Order], str] = lambda order: "", *, senders: int = 1
+    ) -> None:
         self.broker = Desk()
         self.inbox = Inbox()
         self.outbox = Outbox(
@@ -112,6 +124,7 @@ class Bench:
             pace=FreePace(lambda: TEN_NS),
             capacity=lanes_needed(ExecutionState(), LIMITS, 1),
             last_check=last_check,
+            senders=senders,
         )
 
 
@@ -304,6 +317,40 @@ async def test_cancels_have_a_lane_of_their_own() -> None:
     assert CancelOutcome(client_order_id=ClientOrderId("two"), outcome="accepted") in (
         bench.inbox.drain()
     )
+
+
+async def test_entries_without_an_answer_hold_up_no_exit() -> None:
+    bench = Bench(senders=2)
+    exits = [
+        replace(order_named(name), side=Side.SELL, purpose=Purpose.EXIT) for name in ("x1", "x2")
+    ]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.outbox.run)
+        for name in ("e1", "e2", "e3"):
+            bench.outbox.put(Submit(order=order_named(name)))
+        await wait_all_tasks_blocked()
+        assert sorted(bench.broker.submitted) == ["e1", "e2"]
+        for order in exits:
+            bench.outbox.put(Submit(order=order))
+        await wait_all_tasks_blocked()
+        assert sorted(bench.broker.submitted) == ["e1", "e2", "x1", "x2"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_cancel_that_is_under_way_is_not_asked_for_twice() -> None:
+    bench = Bench()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.outbox.run)
+        for _ in range(3):
+            bench.outbox.put(Cancel(order=order_named("one")))
+            await wait_all_tasks_blocked()
+        bench.broker.may_answer.set()
+        await wait_all_tasks_blocked()
+        assert len(bench.inbox.drain()) == 1
+        bench.outbox.put(Cancel(order=order_named("one")))
+        await wait_all_tasks_blocked()
+        assert len(bench.inbox.drain()) == 1, "answered, it may be asked for again"
+        nursery.cancel_scope.cancel()
 
 
 def test_the_lanes_have_room_for_what_a_life_with_wider_limits_left_alive() -> None:

@@ -173,6 +173,31 @@ async def test_a_split_that_is_known_is_no_jump_and_its_workers_start_over() -> 
     assert first.bid < second.bid
 
 
+class Listening:
+    """Keeps what the tape tells its listener, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def ticked(self, tick: Bar | Quote) -> None:
+        self.heard.append("ticked")
+
+    def changed(self, symbol: Symbol) -> None:
+        self.heard.append("changed")
+
+    def split(self, symbol: Symbol) -> None:
+        self.heard.append("split")
+
+
+def test_who_listens_hears_of_new_shares_before_their_first_price() -> None:
+    night = Night()
+    night.tape.listener = listening = Listening()
+    night.quote(926_900)
+    night.quote(927_000)
+    night.tape.settle(JD, night.bar(922_243))
+    assert listening.heard == ["split", "ticked", "ticked"]
+
+
 async def test_a_jump_that_nothing_explains_waits_for_agreement_and_is_told() -> None:
     night = Night()
     reader = night.reader(JD)

@@ -14,6 +14,7 @@ from tests.plays import (
     blocked,
     booked,
     buy,
+    cancel_ended,
     cancel_wanted,
     clock,
     command,
@@ -218,6 +219,18 @@ def test_answers_are_kept_for_as_many_commands_as_can_be_waited_for() -> None:
 
 
 # ------------------------------------------------------------------------------------- orders, positions
+
+
+def test_a_cancel_that_came_to_nothing_is_asked_for_again_a_minute_later() -> None:
+    play = held() >> sell("JD", 62, "32.5") >> sent() >> report(Claim.NEW) >> asked("flatten", "*")
+    [step] = reducing.due(play.state)
+    play >> step.wants << cancel_wanted(play.orders[1])
+    play >> report(Claim.PENDING_CANCEL) >> report(Claim.CANCEL_REJECTED)
+    play >> cancel_ended("accepted", of=1) << moved("PENDING_CANCEL")
+    assert list(reducing.due(play.state)) == []
+    play >> clock(1)
+    [step] = reducing.due(play.state)
+    play >> step.wants << cancel_wanted(play.orders[1])
 
 
 def test_an_order_is_canceled_by_its_name() -> None:

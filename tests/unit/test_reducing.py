@@ -10,6 +10,7 @@ from tests.plays import (
     Expected,
     Line,
     Play,
+    activity,
     adopted,
     agreement,
     blocked,
@@ -28,6 +29,7 @@ from tests.plays import (
     sell,
     send_ended,
     sent,
+    shifted,
     statement,
 )
 from trader import reducing
@@ -227,6 +229,15 @@ def test_out_of_regular_hours_it_waits_and_says_so(phase: Phase) -> None:
     play >> EXIT << Expected(RequestAccepted, {})
 
 
+def test_out_of_regular_hours_what_protects_stays_and_entries_are_canceled() -> None:
+    play = held() >> sell("JD", 62, "32.5") >> sent() >> report(Claim.NEW)
+    play >> buy("GS", 5, "901") >> sent() >> report(Claim.NEW) >> clock(600, phase=Phase.CLOSED)
+    play >> command("flatten", "*") >> CANCEL << cancel_wanted(play.orders[2])
+    play >> report(Claim.CANCELED)
+    assert due(play) == []
+    play >> clock(1440, session="2026-01-27") >> CANCEL << cancel_wanted(play.orders[1])
+
+
 def test_a_program_that_stops_begins_no_exit_any_more() -> None:
     play = held() >> FLATTEN >> gate(Gate.SHUTDOWN, False, "shutting down")
     assert due(play) == []
@@ -286,3 +297,20 @@ def test_a_late_fill_of_an_exit_elsewhere_ends_it_too() -> None:
 def test_time_of_the_beginning_is_kept() -> None:
     play = held() >> clock(3) >> FLATTEN
     assert play.state.reductions[JD].began_ns == TEN_NS + 3 * 60 * 1_000_000_000
+
+
+@pytest.mark.parametrize("mark", [1, 31_920_000, 319_200], ids=["a crash", "a spike", "frozen"])
+def test_no_price_keeps_a_position_from_going(mark: int) -> None:
+    play = held() >> clock(1, JD=mark) >> FLATTEN
+    [step] = reducing.due(play.state)
+    assert isinstance(step.wants, OrderRequest)
+    assert (step.wants.quote, step.wants.limit_price) == (None, None)
+    play >> step.wants << Expected(RequestAccepted, {"order__quantity": Decimal(62)})
+
+
+def test_a_split_while_it_goes_is_sold_whole_and_begins_nothing() -> None:
+    play = held() >> FLATTEN >> clock(600, phase=Phase.CLOSED)
+    play >> activity("SPLIT", "0", "JD", "558") << shifted("activity", quantity=Decimal(558))
+    play >> clock(1440, session="2026-01-27", JD=31_920)
+    play >> EXIT << Expected(RequestAccepted, {"order__quantity": Decimal(620)})
+    assert not play.state.brakes, "no loss"

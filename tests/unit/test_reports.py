@@ -870,3 +870,21 @@ def test_a_claim_of_before_that_comes_after_a_bust_ends_no_order_early() -> None
     play >> report(Claim.PARTIALLY_FILLED, 30, executed(20, "31.9", 30, "z"))
     assert play.order().state is OrderState.CANCELED
     assert play.order().quantity_filled == 30
+
+
+def test_a_refusal_that_overtakes_the_reply_to_a_cancel_stands() -> None:
+    play = working() >> command("cancel", "entries") >> report(Claim.PENDING_CANCEL)
+    play >> report(Claim.CANCEL_REJECTED) << moved("NEW", cancel_requested=False)
+    play >> cancel_ended("accepted") << None
+    play >> command("cancel", "entries")
+    assert play.order().cancel_requested
+
+
+def test_a_cancel_whose_refusal_nobody_heard_is_not_pending_for_ever() -> None:
+    play = working() >> command("cancel", "entries") >> cancel_ended("accepted")
+    play >> report(Claim.NEW, source="query") << None
+    play >> clock(1) >> report(Claim.NEW) << None
+    play >> report(Claim.PENDING_CANCEL, source="query") << None
+    play >> report(Claim.NEW, source="query") << moved("NEW", cancel_requested=False)
+    play >> command("cancel", "entries")
+    assert play.order().cancel_requested

@@ -134,7 +134,7 @@ class VenueMachine(RuleBasedStateMachine):
         book = self.venue.books[symbol]
         price = int((book.bid.price or book.mark() or 10) * 100)
         new = drawn_order(Random(f"{seed}"), symbol, price)
-        saved, power = self.venue.to_bytes(), self.venue.buying_power(self.account)
+        saved, power = self.venue.to_bytes(), self.power()
         outcome = self.venue.submit(ACCOUNT, new)
         if isinstance(outcome, Refusal):
             assert self.venue.to_bytes() == saved, "a refusal leaves no trace"
@@ -295,6 +295,23 @@ class VenueMachine(RuleBasedStateMachine):
             order.leg is Leg.TAKE_PROFIT and order.order_id in group
             for order in self.venue.open_orders()
         )
+
+    def power(self) -> Decimal:
+        """What may still be opened: free cash, or so many times the equity less what is carried and held."""
+        free, times = self.cash - self.fees, self.account.multiplier
+        if times > 1:
+            worth = [self.shares[one] * self.mark(one) for one in SYMBOLS]
+            free = times * (free + sum(worth, ZERO)) - sum(map(abs, worth), ZERO)
+        return max(free - self.account.reserved, ZERO)
+
+    def mark(self, symbol: Symbol) -> Decimal:
+        """At what it cost where nothing was told of it since the morning."""
+        position = self.account.positions.get(symbol)
+        return self.venue.books[symbol].mark() or (position.avg_entry_price if position else ZERO)
+
+    @invariant()
+    def buying_power_is_what_the_sums_say(self) -> None:
+        assert self.venue.buying_power(self.account) == self.power()
 
     @invariant()
     def a_cash_account_spends_only_what_it_has(self) -> None:

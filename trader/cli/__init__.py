@@ -39,6 +39,8 @@ VERBS: dict[str, dict[str, str]] = {
         "verify": "Everything in the database, recomputed from its journal.",
         "replay": "A recorded session, decided again.",
         "reconcile": "Our books against the broker's; settle a difference.",
+        "backup": "A proved copy of the books, while the trader runs.",
+        "restore": "A backup in the place of the books, which are moved aside.",
         "resolve": "Say what became of an order in doubt.",
         "audit": "What is wrong with another program's books; changes nothing.",
         "repair": "Mend another program's books by rows beside theirs.",

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from errno import EADDRINUSE
 from typing import TypeVar
 
 import click
@@ -22,7 +23,6 @@ from trader.simulator.venue_script import term_lines
 from trader.simulator.wishes import Served, Wishes, is_for_this_machine, served_of
 
 SPEED_DEFAULT = 60.0  # a bar a second
-SPEED_MAX = 100_000.0
 CASH_DEFAULT = "250000"
 SCRIPTS = {"faults": "--faults", "events": "--events", "venue": "--accounts"}
 Verb = TypeVar("Verb", bound=Callable[..., object])
@@ -68,7 +68,7 @@ MARKET = (
     ),
     click.option(
         "--speed",
-        type=click.FloatRange(0, SPEED_MAX, min_open=True),
+        type=float,
         default=SPEED_DEFAULT,
         show_default=True,
         help="Market seconds a second; 1 is real time.",
@@ -182,8 +182,8 @@ async def _serve(served: Served, wishes: Wishes) -> None:
                 )
             except OSError as error:
                 where = f"--host {wishes.host} --port {wishes.port}"
-                what, remedy = str(error.strerror or error), "--port 0 takes a free one"
-                raise Mistake(what, where=where, remedy=remedy) from None
+                remedy = "--port 0 takes a free one" if error.errno == EADDRINUSE else ""
+                raise Mistake(error.strerror or str(error), where=where, remedy=remedy) from None
             if not wishes.is_stepped:
                 nursery.start_soon(pass_sessions, broker, wishes.speed)
             await anext(signals)

@@ -45,6 +45,7 @@ from trader.live.watch import Bypass, freshness_of_run, last_check, watched
 from trader.messages import Input, Statement
 from trader.model import Phase
 from trader.money import ZERO
+from trader.outbox import SENDERS
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.state import ExecutionState
 from trader.supervisor import STATEMENT_SPAN_NS
@@ -249,6 +250,7 @@ async def _traded(
                 workers=worker_plans(run.config, run.config_path),
                 last_check=books.last_check,
                 listeners=telling.listeners(),
+                senders=SENDERS,
             )
 
             def ready(state: ExecutionState) -> None:
@@ -257,10 +259,7 @@ async def _traded(
 
             watch = watched(parts, telling, fresh, run.bypasses)
             control = controlled(parts, run.database, stop.asked, screen.say)
-            clocks = clock_compared(
-                broker.clock_skew_ns,
-                parts.inbox.tell,
-                COMPARE_EVERY_S if run.speed == 1.0 else math.inf,
-            )
+            every_s = COMPARE_EVERY_S if run.speed == 1.0 else math.inf
+            clocks = clock_compared(broker.clock_skew_ns, parts.inbox.tell, every_s)
             async with telling.following(parts), shown(screen, parts), watch, control, clocks:
                 return await run_clocked(parts, pace, ready=ready, stopped=stop.begins())

@@ -23,7 +23,7 @@ def archive(database: Path, log: Path, at_ns: int) -> Path | None:
     ]
     if not moving:
         return None
-    folder = database.parent / "archive" / iso(at_ns).replace(":", "").replace("-", "")
+    folder = archive_folder(database, at_ns)
     try:
         folder.mkdir(parents=True, exist_ok=False)
         for file in moving:
@@ -31,3 +31,8 @@ def archive(database: Path, log: Path, at_ns: int) -> Path | None:
     except OSError as error:
         raise StartRefused(f"can't archive: {error.strerror}", where=str(folder)) from None
     return folder
+
+
+def archive_folder(database: Path, at_ns: int) -> Path:
+    """Where what stands aside goes, by when it went."""
+    return database.parent / "archive" / iso(at_ns).replace(":", "").replace("-", "")

@@ -56,14 +56,16 @@ def assembled(
     workers: Sequence[WorkerPlan],
     last_check: Callable[[Order], str],
     listeners: Listeners,
+    senders: int = 1,
 ) -> Parts:
-    """The parts, wired; nothing runs yet."""
+    """The parts, wired; nothing runs yet. At a settled pace orders leave one at a time; a clock waits for nobody."""
     inbox, heart = Inbox(), Heart()
     pace = BeatingPace(pace, heart)
     outbox = Outbox(
         broker=broker,
         inbox=inbox,
         pace=pace,
+        senders=senders,
         capacity=lanes_needed(state, config.limits, len(config.symbols)),
         last_check=lambda order: last_check(order) or entry_refusal(executor.state, order),
     )

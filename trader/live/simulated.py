@@ -28,6 +28,7 @@ from trader.live.self_test import self_test
 from trader.live.summary import Summary, summary_lines
 from trader.live.telling import shown, told
 from trader.live.watch import Bypass, freshness_of_run, last_check, watched
+from trader.outbox import SENDERS
 from trader.scenarios.play import Outcome, Play
 from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
@@ -189,6 +190,7 @@ async def _traded(
                 workers=run.play.cast(worker_plans(run.config, run.config_path), session),
                 last_check=books.last_check,
                 listeners=telling.listeners(),
+                senders=SENDERS if run.is_clocked else 1,
             )
 
             def ready(state: ExecutionState) -> None:

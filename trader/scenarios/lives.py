@@ -13,6 +13,8 @@ import trio
 from trader.build import ROOT
 from trader.calendar import Session
 from trader.exits import Exit
+from trader.journal.backup import copied, remove
+from trader.journal.sqlite import reading_connection
 from trader.messages import CancelRequested, ExecutionBooked, Gate, GateMoved, SendStarted
 from trader.model import ClientOrderId, OrderState, Side
 from trader.scenarios.checks import Checks
@@ -23,6 +25,7 @@ from trader.simulator.faults import CONNECT, LISTEN, FaultRule, FaultVerb
 from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.state import ExecutionState
 from trader.supervisor import WorkerPlan
+from trader.verification.verify import Wanted, proved
 
 TRADING = "/stream"
 SECOND_START_S = 30.0
@@ -153,36 +156,72 @@ class _Spoiled(Trading):
 
 
 class TamperedBooks(Play):
-    """S25, at start."""
+    """S25."""
 
     name = "s25-tampered-books"
     number = "S25"
-    story = "one digit of the journal is changed on disk, by somebody who knows how to get round the triggers"
-    expectation = "found at the start, which is refused"
+    story = "the books are changed on disk, one cell at a time, by somebody who knows how to get round the triggers"
+    expectation = "verify names the table and the column; a changed journal refuses the start"
 
     def lives(self) -> list[Play]:
         return [Trading(3), _Tampered()]
 
 
+# One cell of each, and the column that has to be named; of the journal's entry, the row.
+_CHANGES = {
+    "execution_rows": ("price", "UPDATE execution_rows SET price = '1'"),
+    "posting_rows": ("amount", "UPDATE posting_rows SET amount = '1' WHERE account = 'cash'"),
+    "equity_rows": ("equity", "UPDATE equity_rows SET equity = '1'"),
+    "decision_rows": ("reason", "UPDATE decision_rows SET reason = 'none'"),
+    "order_rows": ("quantity", "UPDATE order_rows SET quantity = '9'"),
+    "position_rows": ("cost", "UPDATE position_rows SET cost = '9' WHERE symbol = 'JD'"),
+    "account_row": ("cash", "UPDATE account_row SET cash = '250000.01'"),
+    "life_rows": ("pid", "UPDATE life_rows SET pid = 1"),
+    "journal": (
+        "row ",
+        """UPDATE journal SET entry = replace(entry, '"quantity":"5"', '"quantity":"9"')""",
+    ),
+}
+
+
 class _Tampered(Trading):
-    story = "a quantity in the journal says 9 instead of 5"
+    story = "verify sees sound books, then each table changed; then the journal says 9 instead of 5"
     refusal = "chain of hashes is broken"
 
     def __init__(self) -> None:
         super().__init__(6, Exit.REFUSED)
 
     def before(self, database: Path) -> None:
-        with closing(sqlite3.connect(database)) as connection, connection:
-            triggers = connection.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'journal'"
-            ).fetchall()
-            for name, _ in triggers:
-                connection.execute(f'DROP TRIGGER "{name}"')
-            connection.execute(
-                """UPDATE journal SET entry = replace(entry, '"quantity":"5"', '"quantity":"9"')"""
-            )
-            for _, sql in triggers:
-                connection.execute(sql)
+        found = _first_difference(database)
+        self.judgement = [f"sound books, and verify says {found}"] if found else []
+        changed = database.with_name("changed.db")
+        for table, (column, statement) in _CHANGES.items():
+            copied(database, changed)
+            _change(changed, table, statement)
+            found = _first_difference(changed)
+            if table not in found or column not in found:
+                self.judgement.append(f"{table} was changed, and verify says {found or 'well'}")
+            remove(changed)
+        _change(database, "journal", _CHANGES["journal"][1])
+
+
+def _change(database: Path, table: str, statement: str) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        triggers = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (table,)
+        ).fetchall()
+        for name, _ in triggers:
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute(statement)
+        for _, sql in triggers:
+            connection.execute(sql)
+
+
+def _first_difference(database: Path) -> str:
+    """As `trade verify` has it."""
+    with closing(reading_connection(database)) as reader:
+        first = proved(reader, Wanted()).verification.first_difference
+    return "" if first is None else f"{first.name}: {first.difference}"
 
 
 class SecondProcess(Trading):

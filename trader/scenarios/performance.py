@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from trader.build import Build
 from trader.config import Config
 from trader.exits import Exit, PersonError
+from trader.failure import leaves_of
 from trader.feeds.synthetic import SyntheticMarket
 from trader.live.screen import PlainScreen
 from trader.live.simulated import SimulatedRun, run_simulated
@@ -112,7 +113,7 @@ def _lived(run: SimulatedRun, build: Build, screen: PlainScreen) -> Ended:
     try:
         return Ended(code=int(trio.run(run_simulated, run, build, screen)))
     except BaseException as error:
-        leaves = list(_leaves(error))
+        leaves = list(leaves_of(error))
         if run.play.code is None and all(isinstance(one, CutOff) for one in leaves):
             return Ended(code=None, words="cut off")
         if run.play.code is Exit.BUG and all(isinstance(one, Exception) for one in leaves):
@@ -126,20 +127,12 @@ def _enacted(play: Enacted, folder: Path, screen: PlainScreen) -> Ended:
     try:
         play.judgement = trio.run(play.enact, folder, screen.say)
     except BaseException as error:
-        leaves = list(_leaves(error))
+        leaves = list(leaves_of(error))
         unplayed = [one for one in leaves if isinstance(one, Unplayed)]
         if len(unplayed) < len(leaves):
             raise
         play.judgement = [f"not played: {one}" for one in unplayed]
     return Ended(code=play.code)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 def _amiss(life: Play, ended: Ended) -> list[str]:

@@ -26,6 +26,7 @@ AT_CLOSE_S = (-8.0, 40.0)
 BACKUP_BEFORE_CLOSE_S = (60.0, 900.0)
 TIGHT_PART = 0.12  # of the limits of all worlds
 OVERFILL_SHARES = Decimal(50)
+HALTED_S = (60.0, 900.0)
 STEPS = (
     "POST leaves",
     ARRIVES,
@@ -247,6 +248,9 @@ _BEFALLS = {
     Fault.OVERFILL: EventName.FILL,
     Fault.LATE_REJECT: EventName.REJECT,
     Fault.VENUE_RESTART: EventName.RESTART,
+    Fault.BAD_TICK: EventName.BAD_TICK,
+    Fault.PRICE_GAP: EventName.GAP,
+    Fault.TRADING_HALT: EventName.HALT,
 }
 _MOVES = (
     EventName.FEE,
@@ -259,6 +263,8 @@ _MOVES = (
 
 def fault_of(event: ScheduledEvent) -> Fault:
     """Which fault an event belongs to."""
+    if event.name is EventName.RESUME:
+        return Fault.TRADING_HALT
     if event.quantity == OVERFILL_SHARES:
         return Fault.OVERFILL
     return next((one for one, name in _BEFALLS.items() if name is event.name), Fault.MONEY_MOVES)
@@ -288,6 +294,8 @@ def _event(
 ) -> ScheduledEvent:
     symbol, side = random.choice(symbols), random.choice(list(Side))
     cents = Decimal(random.randrange(1, 5_000)) / 100
+    if name in (EventName.BAD_TICK, EventName.GAP, EventName.HALT):
+        return _of_market(random, name, at_ns, symbol)
     by_symbol = name in (EventName.DIVIDEND, EventName.HAND_TRADE)
     return ScheduledEvent(
         at_ns=at_ns,
@@ -297,4 +305,18 @@ def _event(
         quantity=Decimal(random.randrange(1, 20)) if name is EventName.HAND_TRADE else None,
         price=Decimal(10_000) if name is EventName.HAND_TRADE and side is Side.BUY else None,
         side=side,
+    )
+
+
+def _of_market(random: Random, name: EventName, at_ns: int, symbol: Symbol) -> ScheduledEvent:
+    """A single wrong quote, too far off for any decision; prices that move for good; a symbol that doesn't trade."""
+    wrong = ("0.01", "0.5", "0.85", "1.2", "2", "100")
+    moved = ("0.8", "0.97", "1.03", "1.3")
+    return ScheduledEvent(
+        at_ns=at_ns,
+        name=name,
+        symbol=symbol,
+        what="quote" if name is EventName.BAD_TICK else "",
+        ratio=Decimal(random.choice(moved if name is EventName.GAP else wrong)),
+        duration_ns=int(random.uniform(*HALTED_S) * SECOND_NS) if name is EventName.HALT else None,
     )

@@ -63,6 +63,10 @@ class Fault(StrEnum):
     HAND_CANCEL = "hand-cancel"
     MONEY_MOVES = "money-moves"
     VENUE_RESTART = "venue-restart"
+    # [broker: the market]
+    BAD_TICK = "bad-tick"
+    PRICE_GAP = "price-gap"
+    TRADING_HALT = "trading-halt"
     # [our process and its machine]
     CRASH = "crash"
     TORN_TAIL = "torn-tail"
@@ -125,6 +129,9 @@ RATES = {
     Fault.HAND_CANCEL: 0.08,
     Fault.MONEY_MOVES: 2.0,
     Fault.VENUE_RESTART: 1.0,
+    Fault.BAD_TICK: 40.0,
+    Fault.PRICE_GAP: 2.0,
+    Fault.TRADING_HALT: 6.0,
     Fault.CRASH: 4.0,
     Fault.TORN_TAIL: 1.5,
     Fault.COMMIT_FAILS: 4.0,

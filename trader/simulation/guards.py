@@ -6,7 +6,6 @@ a person has to know. When all is well again, the venue's own orders cover it.
 """
 
 from collections import Counter
-from collections.abc import Callable
 
 import trio
 
@@ -29,32 +28,39 @@ KNOWN = (
     OrderState.PENDING_CANCEL,
 )
 
-Now = Callable[[], tuple[Process | None, Auditor]]
 
+class Watch:
+    """Of one world; `committed` sees every state, `run` lets the time pass."""
 
-async def watch(now: Now, complain: Complain) -> None:
-    """For ever. Looks are counted, not seconds: while a strategy computes, nobody else runs."""
-    looks: Counter[Symbol] = Counter()
-    told: dict[Symbol, int] = {}  # alarms, when what lasts still began
-    life: tuple[Process, int] | None = None
-    while True:
-        await trio.sleep(EVERY_S)
-        process, auditor = now()
-        state = process.state if process is not None else None
-        if process is None or state is None or not _is_awake(process, state):
-            looks.clear()
-            continue
+    def __init__(self, complain: Complain) -> None:
+        self._complain = complain
+        self._process: Process | None = None
+        self._auditor = Auditor(complain)
+        self._state = ExecutionState()
+        self._told: dict[Symbol, int] = {}  # alarms, when what lasts still began
+        self._looks: Counter[Symbol] = Counter()
+
+    def committed(self, process: Process, auditor: Auditor, state: ExecutionState) -> None:
+        """A state that is durable now."""
+        if (process, state.epoch) != (self._process, self._state.epoch):
+            self._told = {}
+        self._process, self._auditor, self._state = process, auditor, state
         naked = naked_of(state)
-        if (process, state.epoch) != life:
-            life = (process, state.epoch)
-            looks, told = Counter(), {}
-        looks = Counter({symbol: looks[symbol] + 1 for symbol in naked})
-        told = {symbol: told.get(symbol, auditor.unprotected[symbol]) for symbol in naked}
-        for symbol in naked:
-            if looks[symbol] == LOOKS_MAX and auditor.unprotected[symbol] == told[symbol]:
-                complain(
-                    f"A10: {symbol} is unprotected for {UNTOLD_S_MAX:.0f} s, and nobody was told"
-                )
+        self._told = {one: self._told.get(one, auditor.unprotected[one]) for one in naked}
+        self._looks = Counter({one: self._looks[one] for one in naked if self._looks[one]})
+
+    async def run(self) -> None:
+        """For ever. Looks are counted, not seconds: while a strategy computes, nobody else runs."""
+        while True:
+            await trio.sleep(EVERY_S)
+            if self._process is None or not _is_awake(self._process, self._state):
+                self._looks.clear()
+                continue
+            for symbol, told in self._told.items():
+                self._looks[symbol] += 1
+                if self._looks[symbol] == LOOKS_MAX and self._auditor.unprotected[symbol] == told:
+                    what = f"{symbol} is unprotected for {UNTOLD_S_MAX:.0f} s, and nobody was told"
+                    self._complain(f"A10: {what}")
 
 
 def _is_awake(process: Process, state: ExecutionState) -> bool:

@@ -16,6 +16,7 @@ from trader.model import (
     Distances,
     OrderType,
     Purpose,
+    Quote,
     RequestId,
     Side,
     Size,
@@ -25,7 +26,6 @@ from trader.model import (
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
 from trader.supervisor import WorkerPlan
 
-STRATEGIES = ("tide", "swell", "surf")
 SIZES = (
     Size(unit="shares", amount=Decimal(1)),
     Size(unit="shares", amount=Decimal(7)),
@@ -92,6 +92,18 @@ class Restless(Strategy):
         return ()
 
 
+class Jumpy(Restless):
+    """The same at quotes, too: whatever price it is told, it may want in at it."""
+
+    def on_quote(self, quote: Quote, view: SymbolView) -> Iterable[Wish]:
+        """Each quote is drawn once."""
+        random = Random(f"{self._seed}/{self.name}/{self._symbol}/quote/{quote.at_ns}")
+        return (_entry(random),) if random.random() < self._restlessness else ()
+
+
+KINDS: dict[str, type[Restless]] = {"tide": Restless, "swell": Restless, "surf": Jumpy}
+
+
 def _entry(random: Random) -> Wish:
     order_type = random.choice((OrderType.LIMIT, OrderType.LIMIT, OrderType.MARKET))
     # Some rest below the market, some are taken at once.
@@ -125,12 +137,12 @@ def cast(
         WorkerPlan(
             name=f"{symbol}/{name}",
             symbol=symbol,
-            make=lambda name=name, symbol=symbol: Restless(  # type: ignore[misc]
+            make=lambda name=name, symbol=symbol: KINDS[name](  # type: ignore[misc]
                 StrategyName(name), symbol, seed, restlessness, trouble
             ),
         )
         for symbol in symbols
-        for name in STRATEGIES
+        for name in KINDS
     ]
 
 

@@ -9,7 +9,6 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,6 +18,7 @@ from msgspec import Struct
 
 from trader.config import Config
 from trader.exits import Fenced, StartRefused
+from trader.failure import leaves_of
 from trader.feeds.synthetic import DEFAULT_SYMBOLS, FIRST_SESSION
 from trader.journal.sqlite import reading_connection
 from trader.live.opening import Books, opened
@@ -35,6 +35,7 @@ from trader.simulation.draw import ARRIVES, Setting, befalling, fault_of
 from trader.simulation.fault import UNFORESEEABLE, Fault
 from trader.simulation.life import Process
 from trader.simulation.link import Link
+from trader.simulation.market_checks import MarketWatch
 from trader.simulation.misfortune import Misfortunes
 from trader.simulation.operator import settle
 from trader.simulation.players import Trouble, cast
@@ -107,6 +108,8 @@ class World:
         self.trouble = Trouble()
         self.time = VirtualTime()
         self._auditor = Auditor(self.complain)
+        self._market = MarketWatch((), self.complain)
+        self._guards = guards.Watch(self.complain)
         self.process: Process | None = None
         self._lives = 0
         self.is_healed = False
@@ -174,14 +177,15 @@ class World:
         heals_ns = began_ns + int(self.setting.heals_s * SECOND_NS)
         for rule in self.setting.rules(heals_ns):
             self._broker.faults.add(rule)
-        for event in befalling(self.setting, began_ns, DEFAULT_SYMBOLS):
+        events = befalling(self.setting, began_ns, DEFAULT_SYMBOLS)
+        self._market = MarketWatch(events, self.complain)
+        for event in events:
             self._broker.schedule(event)
         with self._scope:
             async with trio.open_nursery() as world:
                 world.start_soon(run_market, self._broker, name="market")
                 world.start_soon(self._live, world, name="lives")
-                now = lambda: (self.process, self._auditor)  # noqa: E731
-                world.start_soon(guards.watch, now, self.complain, name="guards")
+                world.start_soon(self._guards.run, name="guards")
                 misfortunes = Misfortunes(self, world)
                 world.start_soon(misfortunes.befall, name="misfortunes")
                 await self._heal()
@@ -258,7 +262,7 @@ class World:
     def _death(self, process: Process, error: BaseException) -> str:
         if process.is_dead:
             return "killed"
-        kinds = list(_leaves(error))
+        kinds = list(leaves_of(error))
         if any(isinstance(one, Fenced) for one in kinds):
             return "fenced"
         for one in kinds:
@@ -292,10 +296,12 @@ class World:
     def _committed(self, process: Process, batch: Batch) -> None:
         if process is self.process:
             self._auditor.committed(batch)
+            self._guards.committed(process, self._auditor, batch.after)
             self._acknowledged = batch
         elif process.is_dead:
             self.complain("E7: a dead process commits")
         self._door.intended(batch)
+        self._market.committed(batch)
         if self._traced:
             for entry in batch.entries:
                 events = ", ".join(words(event) for event in entry.events)
@@ -389,11 +395,3 @@ class World:
             books.journal.close()
         if not proof.holds:
             self.complain(f"E3: {proof}")
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _leaves(one)
-    else:
-        yield error

@@ -46,8 +46,12 @@ async def serve(
     config = _config()
     context = WorkerContext(None)
     app = wrap_app(application, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # Starlette's types of the same thing
-    (listener,) = await trio.open_tcp_listeners(port, host=host)
-    address = f"http://{host}:{listener.socket.getsockname()[1]}"
+    # A name may stand for several addresses; one of them is told, so one of them is served.
+    listener, *others = await trio.open_tcp_listeners(port, host=host)
+    for other in others:
+        await other.aclose()
+    named = f"[{host}]" if ":" in host else host
+    address = f"http://{named}:{listener.socket.getsockname()[1]}"
     announce(address)
 
     async def handle(stream: trio.SocketStream) -> None:

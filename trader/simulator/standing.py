@@ -59,7 +59,7 @@ class Standing(Struct, frozen=True, kw_only=True):
                 seed=self.seed,
                 start=self.start,
                 pace="stepped" if self.speed is None else "clock",
-                speed=self.speed or 1.0,
+                speed=1.0 if self.speed is None else self.speed,
                 events=_script("events", "event", self.events),
                 venue=_script("accounts", "account", self.accounts),
                 cash=str(self.cash),
@@ -82,7 +82,6 @@ class Standing(Struct, frozen=True, kw_only=True):
         """What the command line would not have let through."""
         possible = {
             "multiplier": self.multiplier in MULTIPLIERS,
-            "speed": self.speed is None or self.speed > 0,
             "plan": self.plan in PLANS,
             "rate_limit": self.rate_limit is None or self.rate_limit >= 1,
         }

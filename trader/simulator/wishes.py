@@ -39,6 +39,7 @@ from trader.simulator.store import kept_keys
 from trader.simulator.venue_script import Described, read_venue, terms_of_table
 from trader.venue import VenueTerms
 
+SPEED_MAX = 100_000
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -119,6 +120,8 @@ def _lock(state: Path) -> ProcessLock:
 
 def _served(wishes: Wishes) -> Served:
     _check_host(wishes)
+    if not 0 < wishes.speed <= SPEED_MAX:  # so that what is no number is refused, too
+        raise Mistake(f"above 0 and at most {SPEED_MAX:,}, not {wishes.speed}", where="--speed")
     described_venue = _venue(wishes)
     terms = _terms(wishes, described_venue.terms)
     market = _market(wishes, terms)
