@@ -34,8 +34,8 @@ def once(work: int, folder: Path) -> list[Sample]:
     used = ended(command, folder, code=1)
     what = f"{WORK:,} trades"
     return [
-        Sample(name=f"{what} audited", value=used.wall_s, unit="s"),
-        Sample(name=f"{what} audited: CPU", value=used.cpu_s, unit="s", goal=10, is_ceiling=True),
+        Sample(name=f"{what} audited", value=used.wall_s, unit="s", goal=10, is_ceiling=True),
+        Sample(name=f"{what} audited: CPU", value=used.cpu_s, unit="s"),
         Sample(
             name=f"{what} audited: peak memory",
             value=used.peak_mb,

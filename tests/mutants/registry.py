@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from tests.mutants import (
+    audit_bugs,
     book_bugs,
     decision_bugs,
     guard_bugs,
@@ -36,6 +37,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The kill switch": stop_bugs.KILL_SWITCH,
     "What guards a position": protection_bugs.PROTECTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,
+    "Another program's books": (*audit_bugs.AUDIT, *audit_bugs.REPAIR),
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)
 SAFETY = ROOT / "docs" / "safety.md"

@@ -1,0 +1,172 @@
+"""Bugs planted in the audit of another program's books, in their repair, and in the import from them."""
+
+from tests.mutants.planted import Edit, contract, planted, plays, properties
+
+AUDIT = (
+    planted(
+        "every repeated buy is a phantom, whatever is held",
+        Edit(
+            "audit/judging.py",
+            "        if _left(trades, reading) == recorded.quantity and not",
+            "        if reading or _left(trades, reading) == recorded.quantity and not",
+        ),
+        Edit("audit/judging.py", '    yield NONE, "all rows explain it"\n', ""),
+        plays(
+            "audit_judging",
+            "a_buy_that_was_added_and_is_held_is_real_and_still_counted_as_close",
+        ),
+    ),
+    planted(
+        "a choice that explains the shares is sure, whatever they cost",
+        Edit("audit/judging.py", "is_sure=not reading, why=", "is_sure=True, why="),
+        plays("audit_judging", "a_cost_that_no_choice_explains_leaves_the_repeats_unproved"),
+    ),
+    planted(
+        "a sale does not end a group of repeated buys",
+        Edit("audit/repeats.py", "            last_ns = None\n", ""),
+        plays("audit_judging", "a_second_round_trip_in_the_same_hour_is_no_repeat"),
+    ),
+    planted(
+        "what phantoms did to cash stays in the sums",
+        Edit(
+            "audit/judging.py",
+            "    explained = added_up(trades, phantoms) if phantoms else told\n",
+            "    explained = told\n",
+        ),
+        plays("audit_judging", "of_a_group_that_the_position_knows_nothing_of_the_first_is_real"),
+        properties(
+            "audit_judging", "of_a_sound_history_with_duplicates_exactly_the_duplicates_are_found"
+        ),
+    ),
+    planted(
+        "an execution of the broker stands behind any number of rows",
+        Edit(
+            "audit/matching.py",
+            "        if index not in real and number not in taken:\n",
+            "        if index not in real:\n",
+        ),
+        plays(
+            "audit_judging",
+            "an_execution_stands_behind_one_row_only_and_may_be_recorded_nowhere",
+        ),
+    ),
+    planted(
+        "a REAL is read as all the digits of its bits",
+        Edit("audit/cells.py", "value = Decimal(repr(cell))", "value = Decimal(cell)"),
+        plays("audit_cells", "numbers_that_were_computed_are_counted_as_dust"),
+    ),
+    planted(
+        "a time without a zone is UTC",
+        Edit(
+            "audit/cells.py",
+            "            found = found.replace(tzinfo=self.zone)\n",
+            "            found = found.replace(tzinfo=UTC)\n",
+        ),
+        plays("audit_cells", "a_time_in_any_usual_form_is_the_same_moment"),
+    ),
+    planted(
+        "books from which sales were deleted are judged by what is left",
+        Edit(
+            "audit/auditing.py",
+            "    can_tell = not traces.is_cleaned_up\n",
+            "    can_tell = True\n",
+        ),
+        contract("audit_verb", "the_cleaned_books_cannot_be_mended_from_themselves[own]"),
+    ),
+    planted(
+        "rows that can't be read are left out without a word",
+        Edit("audit/reading.py", "        self.unreadable_rows += unreadable\n", ""),
+        contract("audit_legacy", "rows_that_say_nothing_usable_are_named_and_in_no_sum"),
+    ),
+)
+REPAIR = (
+    planted(
+        "a repair deletes what it leaves out",
+        Edit(
+            "audit/repair.py",
+            '    database.executemany(\n        "INSERT INTO repair_adjustments',
+            "    database.executemany(\n"
+            '        f"DELETE FROM {trades} WHERE rowid = ?", [(one.trade,) for one in plan.voids]\n'
+            "    )\n"
+            "    database.executemany(\n"
+            '        "INSERT INTO repair_adjustments',
+        ),
+        contract(
+            "repair_verb",
+            "the_incident_is_repaired_undone_and_its_tables_are_what_they_were[own]",
+        ),
+    ),
+    planted(
+        "a repair is many transactions",
+        Edit("audit/repair.py", '"BEGIN EXCLUSIVE"', '"SELECT 1"'),
+        Edit(
+            "audit/repair.py",
+            '        _verify(database, wanted, plan, before)\n        database.execute("COMMIT")\n',
+            "        _verify(database, wanted, plan, before)\n",
+        ),
+        contract("repair_verb", "whoever_is_killed_at_any_statement_leaves_all_of_it_or_nothing"),
+    ),
+    planted(
+        "a plan is carried out on any file",
+        Edit("audit/repair.py", "    if file_digest(path) != plan.sha256:\n", "    if False:\n"),
+        contract("repair_verb", "a_plan_is_for_one_file_as_it_was"),
+    ),
+    planted(
+        "a plan that somebody changed is carried out",
+        Edit(
+            "audit/repair.py",
+            "    if not same_but_for_names(planned(wanted, audit(wanted)), plan):\n",
+            "    if False:\n",
+        ),
+        contract("repair_verb", "a_plan_that_somebody_changed_is_refused"),
+    ),
+    planted(
+        "nobody asks who has the database open",
+        Edit(
+            "audit/safekeeping.py",
+            "    for process in _processes_with(path):\n",
+            "    for process in ():\n",
+        ),
+        contract("repair_verb", "it_is_refused_while_a_trader_or_anybody_holds_the_database"),
+    ),
+    planted(
+        "a repair is undone although trades were added",
+        Edit(
+            "audit/repair.py",
+            "        if originals_digest(database) != originals:\n"
+            "            raise StartRefused(\n"
+            '                f"trades',
+            '        if False:\n            raise StartRefused(\n                f"trades',
+        ),
+        contract("repair_verb", "undoing_is_refused_once_trades_were_added"),
+    ),
+    planted(
+        "a backup of other books is taken for one of these",
+        Edit(
+            "audit/safekeeping.py",
+            "        if _digest_or_nothing(to) != wanted:\n",
+            "        if False:\n",
+        ),
+        Edit(
+            "audit/safekeeping.py",
+            'if whole != "ok" or originals_digest(database) != wanted:',
+            'if whole != "ok":',
+        ),
+        contract("repair_verb", "a_backup_of_other_books_is_not_taken_for_ours"),
+        masked="the rehearsed restore is held against the books",
+    ),
+    planted(
+        "an import takes what is not proved",
+        Edit(
+            "audit/opening.py",
+            "        if not one.is_sure or one.missing:\n",
+            "        if one.missing:\n",
+        ),
+        contract("import_verb", "what_is_not_proved_opens_nothing"),
+    ),
+    planted(
+        "what older books had is booked again",
+        Edit("state.py", "0 < at_ns <= self.opened_ns", "False"),
+        plays("opening", "an_execution_that_the_older_books_had_is_known_and_not_booked_again"),
+    ),
+)
