@@ -225,7 +225,6 @@ def test_a_cancel_that_came_to_nothing_is_asked_for_again_a_minute_later() -> No
     play = held() >> sell("JD", 62, "32.5") >> sent() >> report(Claim.NEW) >> asked("flatten", "*")
     [step] = reducing.due(play.state)
     play >> step.wants << cancel_wanted(play.orders[1])
-    play >> report(Claim.PENDING_CANCEL) >> report(Claim.CANCEL_REJECTED)
     play >> cancel_ended("accepted", of=1) << moved("PENDING_CANCEL")
     assert list(reducing.due(play.state)) == []
     play >> clock(1)
