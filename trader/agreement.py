@@ -150,5 +150,6 @@ def _lost_orders(state: ExecutionState, statement: Statement) -> list[Event]:
         and order.client_order_id not in statement.open_orders
         and order.state not in {OrderState.INTENT, OrderState.SENT}
         and not order.lookup_open
+        and not order.is_denied  # It is in the statement, and the broker's answer is known.
     )
     return [lookup_wanted(state.orders[one], "not among the broker's open orders") for one in lost]

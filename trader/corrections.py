@@ -22,7 +22,7 @@ from trader.messages import (
     raw_text,
     worst_cost,
 )
-from trader.model import BookedExecution, Execution, ExecutionId, Order, Side, Symbol
+from trader.model import AT_BROKER, BookedExecution, Execution, ExecutionId, Order, Side, Symbol
 from trader.money import ZERO, plain
 from trader.movements import movement
 from trader.orders import Notice, Trigger
@@ -84,7 +84,7 @@ def _exits_too_many(state: ExecutionState, symbol: Symbol) -> Iterator[Event]:
     beyond = sum((state.orders[one].quantity_leaves for one in held.exits), ZERO) - held.quantity
     for name in reversed(held.exits):
         order = state.orders[name]
-        can_be = order.state in reports.AT_BROKER and not order.cancel_requested
+        can_be = order.state in AT_BROKER and not order.cancel_requested
         if beyond > 0 and order.side is Side.SELL and can_be:
             beyond -= order.quantity_leaves
             yield CancelRequested(

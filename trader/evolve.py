@@ -232,6 +232,7 @@ def _order_changed(state: ExecutionState, event: OrderChanged) -> ExecutionState
         broker_order_id=event.broker_order_id,
         quantity_reported=event.quantity_reported,
         final_reported=event.final_reported,
+        is_denied=event.is_denied,
         cancel_requested=event.cancel_requested,
         reserved=event.reserved,
         state_reason=event.reason,

@@ -483,6 +483,7 @@ class OrderChanged(Struct, frozen=True, kw_only=True, tag="order_changed"):
     reserved: Decimal  # of cash, from now on
     reason: str
     at_ns: int
+    is_denied: bool = False
 
 
 class ExecutionBooked(Struct, frozen=True, kw_only=True, tag="execution_booked"):

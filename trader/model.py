@@ -203,6 +203,7 @@ class Order(Struct, frozen=True, kw_only=True):
     reserved: Decimal = ZERO  # of cash, still held for what is left of a buy
     quantity_reported: Decimal = ZERO
     final_reported: OrderState | None = None
+    is_denied: bool = False  # executed, and rejected as the broker says: somebody has been told
     executions: tuple["BookedExecution", ...] = ()
     cancel_requested: bool = False
     lookups: int = 0  # questions about it that did not settle it
@@ -245,6 +246,14 @@ class BookedExecution(Struct, frozen=True, kw_only=True):
     is_busted: bool = False
 
 
+AT_BROKER = frozenset(  # acknowledged, and not over
+    {
+        OrderState.PENDING_NEW,
+        OrderState.NEW,
+        OrderState.PARTIALLY_FILLED,
+        OrderState.PENDING_CANCEL,
+    }
+)
 FINAL_STATES = frozenset(
     {
         OrderState.FILLED,

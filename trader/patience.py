@@ -1,8 +1,7 @@
 """How soon all is asked for again about orders in doubt, while looks at the broker find that nothing moves."""
 
-from trader.model import ENTRY_PURPOSES, ClientOrderId, OrderState
+from trader.model import AT_BROKER, ENTRY_PURPOSES, ClientOrderId, OrderState
 from trader.orders import is_live
-from trader.reports import AT_BROKER
 from trader.state import ExecutionState
 
 LOOKS_MAX = 6  # looks come every five seconds: half a minute, as between two lookups of one order

@@ -4,10 +4,13 @@ The stream, a lookup and the list of fills may each give the same execution anot
 by where it ends (the cumulative quantity), and by what was executed when.
 """
 
-from trader.model import Execution, Order
+from trader.messages import Claim
+from trader.model import Execution, Order, OrderState
 from trader.money import price_of
+from trader.orders import is_unexplained
 
 PRICE_FACTOR_MAX = 2  # between the price of an execution and one that we know
+EXECUTED = frozenset({OrderState.PARTIALLY_FILLED, OrderState.FILLED})
 MILLISECOND_NS = 1_000_000  # the least that two accounts of one moment agree on
 
 
@@ -65,3 +68,9 @@ def contradicts(order: Order, execution: Execution) -> bool:
         for known in (one.execution for one in order.executions)
         if known.execution_id == execution.execution_id
     )
+
+
+def denies(order: Order, claim: Claim) -> bool:
+    """The broker says that it never took what it has executed: no state, but something that a person must see."""
+    is_rejected = claim is Claim.REJECTED or order.final_reported is OrderState.REJECTED
+    return is_rejected and order.state in EXECUTED and not is_unexplained(order)

@@ -25,19 +25,11 @@ from trader.messages import (
     SendStarted,
     raw_text,
 )
-from trader.model import ENTRY_PURPOSES, Execution, Order, OrderState, Side, Symbol
+from trader.model import AT_BROKER, ENTRY_PURPOSES, Execution, Order, OrderState, Side, Symbol
 from trader.money import plain, price_of
 from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
-AT_BROKER = frozenset(
-    {
-        OrderState.PENDING_NEW,
-        OrderState.NEW,
-        OrderState.PARTIALLY_FILLED,
-        OrderState.PENDING_CANCEL,
-    }
-)
 OVER = frozenset({Claim.FILLED, Claim.CANCELED, Claim.EXPIRED, Claim.REJECTED})
 
 
@@ -77,6 +69,10 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
         )
         now, settled = orders.settled(now)
         notice = max(notice, heard, settled, key=lambda one: one.value)
+    if recognition.denies(now, report.claim):
+        if order.is_denied and not events:
+            notice = Notice.QUIET  # Each statement says it again.
+        now = replace(now, is_denied=True)
     events.extend(_changes(state, order, now, report))
     events.extend(_notices(order, report, notice))
     events.extend(_beyond_reserve(order, events))
@@ -169,6 +165,7 @@ def _changes(
         and now.broker_order_id == before.broker_order_id
         and now.quantity_reported == before.quantity_reported
         and now.final_reported is before.final_reported
+        and now.is_denied is before.is_denied
         and now.cancel_requested is before.cancel_requested
         and not answered
     ):
@@ -186,6 +183,7 @@ def order_changed(state: ExecutionState, now: Order, reason: str) -> OrderChange
         broker_order_id=now.broker_order_id,
         quantity_reported=plain(now.quantity_reported),
         final_reported=now.final_reported,
+        is_denied=now.is_denied,
         cancel_requested=now.cancel_requested,
         reserved=now.reserved,
         reason=reason,

@@ -121,6 +121,7 @@ def key(node: Node) -> tuple[object, ...]:
             one.quantity_filled,
             one.quantity_reported,
             one.final_reported,
+            one.is_denied,
             one.cancel_requested,
             one.lookup_open,
             frozenset(known.execution.quantity_cumulative for known in one.executions),

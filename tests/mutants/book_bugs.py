@@ -72,6 +72,19 @@ ORDERS = (
         plays("corrections", "a_correction_that_can_not_be_booked_stops_the_symbol_once"),
     ),
     planted(
+        "a rejection of what was executed is an alarm each time it is told",
+        Edit("reports.py", "        if order.is_denied and not events:\n", "        if False:\n"),
+        plays(
+            "reports",
+            "that_something_executed_was_rejected_is_one_alarm_however_often_it_is_told",
+        ),
+    ),
+    planted(
+        "what the broker denies is asked about with each statement",
+        Edit("agreement.py", "        and not order.is_denied  # It", "        # It"),
+        plays("reports", "an_order_that_the_broker_denies_is_not_asked_about_with_each_statement"),
+    ),
+    planted(
         "no execution-id dedupe",
         Edit(
             "recognition.py",

@@ -36,6 +36,7 @@ from tests.plays import (
     reboot,
     report,
     request,
+    resolved,
     sell,
     send_ended,
     sent,
@@ -52,11 +53,13 @@ from trader.messages import (
     DifferenceFound,
     Gate,
     GateMoved,
+    Input,
     LookupMissed,
     LookupWanted,
     OpeningBooked,
     OrderReport,
     Quarantined,
+    Statement,
     StatementCompared,
 )
 from trader.model import (
@@ -324,6 +327,42 @@ def test_what_a_late_fill_bought_belongs_to_the_strategy_that_wanted_it() -> Non
     play = working() >> report(Claim.CANCELED) >> report(Claim.FILLED, 62, executed(62, "31.9", 62))
     assert play.state.position(JD).strategy == "crossover"
     play >> sell("JD", 62, "31.9", strategy="momentum") << denied(DenyReason.NOT_OWNER)
+
+
+def test_that_something_executed_was_rejected_is_one_alarm_however_often_it_is_told() -> None:
+    play = working() >> filled(20, "31.9") >> report(Claim.REJECTED, 20)
+    play << (moved("PARTIALLY_FILLED", is_denied=True), alarmed("order_surprise"))
+    play >> report(Claim.REJECTED, 20) << None >> report(Claim.REJECTED, 20) << None
+    play >> filled(42, "31.9") << (booked(42), moved("FILLED", is_denied=True))
+    play >> report(Claim.REJECTED, 62) << None
+    whole = working() >> filled(62, "31.92") >> report(Claim.REJECTED, 62)
+    whole << (moved("FILLED", is_denied=True), alarmed("order_surprise"))
+    whole >> report(Claim.REJECTED, 62) << None
+
+
+def test_a_rejection_that_executions_come_after_is_one_alarm_too() -> None:
+    play = working() >> report(Claim.REJECTED, 20) << (moved("NEW"), looked_up())
+    play >> report(Claim.REJECTED, 20, executed(20, "31.9", 20))
+    play << (
+        booked(20),
+        moved("PARTIALLY_FILLED", is_denied=True),
+        alarmed("order_surprise"),
+    )
+    play >> report(Claim.REJECTED, 20) << None
+
+
+def test_an_order_that_the_broker_denies_is_not_asked_about_with_each_statement() -> None:
+    """It lives until a person says what became of it: the statement itself has the broker's answer."""
+
+    def closed(play: Play) -> Input:
+        told = agreement(play)
+        assert isinstance(told, Statement)
+        return replace(told, open_orders={})
+
+    working() >> filled(20, "31.9") >> closed << (looked_up(), compared(agrees=True))
+    play = working() >> filled(20, "31.9") >> report(Claim.REJECTED, 20)
+    play >> closed << compared(agrees=True)
+    play >> resolved("canceled") << moved("CANCELED")
 
 
 @pytest.mark.parametrize("outcome", ["never_sent", "rejected"])
