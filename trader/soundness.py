@@ -28,7 +28,27 @@ def checked(state: ExecutionState, events: tuple[Event, ...]) -> tuple[Event, ..
         return events
     first = min(symbols, key=str)
     alarm = Alarmed(alarm="books_differ", symbol=first, message=f"our own books: {what}")
-    return (*events, alarm) if state.halted else (*events, alarm, Halted(who=WHO, reason=what))
+    return (
+        (*events, alarm) if is_halted_by_the_books(state) else (*events, alarm, _halt(state, what))
+    )
+
+
+def is_halted_by_the_books(state: ExecutionState) -> bool:
+    """What doesn't add up is known, and only a person ends the halt."""
+    return state.halt is not None and state.halt.who == WHO
+
+
+def _halt(state: ExecutionState, what: str) -> Halted:
+    """A halt that stands already loses none of what it wants."""
+    before = state.halt
+    return Halted(
+        who=WHO,
+        reason=what,
+        command_id=before.command_id if before else "",
+        at_ns=state.at_ns,
+        cancels=before is not None and before.cancels,
+        flattens=before is not None and before.flattens,
+    )
 
 
 def differences(state: ExecutionState, symbols: set[Symbol | None]) -> Iterator[str]:

@@ -107,6 +107,7 @@ def test_positions_as_they_stood_at_a_moment(
 ) -> None:
     rows = json.loads(said(capsys, path, "positions", "--at", moment, "--json"))
     assert {one["symbol"]: one["quantity"] for one in rows}.get("JD") == held
+    assert all(isinstance(one["quantity"], int) for one in rows), "33, not 33.0"
     assert said(capsys, path, "positions", "--at", moment).startswith("journal row ")
 
 

@@ -246,6 +246,17 @@ BOOKS = (
         plays("soundness", "books_that_do_not_add_up_after_a_fill_halt_and_raise_an_alarm"),
     ),
     planted(
+        "somebody's halt hides that the books don't add up",
+        Edit(
+            "soundness.py",
+            "state.halt is not None and state.halt.who == WHO",
+            "state.halt is not None",
+        ),
+        plays(
+            "soundness", "a_halt_that_stands_does_not_hide_it_and_loses_nothing_of_what_it_wants"
+        ),
+    ),
+    planted(
         "a start believes books that don't add up",
         Edit(
             "live/opening.py",

@@ -81,6 +81,14 @@ def test_it_halts_once_and_alarms_each_time() -> None:
     play >> filled(5, "31.92") << (booked(5), moved("FILLED"), alarmed("books_differ"))
 
 
+def test_a_halt_that_stands_does_not_hide_it_and_loses_nothing_of_what_it_wants() -> None:
+    play = held() >> sell("JD", 9, "31.9") >> sent() >> command("halt", subject="flatten")
+    lost_cash(play) >> filled(9, "31.92")
+    play << (booked(9), moved("FILLED"), alarmed("books_differ"), halted("the books"))
+    assert play.state.halt is not None
+    assert play.state.halt.flattens
+
+
 def test_a_day_of_fills_and_movements_adds_up() -> None:
     play = held() >> activity("DIV", "12.40", symbol="JD")
     play >> sell("JD", 20, "31.9") >> sent() >> filled(20, "31.95")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 import click
 
@@ -50,12 +51,17 @@ def _rows(state: ExecutionState, every: bool) -> Iterator[Row]:
         if every or one.quantity or one.quantity_pending_buy or one.quantity_pending_sell:
             yield {
                 "symbol": symbol,
-                "quantity": float(one.quantity),
-                "avg_cost": float(one.avg_cost),
-                "market_price": float(price_of(one.mark)) if one.mark else None,
-                "unrealized_pnl": float(one.value - one.cost),
-                "realized_pnl": float(one.realized),
-                "quantity_pending_buy": float(one.quantity_pending_buy),
-                "quantity_pending_sell": float(one.quantity_pending_sell),
+                "quantity": _number(one.quantity),
+                "avg_cost": _number(one.avg_cost),
+                "market_price": _number(price_of(one.mark)) if one.mark else None,
+                "unrealized_pnl": _number(one.value - one.cost),
+                "realized_pnl": _number(one.realized),
+                "quantity_pending_buy": _number(one.quantity_pending_buy),
+                "quantity_pending_sell": _number(one.quantity_pending_sell),
                 "strategy": one.strategy,
             }
+
+
+def _number(value: Decimal) -> int | float:
+    """As the views cast it: 33, not 33.0."""
+    return int(value) if value == value.to_integral_value() else float(value)

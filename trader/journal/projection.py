@@ -40,6 +40,7 @@ from trader.messages import (
 )
 from trader.model import FINAL_STATES, ClientOrderId, Order, Symbol
 from trader.ports import Batch
+from trader.soundness import is_halted_by_the_books
 from trader.state import ExecutionState
 
 
@@ -223,7 +224,7 @@ class Projection:
             drafting.add(entry)
         state, ledger = batch.after, drafting.ledger
         # What the executor has found itself has halted it, and is written as it is; what it hasn't must not be.
-        if not state.halted:
+        if not is_halted_by_the_books(state):
             assert ledger.cash == state.books.cash, "the journal's cash and the executor's agree"
             assert ledger.realized == state.books.realized, "so do their profits"
             assert ledger.value == state.positions_value, "and their holdings"
