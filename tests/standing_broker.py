@@ -16,6 +16,7 @@ from tests.program import PATIENCE_S, Ended, Folder, Running
 
 STATE = "trading_data.broker.db"
 SPEED = "30"  # a bar in two seconds: nothing is too old for a machine that is busy
+STEPS_MAX = 2_000  # until the one that is waited for
 CONFIG = """
 broker = "alpaca-paper"
 symbols = ["JD", "T"]
@@ -37,9 +38,13 @@ class Watched(Running):
         for place, name in enumerate(names):
             if place:
                 self.let_go()
-            while (reached := self._names.readline().rstrip("\n")) != name:
+            for _ in range(STEPS_MAX):
+                if (reached := self._names.readline().rstrip("\n")) == name:
+                    break
                 assert reached, f"it ended before {name!r}: {self.process.communicate()[1]}"
                 self.let_go()
+            else:
+                raise AssertionError(f"it never came to {name!r}")
 
     def steps_to_its_end(self) -> list[str]:
         """Let it go on until it ends, and say by which steps."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_kill_at_each_step import NOT_SENT, SENT
+from tests.contract.test_kill_at_each_step import EITHER, NOT_SENT, SENT
 from tests.program import PATIENCE_S
 from tests.standing_broker import Account, standing_broker, wait_until_it_holds
 from trader.exits import Exit
@@ -23,9 +23,7 @@ kind = "sma-crossover"
 SAMPLE = {("bytes left",), ("reply received",), ("decided OrderReport", "rows written")}
 CASES = [
     pytest.param(steps, id=" - ".join(steps), marks=() if steps in SAMPLE else pytest.mark.slow)
-    for steps in (*NOT_SENT, *SENT)
-    # One order is sent here: whether its bytes or that they leave is decided first, nothing says.
-    if not (steps[0] == "bytes left" and steps[1:])
+    for steps in (*NOT_SENT, *EITHER, *SENT)
 ]
 
 
