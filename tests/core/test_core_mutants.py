@@ -61,8 +61,8 @@ PLANTED = (
     Planted(
         "the id is the telling's, not the decision's",
         "inquiry.py",
-        "{request.decision_key[:24]}",
-        "{request.request_id[-8:]}",
+        "_order_of(request.symbol, request.side, request.decision_key)",
+        "_order_of(request.symbol, request.side, request.request_id.replace('/', '-')[::-1])",
         ("A4",),
     ),
     Planted(
@@ -87,7 +87,7 @@ PLANTED = (
         "reports.py",
         "    if report.execution is not None and not recognition.knows(order, report.execution):\n",
         "    if report.execution is not None:\n",
-        ("C1", "D9"),
+        ("C1", "D2", "D9"),
     ),
     Planted(
         "a busted execution comes back under another id",

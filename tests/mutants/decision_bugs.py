@@ -11,6 +11,7 @@ FORGOTTEN = """orders=Map(
                 for name, order in state.orders.items()
             }
         ),"""
+WITHOUT_ORDERS = "orders=Map(), positions=Map(), positions_value=plain(0 * state.positions_value),"
 
 DUPLICATES = (
     planted(
@@ -96,7 +97,7 @@ DUPLICATES = (
     ),
     planted(
         "a life forgets the orders before it",
-        Edit("conditions.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,"),
+        Edit("conditions.py", FORGOTTEN, WITHOUT_ORDERS),
         plays("execution", "an_order_that_was_answered_stays_what_it_is_over_a_crash"),
         worlds("deaths"),
     ),

@@ -1,6 +1,6 @@
 """What scenarios guard, taken out: each scenario must say so."""
 
-from tests.mutants.decision_bugs import FORGOTTEN, NO_DUPLICATE_RULE
+from tests.mutants.decision_bugs import FORGOTTEN, NO_DUPLICATE_RULE, WITHOUT_ORDERS
 from tests.mutants.planted import Edit, planted, scenario, tasks
 
 NO_SELF_TEST = Edit(
@@ -29,7 +29,7 @@ SCENARIOS = (
     ),
     planted(
         "each life begins with empty books",
-        Edit("conditions.py", FORGOTTEN, "orders=Map(), positions=Map(), positions_value=ZERO,"),
+        Edit("conditions.py", FORGOTTEN, WITHOUT_ORDERS),
         scenario("s02-made-anew"),
         scenario("s03-restart-in-doubt"),
         scenario("s19-kill-at-each-step"),
