@@ -14,6 +14,7 @@ from trader.build import Build
 from trader.calendar import session_on
 from trader.clock import FreePace, SettledPace
 from trader.config import Config, Limits, StrategyConfig
+from trader.conservation import Conservation
 from trader.journal.memory import MemoryJournal
 from trader.live.assembly import Identity, Listeners, assembled
 from trader.messages import Entry, Input
@@ -131,6 +132,7 @@ class Rig:
             pace=pace,
             workers=tuple(workers),
             last_check=last_check,
+            conservation=Conservation(),
             listeners=Listeners(
                 unjournaled=lambda requests, why: self.refused.append((list(requests), why))
             ),

@@ -12,6 +12,9 @@ FORGOTTEN = """orders=Map(
             }
         ),"""
 WITHOUT_ORDERS = "orders=Map(), positions=Map(), positions_value=plain(0 * state.positions_value),"
+SELLABLE_TWICE = Edit(
+    "positions.py", "return self.quantity - self.quantity_pending_sell", "return self.quantity"
+)
 
 DUPLICATES = (
     planted(
@@ -131,11 +134,7 @@ LIMITS = (
     ),
     planted(
         "an exit in doubt frees the shares that it may sell",
-        Edit(
-            "positions.py",
-            "return self.quantity - self.quantity_pending_sell",
-            "return self.quantity",
-        ),
+        SELLABLE_TWICE,
         plays("risk", "an_exit_in_doubt_still_holds_all_that_it_has_left"),
     ),
     planted(

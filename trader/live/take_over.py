@@ -86,4 +86,4 @@ def _after(books: Books, inputs: list[Input]) -> Books:
         books.journal.write(Batch(entries=tuple(entries), after=state))
     except JournalFailed as failure:
         raise StartRefused(str(failure), where=str(books.journal.path)) from None
-    return Books(journal=books.journal, state=state)
+    return books.after(state, entries)

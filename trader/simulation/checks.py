@@ -12,11 +12,13 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
+from trader.conservation import WHO
 from trader.messages import (
     Alarmed,
     BooksMoved,
     DuplicateBlocked,
     Entry,
+    Event,
     ExecutionBooked,
     Gate,
     Halted,
@@ -76,6 +78,7 @@ class Auditor:
         symbols: set[Symbol] = set()
         for entry in batch.entries:
             symbols |= self._read(entry)
+            self._check_last_line(entry.events)
         state = batch.after
         self._check_cash(state)
         self._check_positions(state, symbols)
@@ -150,6 +153,12 @@ class Auditor:
         self._cash -= sign * event.execution.quantity * event.execution.price + event.fees
 
     # ---------------------------------------------------------------------------------------------- checks
+
+    def _check_last_line(self, events: Iterable[Event]) -> None:
+        """It is shut by a bug only: of a program that works nothing ever comes to it that must not leave."""
+        for event in events:
+            if isinstance(event, Halted) and event.who == WHO:
+                self._complain(f"C17: {event.reason}")
 
     def _check_cash(self, state: ExecutionState) -> None:
         if state.books.cash != self._cash:
