@@ -12,11 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
-    0: "model messages money calendar calendar_table config exits remedies sources",
-    1: "orders recognition positions reductions question protection risk brakes accounting lots"
+    0: "model messages money calendar calendar_table limits config exits remedies sources",
+    1: "orders recognition positions reductions question protection risk allowance brakes accounting lots"
     " reconcile market_guard marks nights closing strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections"
-    " soundness reducing commands disruptions sessions",
+    " soundness reducing commands disruptions sessions limit_changes tally",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics"
     " alerts build credentials failure heartbeat steps systemd alarm_command"
     " conservation",

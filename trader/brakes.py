@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from trader.config import Limits
+from trader.limits import Limits
 from trader.messages import Brake
 from trader.model import MINUTE_NS
 from trader.money import ZERO, canonical

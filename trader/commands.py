@@ -1,4 +1,4 @@
-"""What a person's command leads to (halt, resume, flatten, cancel, stop, release), and the answer to whoever waits."""
+"""What a person's command leads to (halt, resume, flatten, cancel, stop, promote ...), and the answer to who waits."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,20 @@ from trader.messages import (
     Event,
     Halted,
     Noted,
+    Promoted,
     ReductionKind,
     Released,
     Resumed,
 )
-from trader.model import ENTRY_PURPOSES, FINAL_STATES, ClientOrderId, Order, OrderState, Symbol
+from trader.model import (
+    ENTRY_PURPOSES,
+    FINAL_STATES,
+    ClientOrderId,
+    Order,
+    OrderState,
+    StrategyName,
+    Symbol,
+)
 from trader.reducing import can_cancel
 from trader.state import ALL_SYMBOLS, ExecutionState
 
@@ -63,6 +72,8 @@ def _done(state: ExecutionState, command: Command) -> Done:
             symbol = None if command.subject == ALL_SYMBOLS else Symbol(command.subject)
             released = Released(symbol=symbol, who=command.who, reason=command.reason)
             return Done("done", f"the quarantine of {command.subject} is over", (released,))
+        case "promote":
+            return _promote(state, command)
         case "release":
             return _nothing(command, f"{command.subject} isn't quarantined")
         case "bypass" | "take_over":
@@ -73,6 +84,22 @@ def _done(state: ExecutionState, command: Command) -> Done:
 
 def _nothing(command: Command, message: str) -> Done:
     return _noted("nothing", command, message)
+
+
+def _promote(state: ExecutionState, command: Command) -> Done:
+    """As it is configured in this life, or was in the last one; what no life has had is a slip of the pen."""
+    strategy = StrategyName(command.subject)
+    configured = state.strategies.get(strategy)
+    if configured is None:
+        known = ", ".join(sorted(state.strategies)) or "none"
+        return _noted("refused", command, f"no such strategy: {strategy}; there are: {known}")
+    if state.is_promoted(strategy):
+        return _nothing(command, f"{strategy} is promoted already, as it is configured")
+    promoted = Promoted(
+        strategy=strategy, configured=configured, who=command.who, reason=command.reason
+    )
+    what = "from now on [limits] hold for it, and no canary's"
+    return Done("done", f"{strategy} is promoted as it is configured: {what}", (promoted,))
 
 
 def _noted(outcome: str, command: Command, message: str) -> Done:

@@ -107,6 +107,9 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         entries_minute=sum(
             count for at_ns, count in state.entries_recent if at_ns > state.at_ns - MINUTE_NS
         ),
+        notional_session=state.entries_notional,
+        entries_strategy=state.entries_of.get(request.strategy, 0),
+        canary=None if state.is_promoted(request.strategy) else state.limits.canary,
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
         opposite_orders=tuple(state.orders[one] for one in opposite),

@@ -11,9 +11,9 @@ from contextlib import suppress
 import trio
 
 from trader import steps
-from trader.config import Limits
 from trader.doubt import Doubts
 from trader.inbox import Inbox
+from trader.limits import Limits
 from trader.messages import (
     Cancel,
     Effect,

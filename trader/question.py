@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from trader.config import Closing, Limits
+from trader.config import Closing
+from trader.limits import CanaryLimits, Limits
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import Order, Phase
 from trader.money import canonical
@@ -50,6 +51,9 @@ class Question(Wanted, frozen=True, kw_only=True):
     exposure: Decimal  # value of all positions and of what is reserved for buys
     entries_open: int
     entries_minute: int
+    notional_session: Decimal  # of this session's entries
+    entries_strategy: int  # of this session, by the strategy that asks
+    canary: CanaryLimits | None  # the smaller limits of one that nobody has promoted
     equity_session: Decimal
     equity_peak: Decimal
     opposite_orders: tuple[Order, ...]  # live orders of ours on the other side

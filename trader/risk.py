@@ -7,6 +7,7 @@ journal. Exits answer only to those that keep an exit safe: a person in trouble 
 from collections.abc import Callable
 from decimal import Decimal
 
+from trader.allowance import canary, notional_per_day
 from trader.closing import session_closing
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
@@ -346,6 +347,8 @@ ENTRY_RULES: tuple[Rule, ...] = (
     entries_open,
     entries_per_minute,
     entries_per_day,
+    notional_per_day,
+    canary,
     _braked(Brake.REPEATED_EXECUTIONS, DenyReason.REPEATED_EXECUTIONS),
     _braked(Brake.LOSS_DAY, DenyReason.LOSS_DAY),
     _braked(Brake.DRAWDOWN, DenyReason.DRAWDOWN),

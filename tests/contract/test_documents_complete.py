@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from trader.config import Closing, Limits
+from trader.config import Closing
 from trader.exits import Exit
+from trader.limits import CANARY_NAMES, NAMES
 from trader.messages import Brake, DenyReason, Gate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,6 @@ def test_the_unit_starts_nothing_again_that_a_person_has_to_look_at_first() -> N
 
 
 def test_every_limit_and_every_reason_is_explained() -> None:
-    settings = {*Limits.__struct_fields__, *Closing.__struct_fields__}
+    settings = {*NAMES, *CANARY_NAMES, *Closing.__struct_fields__}
     words = {*settings, *(reason.value for reason in DenyReason)}
     assert words == explained("limits.md")

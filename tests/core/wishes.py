@@ -7,7 +7,7 @@ from random import Random
 from msgspec.structs import replace
 
 from tests.core.truth import TEN_NS, dollars
-from trader.config import Limits
+from trader.limits import CanaryLimits, Limits
 from trader.messages import OrderRequest
 from trader.model import (
     MINUTE_NS,
@@ -50,6 +50,8 @@ def limits_of(chance: Random) -> Limits:
         quote_age_max=90,
         adds_max=chance.choice((0, 0, 2)),
         stop_required=chance.random() < 0.1,
+        entries_notional_per_day_max=either("30000", "100000000"),
+        canary=CanaryLimits(entries_per_day_max=40) if chance.random() < 0.1 else None,
     )
 
 

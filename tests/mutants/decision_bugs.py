@@ -1,6 +1,15 @@
 """Bugs planted in what the program decides of requests: duplicates, identity, limits and gates."""
 
-from tests.mutants.planted import Edit, planted, plays, properties, scenario, tidy, worlds
+from tests.mutants.planted import (
+    Edit,
+    contract,
+    planted,
+    plays,
+    properties,
+    scenario,
+    tidy,
+    worlds,
+)
 
 NO_DUPLICATE_RULE = Edit(
     "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
@@ -212,5 +221,42 @@ LIMITS = (
         "a lost trading stream leaves the books agreed",
         Edit("execution.py", "if report.gate is Gate.TRADING_STREAM and", "if False and"),
         plays("execution", "a_lost_trading_stream_ends_the_agreement"),
+    ),
+    planted(
+        "another limit is nobody's news",
+        Edit("execution.py", "[began, *limits_changed(state, boot)]", "[began]"),
+        plays("limits", "a_limit_that_is_another_one_in_the_next_life_is_an_event"),
+        contract(
+            "limits_of_runs", "a_limit_that_is_changed_between_runs_is_in_journal_log_and_status"
+        ),
+    ),
+    planted(
+        "a promotion holds however the strategy is configured",
+        Edit(
+            "state.py",
+            'return self.promoted.get(strategy) == self.strategies.get(strategy, "")',
+            "return strategy in self.promoted",
+        ),
+        plays("limits", "a_promotion_holds_over_lives_until_the_strategy_is_configured_otherwise"),
+    ),
+    planted(
+        "each new strategy is promoted",
+        Edit(
+            "inquiry.py",
+            "canary=None if state.is_promoted(request.strategy) else state.limits.canary",
+            "canary=None",
+        ),
+        plays("limits", "a_strategy_that_nobody_has_promoted_has_smaller_limits"),
+        contract("limits_of_runs", "a_new_strategy_trades_small_until_somebody_promotes_it"),
+    ),
+    planted(
+        "a session's dollars are never forgotten",
+        Edit("tally.py", "entries_notional=Decimal(0), ", ""),
+        plays("limits", "the_next_session_begins_at_nothing"),
+    ),
+    planted(
+        "real money trades by limits that nobody answers for",
+        Edit("cli/run.py", "if nobodys := unexplained(config.limits):", "if nobodys := []:"),
+        contract("limits_of_runs", "real_money_wants_every_limit_its_owner_and_its_reason"),
     ),
 )

@@ -43,7 +43,8 @@ from tests.plays import (
     worker,
 )
 from trader import brakes, risk
-from trader.config import AtClose, Closing, Limits
+from trader.config import AtClose, Closing
+from trader.limits import CanaryLimits, Limits
 from trader.messages import Blocking, Brake, Claim, DenyReason, Gate, OrderReport
 from trader.model import (
     MINUTE_NS,
@@ -201,6 +202,23 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
         request(2),
         {"entries": "1", "entries_max": "1"},
     ),
+    DenyReason.NOTIONAL_PER_DAY: lambda: (
+        limited(entries_notional_per_day_max=D("3961.79"))
+        >> request(1, shares=62)
+        >> send_ended("rejected"),
+        request(2, shares=62),
+        {"notional": "3961.8", "notional_max": "3961.79"},
+    ),
+    DenyReason.CANARY: lambda: (
+        limited(canary=CanaryLimits(order_notional_max=D("1980.89"))),
+        request(1, shares=62),
+        {
+            "limit": "order_notional_max",
+            "wanted": "1980.9",
+            "max": "1980.89",
+            "strategy": "crossover",
+        },
+    ),
     DenyReason.REPEATED_EXECUTIONS: lambda: (
         thrice(),
         request(99),
@@ -298,6 +316,9 @@ def all_wrong() -> Question:
         exposure=D(0),
         entries_open=20,
         entries_minute=10,
+        notional_session=D(97_266),
+        entries_strategy=20,
+        canary=CanaryLimits(),
         equity_session=D(0),
         equity_peak=D(0),
         opposite_orders=(some_order(side=Side.SELL, limit_price=D("31.9")),),
@@ -357,6 +378,8 @@ IN_ORDER: list[tuple[DenyReason, Mend]] = [
         DenyReason.ENTRIES_PER_DAY,
         _self(position=Position(symbol=Symbol("JD"), strategy=MOMENTUM, entries_session=2)),
     ),
+    (DenyReason.NOTIONAL_PER_DAY, _self(notional_session=D(97_265))),
+    (DenyReason.CANARY, _self(canary=None)),
     (DenyReason.REPEATED_EXECUTIONS, _standing(brakes=(Brake.DRAWDOWN, Brake.LOSS_DAY))),
     (DenyReason.LOSS_DAY, _standing(brakes=(Brake.DRAWDOWN,))),
     (DenyReason.DRAWDOWN, _standing(brakes=())),

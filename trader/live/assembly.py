@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from trader import __version__
 from trader.build import Build
-from trader.config import AtClose, Config
+from trader.config import AtClose, Config, configured
 from trader.conservation import Conservation
 from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
@@ -152,6 +152,9 @@ def boot_of(config: Config, identity: Identity, at_ns: int) -> Boot:
             name: strategy.closing
             for name, strategy in sorted(config.strategies.items())
             if strategy.at_close is not AtClose.KEEP
+        },
+        strategies={
+            name: configured(strategy) for name, strategy in sorted(config.strategies.items())
         },
     )
 

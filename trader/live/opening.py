@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from trader import soundness
 from trader.build import Build
 from trader.calendar import iso
-from trader.config import Config, limits_lines
+from trader.config import Config
 from trader.conservation import Conservation
 from trader.control import halt_file
 from trader.evolve import evolve_entry
@@ -21,6 +21,7 @@ from trader.journal.comparing import appended_since
 from trader.journal.failures import JournalDamaged
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
 from trader.journal.standing import standing_that_differ
+from trader.limits import lines_of
 from trader.live.assembly import Identity
 from trader.live.summary import Summary, orders_of_life, proven, summed_up
 from trader.messages import Boot, Entry, Gate
@@ -144,7 +145,7 @@ def ready_lines(config: Config, state: ExecutionState, tail: str) -> Sequence[st
     open_orders = sum(len(one.entries) + len(one.exits) for one in state.positions.values())
     agrees = "=" if state.agrees else "differ from"
     return (
-        *limits_lines(config.limits),
+        *lines_of(config.limits),
         f"books {agrees} broker: cash {state.books.cash:,.2f}, {held} positions, {open_orders} open orders. "
         f"{_allowed(state)} {len(config.symbols)} symbols, {tail}",
     )

@@ -58,6 +58,7 @@ async def taken_over(
         account=state.account,
         symbols=tuple(sorted(state.symbols)),
         limits=state.limits,
+        strategies=dict(sorted(state.strategies.items())),
         fees=state.fees,
         at_ns=state.at_ns,
     )

@@ -11,7 +11,7 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.config import Limits
+from trader.limits import Limits
 from trader.model import SECOND_NS, Side, Symbol
 from trader.money import ONE
 from trader.simulation.fault import AIMS, RATES, RULES, SHARED, WORDS, Fault
@@ -181,6 +181,7 @@ def _limits(random: Random) -> Limits:
         entries_open_max=int(pick(1, 3, 20)),
         entries_per_minute_max=int(pick(1, 3, 10, 100)),
         entries_per_symbol_per_day_max=int(pick(2, 10, 1_000)),
+        entries_notional_per_day_max=pick(4_000, 100_000, 10_000_000),
         executions_repeated_max=int(pick(2, 5, 1_000)),
         loss_day_max=pick("0.0001", "0.02", "0.5"),
         drawdown_max=pick("0.0001", "0.06", "0.5"),
