@@ -11,7 +11,6 @@ restarts, until a person resumes; positions are closed at the broker by hand mea
 The sums err to one side: whatever may be at the broker counts, a sale for all of it until its end is heard of.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import Enum
@@ -96,7 +95,7 @@ class Conservation:
     def __init__(self) -> None:
         self._approved: dict[ClientOrderId, _Approved] = {}
         self._free: dict[Symbol, Decimal] = {}  # held by executions, less what sales may still take
-        self._entries_ns: deque[int] = deque()  # when those entries were approved that have left
+        self._recent: list[_Approved] = []  # entries of the last minute
         self._entries_max = 0
         self._session_ns = 0
         self._shut = ""
@@ -114,8 +113,6 @@ class Conservation:
             return self._shut_for(leaving.client_order_id, why)
         with_it = approved.left + leaving.quantity
         self._weigh(approved, approved.weight(), left=with_it)
-        if leaving.side is Side.BUY:
-            self._entries_ns.append(approved.order.created_ns)
         return ""
 
     def unreadable(self, what: str) -> str:
@@ -152,11 +149,10 @@ class Conservation:
 
     def _beyond_pace(self, order: Order) -> str:
         """By the market minute of the approval: when a lane is slow, two minutes' worth may leave together."""
-        while self._entries_ns and self._entries_ns[0] <= order.created_ns - MINUTE_NS:
-            self._entries_ns.popleft()
-        if len(self._entries_ns) < self._entries_max:
+        count = sum(1 for one in self._recent if one.left and _within_a_minute(one.order, order))
+        if count < self._entries_max:
             return ""
-        return f"{len(self._entries_ns)} entries have left in a minute, {self._entries_max} may"
+        return f"{count} entries have left in a minute, {self._entries_max} may"
 
     def _shut_for(self, name: str, why: str) -> str:
         reason = f"{why}; nothing is sent any more, exits neither: {REMEDY}"
@@ -183,7 +179,7 @@ class Conservation:
     def _happened(self, entry: Entry, event: Event) -> None:
         match event:
             case RequestAccepted(order=order):
-                self._approved[order.client_order_id] = _Approved(order)
+                self._approve(order)
             case ExecutionBooked():
                 self._executed(entry.at_ns, event)
             case BooksMoved(client_order_id=str() as name):
@@ -203,14 +199,18 @@ class Conservation:
             case _:
                 pass
 
+    def _approve(self, order: Order) -> None:
+        approved = self._approved[order.client_order_id] = _Approved(order)
+        if order.side is Side.BUY:
+            self._recent = [one for one in self._recent if _within_a_minute(one.order, order)]
+            self._recent.append(approved)
+
     def _life_began(self, life: LifeBegan) -> None:
         """Whatever an older life had approved, it may have sent; this one sends none of it."""
         self._entries_max = life.limits.entries_per_minute_max
         for approved in self._approved.values():
             if not approved.left and not approved.end:
                 self._weigh(approved, approved.weight(), left=approved.order.quantity)
-                if approved.order.side is Side.BUY:
-                    self._entries_ns.append(approved.order.created_ns)
 
     def _executed(self, at_ns: int, event: ExecutionBooked) -> None:
         """Once, by its id or by where it ends; until one is taken back, only one can end there."""
@@ -277,4 +277,9 @@ class Conservation:
         for name in done:
             del self._approved[name]
         self._session_ns = now_ns
-        self._entries_ns.clear()
+        self._recent.clear()
+
+
+def _within_a_minute(one: Order, other: Order) -> bool:
+    """Either way: market time goes back where a clock was wrong."""
+    return abs(one.created_ns - other.created_ns) < MINUTE_NS

@@ -105,7 +105,7 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         exposure=state.positions_value + state.books.reserved,
         entries_open=state.entries_open,
         entries_minute=sum(
-            count for at_ns, count in state.entries_recent if at_ns > state.at_ns - MINUTE_NS
+            count for at_ns, count in state.entries_recent if abs(at_ns - state.at_ns) < MINUTE_NS
         ),
         notional_session=state.entries_notional,
         entries_strategy=state.entries_of.get(request.strategy, 0),

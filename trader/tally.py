@@ -49,11 +49,14 @@ def entered(state: ExecutionState, order: Order) -> ExecutionState:
 
 
 def _recent(state: ExecutionState) -> tuple[tuple[int, int], ...]:
-    """One more now. Market time moves once a minute, so this stays short however many entries there are."""
+    """One more now. Market time moves once a minute, so this stays short however many entries there are.
+
+    Where a clock was wrong it goes back, too: what is of another minute is forgotten, before and after.
+    """
     now_ns, recent = state.at_ns, state.entries_recent
-    earlier = [one for one in recent if now_ns - MINUTE_NS < one[0] < now_ns]
-    count = recent[-1][1] if recent and recent[-1][0] == now_ns else 0
-    return (*earlier, (now_ns, count + 1))
+    others = [one for one in recent if 0 < abs(one[0] - now_ns) < MINUTE_NS]
+    count = sum(count for at_ns, count in recent if at_ns == now_ns)
+    return (*others, (now_ns, count + 1))
 
 
 def session_began(state: ExecutionState) -> ExecutionState:

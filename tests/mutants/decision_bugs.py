@@ -8,6 +8,7 @@ from tests.mutants.planted import (
     properties,
     scenario,
     tidy,
+    tight,
     worlds,
 )
 
@@ -180,7 +181,7 @@ LIMITS = (
     ),
     planted(
         "the minute's entries are counted for ever",
-        Edit("inquiry.py", "if at_ns > state.at_ns - MINUTE_NS", "if at_ns"),
+        Edit("inquiry.py", "if abs(at_ns - state.at_ns) < MINUTE_NS", "if at_ns"),
         plays("risk", "entries_of_a_minute_are_forgotten_after_it"),
     ),
     planted(
@@ -258,5 +259,31 @@ LIMITS = (
         "real money trades by limits that nobody answers for",
         Edit("cli/run.py", "if nobodys := unexplained(config.limits):", "if nobodys := []:"),
         contract("limits_of_runs", "real_money_wants_every_limit_its_owner_and_its_reason"),
+    ),
+    *(
+        planted(
+            f"the venue is sent more than the limit says: {rule}",
+            Edit("risk.py", f"    {rule},\n", ""),
+            tight(reason),
+        )
+        for rule, reason in (
+            ("order_notional", "order_notional"),
+            ("entries_per_day", "entries_per_day"),
+            ("notional_per_day", "notional_per_day"),
+            ("canary", "canary"),
+        )
+    ),
+    planted(
+        "the venue is sent more than the limit says: entries_per_minute",
+        Edit("risk.py", "    entries_per_minute,\n", ""),
+        tight("entries_per_minute", "C17"),
+    ),
+    planted(
+        "a clock that is set back forgets the minute",
+        Edit("tally.py", "0 < abs(one[0] - now_ns) < MINUTE_NS", "0 < now_ns - one[0] < MINUTE_NS"),
+        plays(
+            "risk",
+            "a_clock_that_is_set_back_forgets_no_entry_of_the_minute_and_keeps_none_of_another",
+        ),
     ),
 )

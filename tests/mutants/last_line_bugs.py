@@ -37,8 +37,8 @@ LAST_LINE = (
         "the last line lets one entry more leave",
         Edit(
             "conservation.py",
-            "if len(self._entries_ns) < self._entries_max:",
-            "if len(self._entries_ns) <= self._entries_max:",
+            "if count < self._entries_max:",
+            "if count <= self._entries_max:",
         ),
         plays("conservation", "no_more_entries_leave_in_a_minute_than_the_limit"),
     ),

@@ -327,6 +327,7 @@ STEPS: dict[str, Callable[[Watched, int], Line]] = {
     "resolved": lambda play, of: resolved("canceled", of=of),
     "bust": lambda play, of: corrected(_first_execution(play, of), of=of),
     "minute": lambda play, of: clock(len(play.entries)),
+    "clock set right": lambda play, of: clock(len(play.entries) // 2),
     "crash": lambda play, of: reboot,
 }
 
@@ -340,7 +341,7 @@ def test_of_a_program_that_works_the_line_is_never_in_the_way(
     steps: list[tuple[str, int]],
 ) -> None:
     """Whatever happens to the last few orders, what the rules accept the line lets pass."""
-    play = bought(10)
+    play = bought(10, opened(limits=replace(ROOMY, entries_per_minute_max=2)))
     for name, back in steps:
         known = len(play.orders)
         play >> STEPS[name](play, -min(back, known))

@@ -44,7 +44,9 @@ def test_it_is_what_the_rules_read(numbers: list[int]) -> None:
     def used(name: str) -> Decimal:
         return D(left[name].used or "none")
 
-    minute = [count for at_ns, count in state.entries_recent if at_ns > state.at_ns - MINUTE_NS]
+    minute = [
+        count for at_ns, count in state.entries_recent if abs(at_ns - state.at_ns) < MINUTE_NS
+    ]
     assert used("entries_per_minute_max") == sum(minute)
     assert used("entries_open_max") == state.entries_open
     assert used("entries_notional_per_day_max") == state.entries_notional

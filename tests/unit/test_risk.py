@@ -610,6 +610,16 @@ def test_entries_of_a_minute_are_forgotten_after_it() -> None:
     play >> clock(1) >> buy("JD", 10, "31.95") << accepted("JD", 10)
 
 
+def test_a_clock_that_is_set_back_forgets_no_entry_of_the_minute_and_keeps_none_of_another() -> (
+    None
+):
+    play = limited(entries_per_minute_max=2) >> clock(1)
+    play >> buy("GS", 1, "901") >> replace(clock(), at_ns=TEN_NS + MINUTE_NS // 2)
+    play >> buy("T", 1, "22.5") << accepted("T", 1)
+    play >> buy("JD", 10, "31.95") << denied(DenyReason.ENTRIES_PER_MINUTE)
+    play >> clock(-1) >> buy("JD", 10, "31.95") << accepted("JD", 10)
+
+
 def test_a_thousand_requests_in_a_second_are_limited_and_nothing_halts() -> None:
     play = opened(limits=replace(ROOMY, entries_per_minute_max=2))
     for number in range(1_000):

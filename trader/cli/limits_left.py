@@ -130,7 +130,7 @@ def _used(database: sqlite3.Connection, moment: tuple[Cell, ...], limits: Limits
     yield "position_notional_max", symbol, most, limits.position_notional_max
     yield "exposure_max", "", value + reserved, limits.exposure_max * equity
     yield "entries_open_max", "", count(_LIVE), Decimal(limits.entries_open_max)
-    minute = count(f"{_OF_SESSION} AND at_ns > ?", session, at_ns - MINUTE_NS)
+    minute = count(f"{_OF_SESSION} AND abs(at_ns - ?) < ?", session, at_ns, MINUTE_NS)
     yield "entries_per_minute_max", "", minute, Decimal(limits.entries_per_minute_max)
     busiest, entries = _busiest(
         database, f"SELECT symbol FROM order_rows WHERE {_OF_SESSION}", session
