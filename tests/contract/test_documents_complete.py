@@ -46,7 +46,7 @@ def test_every_limit_and_every_reason_is_explained() -> None:
     assert words == explained("limits.md")
 
 
-CONTROLS = ("C03", *(f"C{number:02}" for number in range(6, 13)), "C16", "C17", "C23", "C24")
+CONTROLS = ("C03", *(f"C{number:02}" for number in range(6, 13)), "C16", "C17", "C23", "C24", "C28")
 
 
 def test_every_control_about_limits_names_tests_and_scenarios_that_exist() -> None:

@@ -16,21 +16,26 @@ from trader.money import CENT, ZERO, canonical, rounded_down
 _ENTRY = ", ".join(f"'{one.value}'" for one in sorted(ENTRY_PURPOSES))
 _FINAL = ", ".join(f"'{one.value}'" for one in sorted(FINAL_STATES))
 _LIVE = f"purpose IN ({_ENTRY}) AND state NOT IN ({_FINAL})"
-_OF_SESSION = f"purpose IN ({_ENTRY}) AND session = ?"
-_MOMENT = (
-    "SELECT at_ns, session, equity, equity_session, positions_value, reserved FROM account_row"
-)
+# By the row in which the session began: where a clock was set back, its name may have been before.
+_BEGAN = """
+(SELECT ifnull(max(sequence), 0) FROM journal WHERE instr(entry, '"type":"session_began"'))
+"""
+_OF_SESSION = f"purpose IN ({_ENTRY}) AND decision_id > ?"
+_MOMENT = f"""
+SELECT at_ns, {_BEGAN}, equity, equity_session, positions_value, reserved FROM account_row
+"""
 _LIFE = "SELECT entry FROM journal WHERE sequence = (SELECT max(sequence) FROM life_rows)"
 _PROMOTIONS = """
 SELECT entry FROM journal WHERE sequence IN (SELECT sequence FROM notice_rows WHERE kind = 'promoted') ORDER BY sequence
 """
 _RESERVED = f"""
 SELECT posting.amount FROM posting_rows AS posting JOIN order_rows AS o ON o.decision_id = posting.sequence
-WHERE posting.account = 'cash:reserved' AND o.purpose IN ({_ENTRY}) AND o.session = ? AND posting.amount NOT LIKE '-%'
+WHERE posting.account = 'cash:reserved' AND o.purpose IN ({_ENTRY}) AND o.decision_id > ?
+  AND posting.amount NOT LIKE '-%'
 """
 _FILLED = f"""
 SELECT o.symbol, min(one.at_ns) FROM execution_rows AS one JOIN order_rows AS o USING (client_order_id)
-WHERE o.purpose IN ({_ENTRY}) AND one.session = ? GROUP BY client_order_id HAVING min(one.at_ns) >= ?
+WHERE o.purpose IN ({_ENTRY}) AND one.sequence > ? GROUP BY client_order_id HAVING min(one.at_ns) >= ?
 """
 # What a highest equity can come of: the clock's marks, a resume, and what the owner brings or takes.
 _PEAKS = """
@@ -116,7 +121,7 @@ Used = tuple[str, str, Decimal, Decimal]
 
 
 def _used(database: sqlite3.Connection, moment: tuple[Cell, ...], limits: Limits) -> Iterator[Used]:
-    at_ns, session = int(str(moment[0])), str(moment[1])
+    at_ns, session = int(str(moment[0])), int(str(moment[1]))
     equity, base, value, reserved = (Decimal(str(one)) for one in moment[2:])
 
     def count(question: str, *values: str | int) -> Decimal:
@@ -202,7 +207,7 @@ def _canaries(
         if promoted.get(strategy) == configured:
             continue
         question = f"SELECT count(*) FROM order_rows WHERE {_OF_SESSION} AND strategy = ?"
-        entries = Decimal(database.execute(question, (str(moment[1]), strategy)).fetchone()[0])
+        entries = Decimal(database.execute(question, (int(str(moment[1])), strategy)).fetchone()[0])
         most = Decimal(limits.entries_per_day_max)
         for name in ("order_notional_max", "position_notional_max"):
             yield Left(
