@@ -252,6 +252,17 @@ def sell(symbol: str, shares: int | str | Size, price: str | None, **changes: ob
     return buy(symbol, shares, price, **(way | changes))
 
 
+def stop(shares: int, price: str | None = "31.28", **changes: object) -> Line:
+    """A protective stop of JD, as the protector tells it."""
+    kind: dict[str, object] = {
+        "purpose": Purpose.STOP,
+        "order_type": OrderType.STOP,
+        "time_in_force": TimeInForce.GTC,
+        "stop_price": None if price is None else Decimal(price),
+    }
+    return sell("JD", shares, None, **(kind | changes))
+
+
 def again(play: Play) -> Input:
     """The same input once more."""
     assert play.heard is not None

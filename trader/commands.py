@@ -24,7 +24,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
-from trader.reducing import can_cancel
+from trader.reducing import SHUT, can_cancel
 from trader.state import ALL_SYMBOLS, ExecutionState
 
 NAMES_TOLD_MAX = 5
@@ -58,7 +58,7 @@ def on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
 
 def _done(state: ExecutionState, command: Command) -> Done:
     match command.verb:
-        case "halt":
+        case "halt" | "shut":
             return _halt(state, command)
         case "resume":
             return _resume(state, command)
@@ -123,6 +123,7 @@ def _halt(state: ExecutionState, command: Command) -> Done:
         at_ns=state.at_ns,
         cancels=cancels,
         flattens=flattens,
+        shuts=command.verb == "shut" or state.is_shut,
     )
     said = ["halted"]
     if before is not None:
@@ -131,6 +132,8 @@ def _halt(state: ExecutionState, command: Command) -> Done:
         said.append(f"everything goes, {len(_there(state))} symbols held or on their way")
     elif cancels:
         said.append(f"entries are canceled, {state.entries_open} live")
+    if state.is_shut:
+        said.append(f"nothing is sold before somebody resumes: {SHUT}")
     return Done("done", "; ".join(said), (halted,))
 
 
@@ -186,7 +189,8 @@ def _flatten(state: ExecutionState, command: Command) -> Done:
     )
     if events:
         going = ", ".join(event.symbol for event in events)
-        return Done("done", f"has to go: {going}", events)
+        later = f", once somebody resumes: {SHUT}" if state.is_shut else ""
+        return Done("done", f"has to go: {going}{later}", events)
     if state.position(Symbol(command.subject)).is_hands_off:
         return _noted("refused", command, f"{command.subject} is hands-off")
     if any(symbol in state.reductions for symbol in symbols):

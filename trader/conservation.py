@@ -3,10 +3,13 @@
 Problem: every rule reads one position map and one state, so that one mistake in these can let everything pass. Choice:
 right before the first byte leaves, three sums are made again, from the journal's rows and from the bytes themselves,
 by code that shares nothing with risk.py, positions.py and evolve.py: (1) what was sent under an id never exceeds what
-was approved under it; (2) of the entries that were approved within a minute of market time, no more leave than the
-limit; (3) sales that may still trade, together, never exceed the shares that executions have brought. Whatever doesn't
-add up is a bug of ours, and nobody knows how far it reaches. So the socket stays shut, for exits and stops, too, over
-restarts, until a person resumes; positions are closed at the broker by hand meanwhile. Cancels still go.
+was approved under it, and is that order: a stop that leaves without its price would sell at once; (2) of the entries
+that were approved within a minute of market time, no more leave than the limit; (3) sales that may still trade,
+together, never exceed the shares that executions have brought: resting stops are sales like any other, until the
+broker has told their end. A sale that was covered when it was approved may have been overtaken, by a stop that was
+executed after all, or a purchase that was taken back: it alone stays. Whatever else doesn't add up is a bug of ours,
+and nobody knows how far it reaches. So the socket stays shut, for exits and stops, too, over restarts, until a person
+resumes; positions are closed at the broker by hand meanwhile. Cancels still go.
 
 The sums err to one side: whatever may be at the broker counts, a sale for all of it until its end is heard of.
 """
@@ -40,6 +43,7 @@ from trader.money import ZERO, canonical
 WHO = "the last line"
 REMEDY = "close positions at the broker; then bin/trade resume --reason"
 OVER = frozenset({Claim.CANCELED, Claim.EXPIRED})
+NO_EVIDENCE = frozenset({Claim.CANCEL_REJECTED, Claim.FOREIGN_CHANGE})  # that it is, or was, there
 ALIVE = frozenset({Claim.PENDING_NEW, Claim.NEW, Claim.PARTIALLY_FILLED, Claim.FILLED})
 
 
@@ -61,17 +65,44 @@ class Leaving(Struct, frozen=True, kw_only=True):
     symbol: str
     side: Side
     quantity: Decimal
-    limit_price: Decimal | None
+    order_type: str
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+
+    def differs_from(self, order: Order) -> str:
+        """In what it is another order than this one, apart from its shares; empty where it is the same."""
+        percent = None if order.trail is None else order.trail * 100
+        for what, leaves, approved in (
+            ("", f"{self.side} {self.symbol}", f"{order.side} {order.symbol}"),
+            ("of type ", self.order_type, order.order_type),
+            ("with a limit of ", self.limit_price, order.limit_price),
+            ("with a stop at ", self.stop_price, order.stop_price),
+            ("trailing by % ", self.trail_percent, percent),
+        ):
+            if leaves != approved:
+                return f"leaves {what}{leaves}, approved was {approved}"
+        return ""
 
 
 class _Approved:
     """One intent: what was approved, what has left, and what became of it. A value that changes, and is never shown."""
 
-    __slots__ = ("end", "executions", "has_bust", "is_heard", "left", "order", "touched_ns")
+    __slots__ = (
+        "end",
+        "executions",
+        "has_bust",
+        "is_heard",
+        "left",
+        "order",
+        "there",
+        "touched_ns",
+    )
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.left = ZERO  # shares that were handed to the socket, or may have been
+        self.there = ZERO  # of a sale: shares that nothing else sold, when it was approved
         self.is_heard = False  # the broker has shown that it has it
         self.end = End.NONE
         self.has_bust = False
@@ -81,6 +112,11 @@ class _Approved:
     @property
     def executed(self) -> Decimal:
         return sum((quantity for quantity, _ in self.executions.values()), ZERO)
+
+    @property
+    def waits(self) -> bool:
+        """It is to leave still."""
+        return not (self.left or self.end or self.executions or self.is_heard)
 
     def weight(self) -> Decimal:
         """Shares that it has brought (above 0), or has taken and may still take (below 0)."""
@@ -96,6 +132,7 @@ class Conservation:
         self._approved: dict[ClientOrderId, _Approved] = {}
         self._free: dict[Symbol, Decimal] = {}  # held by executions, less what sales may still take
         self._recent: list[_Approved] = []  # entries of the last minute
+        self._waiting: dict[Symbol, list[_Approved]] = {}  # sales that are to leave still
         self._entries_max = 0
         self._session_ns = 0
         self._shut = ""
@@ -111,6 +148,10 @@ class Conservation:
         why = self._beyond(leaving, approved)
         if why or approved is None:
             return self._shut_for(leaving.client_order_id, why)
+        if leaving.side is Side.SELL and leaving.quantity > (
+            free := self.free(approved.order.symbol)
+        ):
+            return f"since it was approved, {_uncovered(leaving, free)}"
         with_it = approved.left + leaving.quantity
         self._weigh(approved, approved.weight(), left=with_it)
         return ""
@@ -133,19 +174,14 @@ class Conservation:
         if approved is None:
             return f"{name} leaves and was never approved"
         order = approved.order
-        if (leaving.symbol, leaving.side) != (order.symbol, order.side):
-            return f"{name} leaves as {leaving.side} {leaving.symbol}, approved was {order.side} {order.symbol}"
-        if leaving.limit_price != order.limit_price:
-            return f"{name} leaves at {leaving.limit_price}, approved was {order.limit_price}"
+        if other := leaving.differs_from(order):
+            return f"{name} {other}"
         if not ZERO < quantity <= order.quantity - approved.left:
             sent = f", {canonical(approved.left)} of them sent" if approved.left else ""
             return f"{canonical(quantity)} of {name} leave, {canonical(order.quantity)} were approved{sent}"
         if leaving.side is Side.BUY:
             return self._beyond_pace(order)
-        free = self.free(order.symbol)
-        if quantity > free:
-            return f"{canonical(quantity)} {order.symbol} are to be sold, {canonical(free)} are there to sell"
-        return ""
+        return _uncovered(leaving, approved.there) if quantity > approved.there else ""
 
     def _beyond_pace(self, order: Order) -> str:
         """By the market minute of the approval: when a lane is slow, two minutes' worth may leave together."""
@@ -158,7 +194,7 @@ class Conservation:
         reason = f"{why}; nothing is sent any more, exits neither: {REMEDY}"
         self._shut = f"{WHO} is shut: {why}"
         self._untold.append(
-            Command(command_id=f"last-line-{name}", verb="halt", who=WHO, reason=reason)
+            Command(command_id=f"last-line-{name}", verb="shut", who=WHO, reason=reason)
         )
         return self._shut
 
@@ -183,16 +219,16 @@ class Conservation:
             case ExecutionBooked():
                 self._executed(entry.at_ns, event)
             case BooksMoved(client_order_id=str() as name):
-                self._busted(entry.at_ns, name, ExecutionId(event.reference))
+                self._busted(entry.at_ns, name, event)
             case BooksMoved(
                 symbol=str() as symbol
             ):  # no order's: a split, a transfer, an adjustment
-                self._free[symbol] = self.free(symbol) + event.quantity
+                self._moved(Symbol(symbol), event.quantity)
             case SessionBegan():
                 self._forget(entry.at_ns)
             case LifeBegan():
                 self._life_began(event)
-            case Halted() if event.who == WHO:
+            case Halted() if event.shuts:
                 self._shut = f"{WHO} is shut: {event.reason}"
             case Resumed():
                 self._shut = ""
@@ -204,6 +240,11 @@ class Conservation:
         if order.side is Side.BUY:
             self._recent = [one for one in self._recent if _within_a_minute(one.order, order)]
             self._recent.append(approved)
+        else:
+            waiting = [one for one in self._waiting.get(order.symbol, ()) if one.waits]
+            promised = sum((one.order.quantity for one in waiting), ZERO)
+            approved.there = self.free(order.symbol) - promised
+            self._waiting[order.symbol] = [*waiting, approved]
 
     def _life_began(self, life: LifeBegan) -> None:
         """Whatever an older life had approved, it may have sent; this one sends none of it."""
@@ -215,7 +256,9 @@ class Conservation:
     def _executed(self, at_ns: int, event: ExecutionBooked) -> None:
         """Once, by its id or by where it ends; until one is taken back, only one can end there."""
         approved, execution = self._approved.get(event.client_order_id), event.execution
-        if approved is None:
+        if approved is None:  # of an order that ended days ago
+            sign = 1 if event.side is Side.BUY else -1
+            self._moved(event.symbol, sign * execution.quantity)
             return
         ends = execution.quantity_cumulative
         is_known = execution.execution_id in approved.executions or (
@@ -227,11 +270,13 @@ class Conservation:
             self._weigh(approved, before)
         approved.touched_ns = at_ns
 
-    def _busted(self, at_ns: int, name: ClientOrderId, execution_id: ExecutionId) -> None:
+    def _busted(self, at_ns: int, name: ClientOrderId, event: BooksMoved) -> None:
         approved = self._approved.get(name)
+        if approved is None and event.symbol is not None:
+            self._moved(event.symbol, event.quantity)
         if approved is not None:
             before = approved.weight()
-            approved.executions.pop(execution_id, None)
+            approved.executions.pop(ExecutionId(event.reference), None)
             approved.has_bust = True
             approved.touched_ns = at_ns
             self._weigh(approved, before)
@@ -258,7 +303,7 @@ class Conservation:
                 approved.end = End.OVER
             case _:
                 pass
-        approved.is_heard = approved.is_heard or isinstance(heard, OrderReport)
+        approved.is_heard |= isinstance(heard, OrderReport) and heard.claim not in NO_EVIDENCE
         self._weigh(approved, before)
 
     def _weigh(self, approved: _Approved, before: Decimal, left: Decimal | None = None) -> None:
@@ -266,6 +311,9 @@ class Conservation:
             approved.left = left
         symbol = approved.order.symbol
         self._free[symbol] = self.free(symbol) + approved.weight() - before
+
+    def _moved(self, symbol: Symbol, quantity: Decimal) -> None:
+        self._free[symbol] = self.free(symbol) + quantity
 
     def _forget(self, now_ns: int) -> None:
         """What had ended before the session that is over now: its shares stay counted."""
@@ -278,6 +326,11 @@ class Conservation:
             del self._approved[name]
         self._session_ns = now_ns
         self._recent.clear()
+
+
+def _uncovered(leaving: Leaving, there: Decimal) -> str:
+    shares = f"{canonical(leaving.quantity)} {leaving.symbol}"
+    return f"{shares} are to be sold, {canonical(there)} are there to sell"
 
 
 def _within_a_minute(one: Order, other: Order) -> bool:

@@ -171,6 +171,7 @@ def _halt(event: Halted) -> Halt:
         at_ns=event.at_ns,
         cancels=event.cancels,
         flattens=event.flattens,
+        shuts=event.shuts,
     )
 
 

@@ -168,6 +168,7 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         is_tradable=symbol in state.symbols,
         is_warming_up=bool(state.workers_cold.get(symbol)),
         halted=state.halted or _reduced(state, symbol),
+        is_shut=state.is_shut,
         quarantined=quarantined,
         trading_halt=state.halts.get(symbol, ("", 0))[0],
         session_began_ns=state.session_began_ns,

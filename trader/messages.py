@@ -382,8 +382,8 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
 
     verb 'halt' (subject: '', 'cancel': entries, too, or 'flatten': everything), 'resume', 'flatten' (subject: a symbol,
     or '*'), 'cancel' (subject: an order's id, '*', or 'entries'), 'stop', 'release' (subject: a quarantined symbol, or
-    '*'), 'promote' (subject: a strategy), 'bypass' (subject: a check of the start). One that wants an answer gets one,
-    and is never done twice.
+    '*'), 'promote' (subject: a strategy), 'bypass' (subject: a check of the start); and one that only the last line
+    says, 'shut'. One that wants an answer gets one, and is never done twice.
     """
 
     command_id: str
@@ -706,7 +706,8 @@ class WorkerMoved(Struct, frozen=True, kw_only=True, tag="worker_moved"):
 class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
     """No entries until somebody resumes; survives restarts.
 
-    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes.
+    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes. shuts: the last
+    line before the socket, so that nothing is sent any more, exits neither.
     """
 
     who: str
@@ -715,6 +716,7 @@ class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
     at_ns: int = 0
     cancels: bool = False
     flattens: bool = False
+    shuts: bool = False
 
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):

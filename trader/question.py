@@ -21,6 +21,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     is_tradable: bool  # the symbol is one of ours
     is_warming_up: bool
     halted: str
+    is_shut: bool  # the last line is: nothing that is sent leaves
     quarantined: str
     trading_halt: str  # of the symbol, by the exchange
     session_began_ns: int

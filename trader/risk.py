@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from trader.allowance import canary, notional_per_day
+from trader.brakes import line_shut
 from trader.closing import session_closing
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
@@ -358,6 +359,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
 # An exit is judged by what keeps it an exit. Its price may be far from a stale quote: getting out comes first.
 EXIT_RULES: tuple[Rule, ...] = (
     expired,
+    line_shut,
     market_closed,
     price_jump,
     not_owner,

@@ -49,6 +49,7 @@ class Halt(Struct, frozen=True, kw_only=True):
     at_ns: int
     cancels: bool
     flattens: bool
+    shuts: bool = False
 
 
 class ExecutionState(Struct, frozen=True, kw_only=True):
@@ -120,7 +121,12 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
         """What the program may do."""
         if self.halt is None:
             return Mode.ACTIVE
-        return Mode.REDUCING if self.halt.flattens else Mode.HALTED
+        return Mode.REDUCING if self.halt.flattens and not self.is_shut else Mode.HALTED
+
+    @property
+    def is_shut(self) -> bool:
+        """Nothing reaches the broker but cancels: the last line has found what doesn't add up."""
+        return self.halt is not None and self.halt.shuts
 
     @property
     def cash_at_broker(self) -> Decimal:

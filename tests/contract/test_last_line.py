@@ -14,6 +14,8 @@ from tests.mutants.shell_bugs import POSTED_TWICE
 BUYS = (
     "SELECT count(*) FROM orders WHERE symbol = 'JD' AND json_extract(\"order\", '$.side') = 'BUY'"
 )
+NEVER_SENT = "SELECT count(*) FROM orders WHERE state = 'NEVER_SENT'"
+DENIED = "SELECT DISTINCT reason FROM decisions WHERE outcome = 'denied'"
 HALTED = "SELECT message FROM notice_rows WHERE kind = 'halted'"
 
 
@@ -82,6 +84,29 @@ def test_where_the_position_map_shows_shares_twice_they_are_sold_once(mutant: Mu
     assert "are to be sold, 0 are there to sell" in halted(mutant)
     assert len(at_venue(mutant, "SELL")) == 1
     assert at_venue(mutant, "SELL") == at_venue(mutant, "BUY")
+    assert mutant.folder.ours(NEVER_SENT) == [(1,)], "what a shut line sends back is wanted once"
+
+
+def test_where_the_rules_forget_a_resting_stop_no_exit_leaves_beside_it(mutant: Mutant) -> None:
+    mutant.edit(SELLABLE_TWICE)
+    ended = mutant.folder.run("--scenario", "s27-stop-holds-the-shares")
+    assert ended.code != 0
+    assert "are to be sold, 0 are there to sell" in halted(mutant)
+    stops = "SELECT count(*) FROM orders WHERE json_extract(\"order\", '$.order_type') LIKE '%stop%' AND status = 'new'"
+    assert mutant.folder.theirs(stops) == [(3,)], "what protects rests on"
+    assert ("halted",) in mutant.folder.ours(DENIED)
+    [(never,)] = mutant.folder.ours(NEVER_SENT)
+    assert int(str(never)) <= 3, "of what was on its way; and nothing is wanted afterwards"
+    assert at_venue(mutant, "SELL") == at_venue(mutant, "BUY")
+
+
+def test_a_stop_that_lost_its_price_on_the_way_sells_nothing(mutant: Mutant) -> None:
+    lost = 'type=order.order_type if order.stop_price is None else "market",'
+    mutant.edit(Edit("wire/alpaca.py", "type=order.order_type,", lost))
+    ended = mutant.folder.run("--scenario", "s27-stop-holds-the-shares")
+    assert ended.code != 0
+    assert "leaves of type market, approved was " in halted(mutant)
+    assert at_venue(mutant, "SELL") == []
 
 
 def test_once_shut_it_stays_shut_over_a_restart_until_somebody_resumes(mutant: Mutant) -> None:

@@ -1,6 +1,6 @@
 """Bugs planted in the last line before the socket, and bugs that nobody but it catches."""
 
-from tests.mutants.planted import Edit, contract, planted, plays, tidy
+from tests.mutants.planted import Edit, contract, planted, plays, tasks, tidy
 
 NOT_ASKED = Edit(
     "brokers/alpaca/sending.py", "return judged(self._conservation, body)", 'return ""'
@@ -28,8 +28,8 @@ LAST_LINE = (
         "another share than was approved may leave",
         Edit(
             "conservation.py",
-            "if (leaving.symbol, leaving.side) != (order.symbol, order.side):",
-            "if leaving.side != order.side:",
+            '("", f"{self.side} {self.symbol}", f"{order.side} {order.symbol}")',
+            '("", self.side, order.side)',
         ),
         plays("conservation", "what_is_more_or_other_than_approved_stays"),
     ),
@@ -44,7 +44,7 @@ LAST_LINE = (
     ),
     planted(
         "the last line lets any sale leave",
-        Edit("conservation.py", "        if quantity > free:\n", "        if False:\n"),
+        Edit("conservation.py", "if quantity > approved.there else", "if False else"),
         plays("conservation", "shares_that_are_only_in_the_position_map_are_not_sold"),
     ),
     planted(
@@ -68,7 +68,7 @@ LAST_LINE = (
     ),
     planted(
         "a shut line opens with the next life",
-        Edit("conservation.py", "case Halted() if event.who == WHO:", "case Halted() if False:"),
+        Edit("conservation.py", "case Halted() if event.shuts:", "case Halted() if False:"),
         plays("conservation", "a_later_life_finds_it_shut_until_somebody_resumes"),
     ),
     planted(
@@ -80,6 +80,57 @@ LAST_LINE = (
         "the program is not told that the line is shut",
         Edit("outbox.py", "for heard in self._untold():", "for heard in ():"),
         contract("last_line", "an_order_that_was_made_larger_on_its_way_never_leaves"),
+    ),
+    planted(
+        "a stop may leave without its price",
+        Edit(
+            "conservation.py",
+            '("with a stop at ", self.stop_price, order.stop_price)',
+            '("", "", "")',
+        ),
+        plays("conservation", "a_stop_that_leaves_as_something_else_stays"),
+    ),
+    planted(
+        "a stop whose cancel is asked for gives its shares back",
+        Edit(
+            "conservation.py",
+            "OVER = frozenset({Claim.CANCELED,",
+            "OVER = frozenset({Claim.PENDING_CANCEL, Claim.CANCELED,",
+        ),
+        plays("conservation", "a_stop_gives_back_what_it_has_not_sold_once_its_end_is_heard"),
+    ),
+    planted(
+        "an exit that its stop has overtaken shuts the line",
+        Edit(
+            "conservation.py",
+            "if quantity > approved.there else",
+            "if quantity > min(approved.there, self.free(order.symbol)) else",
+        ),
+        plays(
+            "conservation", "an_exit_that_its_stop_overtakes_stays_alone_and_the_next_one_leaves"
+        ),
+    ),
+    planted(
+        "an exit that its stop has overtaken leaves",
+        Edit("conservation.py", 'return f"since it was approved', 'f"since it was approved'),
+        plays(
+            "conservation", "an_exit_that_its_stop_overtakes_stays_alone_and_the_next_one_leaves"
+        ),
+    ),
+    planted(
+        "an operator's halt opens the shut line",
+        Edit("commands.py", 'command.verb == "shut" or state.is_shut', 'command.verb == "shut"'),
+        plays("commands", "only_resuming_opens_it_again"),
+    ),
+    planted(
+        "stops are canceled for what a shut line won't sell",
+        Edit("reducing.py", "is Phase.REGULAR and not state.is_shut", "is Phase.REGULAR"),
+        plays("commands", "while_it_is_shut_stops_rest_on_and_entries_are_canceled"),
+    ),
+    planted(
+        "stops are told to a shut line",
+        Edit("protector.py", "in state.reductions or state.is_shut", "in state.reductions"),
+        tasks("protector", "while_the_last_line_is_shut_no_stop_is_told_and_the_alarm_is"),
     ),
     planted(
         "the last line reads the state",

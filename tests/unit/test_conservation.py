@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from immutables import Map
 from msgspec.structs import replace
 
 from tests.plays import (
@@ -14,6 +15,7 @@ from tests.plays import (
     TEN_NS,
     Line,
     Play,
+    accepted,
     activity,
     adopted,
     boot,
@@ -21,6 +23,7 @@ from tests.plays import (
     clock,
     command,
     corrected,
+    denied,
     executed,
     filled,
     opened,
@@ -30,11 +33,13 @@ from tests.plays import (
     sell,
     send_ended,
     sent,
+    stop,
 )
+from trader import reducing
 from trader.brokers.alpaca.last_line import judged
 from trader.conservation import WHO, Conservation
-from trader.messages import Claim, Command, Entry
-from trader.model import MINUTE_NS, Order, Symbol
+from trader.messages import Claim, Command, DenyReason, Entry
+from trader.model import MINUTE_NS, Order, OrderType, Size, Symbol
 from trader.wire.alpaca import submit_body
 
 D = Decimal
@@ -88,16 +93,39 @@ def test_what_was_approved_leaves_once() -> None:
         ({"quantity": D(63)}, "63 of"),
         ({"quantity": D(0)}, "0 of"),
         ({"quantity": D(-62)}, "-62 of"),
-        ({"symbol": "GS"}, "leaves as BUY GS, approved was BUY JD"),
-        ({"side": "SELL"}, "leaves as SELL JD, approved was BUY JD"),
-        ({"limit_price": D("319.5")}, "leaves at 319.5, approved was 31.95"),
-        ({"limit_price": None}, "leaves at None, approved was 31.95"),
+        ({"symbol": "GS"}, "leaves BUY GS, approved was BUY JD"),
+        ({"side": "SELL"}, "leaves SELL JD, approved was BUY JD"),
+        ({"limit_price": D("319.5")}, "leaves with a limit of 319.5, approved was 31.95"),
+        ({"limit_price": None}, "leaves with a limit of None, approved was 31.95"),
         ({"client_order_id": "trd-JD-B-0"}, "was never approved"),
     ],
 )
 def test_what_is_more_or_other_than_approved_stays(changes: dict[str, object], says: str) -> None:
     play = Watched() >> buy("JD", 62, "31.95")
     assert says in play.leaves(-1, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"order_type": "market", "stop_price": None}, "leaves of type market, approved was stop"),
+        ({"stop_price": None}, "leaves with a stop at None, approved was 31.28"),
+        ({"stop_price": D("312.8")}, "leaves with a stop at 312.8, approved was 31.28"),
+        ({"trail": D("0.02")}, "leaves trailing by % 2, approved was None"),
+        ({"limit_price": D("31.2")}, "leaves with a limit of 31.2, approved was None"),
+    ],
+)
+def test_a_stop_that_leaves_as_something_else_stays(changes: dict[str, object], says: str) -> None:
+    play = bought(86) >> stop(86)
+    assert says in play.leaves(-1, **changes)
+
+
+def test_a_trailing_stop_leaves_as_it_was_approved() -> None:
+    trailing = {"order_type": OrderType.TRAILING_STOP, "trail": D("0.0125")}
+    play = bought(86) >> stop(86, None, **trailing)
+    assert "trailing by % 12.5," in play.leaves(-1, trail=D("0.125"))
+    play = bought(86) >> stop(86, None, **trailing)
+    assert play.leaves() == ""
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", b'{"qty": 5}'])
@@ -158,7 +186,7 @@ def test_shares_that_are_only_in_the_position_map_are_not_sold() -> None:
     doubled = play.state.positions.set(wrong.symbol, replace(wrong, quantity=D(172)))
     play.state = replace(play.state, positions=doubled)
     play >> sell("JD", 172, "31.9")
-    assert "172 JD are to be sold, 86 are there to sell" in play.leaves()
+    assert "is shut: 172 JD are to be sold, 86 are there to sell" in play.leaves()
 
 
 ENDS: list[tuple[str, Callable[[], Iterable[Line]], int]] = [
@@ -205,6 +233,93 @@ def test_a_sale_holds_all_of_its_shares_until_its_end_is_heard(
     for line in heard():
         play >> line
     assert _free(play) == free
+
+
+# --------------------------------------------------------------------------------------- stops and exits
+
+
+def stopped(shares: int = 86) -> Watched:
+    """Held, and guarded by a stop that rests at the broker."""
+    play = bought(shares) >> stop(shares)
+    assert play.leaves() == ""
+    return play >> sent() >> report(Claim.NEW)
+
+
+def beside(play: Watched, shares: int) -> str:
+    """What the line says of a sale at the market that the rules would let pass by mistake."""
+    flat = replace(play.state.position(Symbol("JD")), quantity_pending_sell=D(0), exits=())
+    play.state = replace(
+        play.state, positions=play.state.positions.set(Symbol("JD"), flat), reductions=Map()
+    )
+    play >> sell("JD", shares, "31.9") << accepted("JD", shares)
+    return play.leaves()
+
+
+def test_no_exit_leaves_beside_a_stop_that_holds_the_shares() -> None:
+    assert "is shut: 86 JD are to be sold, 0 are there to sell" in beside(stopped(), 86)
+    assert "is shut: 1 JD are to be sold, 0 are there to sell" in beside(stopped(), 1)
+
+
+@pytest.mark.parametrize(
+    ("heard", "left"),
+    [
+        ((), 0),
+        ((report(Claim.PENDING_CANCEL),), 0),
+        ((send_ended("unknown"),), 0),
+        ((filled(40, "31.2"),), 0),
+        ((report(Claim.PENDING_CANCEL), filled(40, "31.2"), report(Claim.CANCELED, 40)), 46),
+        ((report(Claim.CANCELED), report(Claim.CANCEL_REJECTED)), 86),
+        ((filled(86, "31.2"),), 0),
+    ],
+)
+def test_a_stop_gives_back_what_it_has_not_sold_once_its_end_is_heard(
+    heard: tuple[Line, ...], left: int
+) -> None:
+    play = stopped()
+    for line in heard:
+        play >> line
+    assert _free(play) == left
+
+
+def going(play: Watched) -> Watched:
+    """A flatten that has to wait for the stop: its cancel is asked for, and nothing leaves before the proof."""
+    play >> command("flatten", "JD")
+    assert [step.wants.verb for step in reducing.due(play.state)] == ["cancel"]  # type: ignore[union-attr]
+    return play >> next(reducing.due(play.state)).wants
+
+
+def test_cancel_proof_then_exit_passes_the_line_and_sells_what_the_stop_has_left() -> None:
+    play = going(stopped()) >> report(Claim.PENDING_CANCEL) >> filled(40, "31.2")
+    assert list(reducing.due(play.state)) == []
+    play >> report(Claim.CANCELED, 40) >> next(reducing.due(play.state)).wants
+    assert play.order().quantity == 46
+    assert play.leaves() == ""
+
+
+def test_an_exit_that_its_stop_overtakes_stays_alone_and_the_next_one_leaves() -> None:
+    """The broker called the stop canceled, and it was executed in part after all: nothing of ours is wrong."""
+    play = going(stopped()) >> report(Claim.CANCELED)
+    play >> next(reducing.due(play.state)).wants >> filled(1, "31.2", of=-2)
+    said = play.leaves()
+    assert said == "since it was approved, 86 JD are to be sold, 85 are there to sell"
+    assert play.line.untold() == []
+    play >> send_ended("never_sent") >> clock(1) >> next(reducing.due(play.state)).wants
+    assert play.order().quantity == 85
+    assert play.leaves() == ""
+
+
+def test_a_sale_of_shares_that_were_taken_back_meanwhile_stays_alone() -> None:
+    play = bought(86)
+    name = _first_execution(play, -1)
+    play >> sell("JD", 86, "31.9") >> corrected(name, of=-2)
+    assert "since it was approved, 86 JD are to be sold, 0" in play.leaves()
+    assert play.line.untold() == []
+
+
+def test_two_sales_that_were_approved_for_the_same_shares_shut_the_line() -> None:
+    """Whichever of them comes first: the one that nothing covered is the mistake."""
+    said = beside(bought(86) >> sell("JD", 86, "31.9"), 86)
+    assert "is shut: 86 JD are to be sold, 0 are there to sell" in said
 
 
 def _free(play: Watched, symbol: str = "JD") -> Decimal:
@@ -257,7 +372,7 @@ def test_once_shut_nothing_leaves_and_the_program_is_halted_by_name() -> None:
     assert play.leaves(-1) == play.leaves(-2), "an exit stays as well"
     [halt] = play.line.untold()
     assert isinstance(halt, Command)
-    assert (halt.verb, halt.who) == ("halt", WHO)
+    assert (halt.verb, halt.who) == ("shut", WHO)
     assert "bin/trade resume" in halt.reason
     assert play.line.untold() == [], "told once"
     play >> halt
@@ -273,9 +388,9 @@ def test_a_later_life_finds_it_shut_until_somebody_resumes() -> None:
     for entry in play.entries:
         later.read(entry)
     play.line = later
-    play >> sell("JD", 86, "31.9")
-    assert "is shut" in play.leaves()
-    play >> command("resume")
+    assert "is shut" in play.leaves(), "the bytes of whichever order"
+    play >> sell("JD", 86, "31.9") << denied(DenyReason.HALTED)
+    play >> command("resume") >> sell("JD", 86, "31.9")
     assert play.leaves() == ""
 
 
@@ -329,6 +444,14 @@ STEPS: dict[str, Callable[[Watched, int], Line]] = {
     "minute": lambda play, of: clock(len(play.entries)),
     "clock set right": lambda play, of: clock(len(play.entries) // 2),
     "crash": lambda play, of: reboot,
+    "stop 4": lambda play, of: stop(4),
+    "stop 10": lambda play, of: stop(10),
+    "cancel": lambda play, of: command("cancel", play.order(of).client_order_id),
+    "canceling": lambda play, of: report(Claim.PENDING_CANCEL, of=of),
+    "not canceled": lambda play, of: report(Claim.CANCEL_REJECTED, of=of),
+    "whole": lambda play, of: sell("JD", Size(unit="target", amount=D(0)), "31.9"),
+    "flatten": lambda play, of: command("flatten", "JD"),
+    "reduce": lambda play, of: next((one.wants for one in reducing.due(play.state)), clock(0)),
 }
 
 

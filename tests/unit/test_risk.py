@@ -293,6 +293,7 @@ def all_wrong() -> Question:
         is_tradable=False,
         is_warming_up=True,
         halted="ada: stop",
+        is_shut=False,
         quarantined="unexplained",
         trading_halt="",
         session_began_ns=0,

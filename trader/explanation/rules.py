@@ -295,6 +295,7 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "warming_up": lambda question: _numbers(warming_up=_yes(question.standing.is_warming_up)),
     "market_closed": _market_closed,
     "halted": lambda question: _numbers(halted=question.standing.halted or "no"),
+    "line_shut": lambda question: _numbers(shut=_yes(question.standing.is_shut)),
     "stale_code": _stale_code,
     "quarantined": lambda question: _numbers(quarantined=question.standing.quarantined or "no"),
     "price_jump": _price_jump,

@@ -12,7 +12,6 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from trader.conservation import WHO
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -161,7 +160,7 @@ class Auditor:
     def _check_last_line(self, events: Iterable[Event]) -> None:
         """It is shut by a bug only: of a program that works nothing ever comes to it that must not leave."""
         for event in events:
-            if isinstance(event, Halted) and event.who == WHO:
+            if isinstance(event, Halted) and event.shuts:
                 self._complain(f"C17: {event.reason}")
 
     def _check_cash(self, state: ExecutionState) -> None:

@@ -1,5 +1,6 @@
 """Reads the body of a POST back, right before its first byte leaves, for the last line to judge what it would do."""
 
+from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -20,7 +21,10 @@ class _Body(Struct, frozen=True, kw_only=True):
     symbol: str
     side: str
     qty: Number
+    type: str
     limit_price: Number | None = None
+    stop_price: Number | None = None
+    trail_percent: Number | None = None
 
 
 def judged(conservation: Conservation, body: bytes) -> str:
@@ -32,8 +36,15 @@ def judged(conservation: Conservation, body: bytes) -> str:
             symbol=told.symbol,
             side=SIDES[told.side],
             quantity=amount(told.qty),
-            limit_price=None if told.limit_price is None else amount(told.limit_price),
+            order_type=told.type,
+            limit_price=_price(told.limit_price),
+            stop_price=_price(told.stop_price),
+            trail_percent=_price(told.trail_percent),
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, AmountError) as error:
         return conservation.unreadable(f"an order that can't be read ({type(error).__name__})")
     return conservation.refusal(leaving)
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else amount(text)
