@@ -37,6 +37,7 @@ from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
 from trader.feeds.synthetic import BASE_DATE, SyntheticMarket
+from trader.limits import unexplained
 from trader.live.alpaca import LIVE, PAPER, AlpacaRun, local, run_alpaca
 from trader.live.screen import LiveScreen, PlainScreen, SilentScreen
 from trader.live.simulated import SimulatedRun
@@ -288,6 +289,12 @@ def _check_live(common: Common, asked: Asked, config: Config) -> Config:
     if missing:
         raise Mistake(
             f"live needs every limit written out; missing: {', '.join(missing)}", where=where
+        )
+    if nobodys := unexplained(config.limits):
+        raise Mistake(
+            f"live needs an owner and a reason for each limit; missing for: {', '.join(nobodys)}",
+            where=where,
+            remedy="owner and reason in [limits], or for one limit in [limits.why]",
         )
     return for_real_money(config, text)
 

@@ -26,6 +26,8 @@ from trader.messages import (
     ExecutionBooked,
     Halted,
     LifeBegan,
+    LimitChanged,
+    Promoted,
     Quarantined,
     Released,
     RequestAccepted,
@@ -228,9 +230,14 @@ def notice_row(place: Place, event: Event) -> Row | None:
             kind, symbol = "difference_found", event.symbol
         case Halted():
             kind, symbol, message = "halted", None, f"{event.who}: {event.reason}"
+        case LimitChanged():
+            message = f"{event.limit}: {event.before or 'none'}, now {event.after or 'none'}"
+            kind, symbol = "limit_changed", None
+        case Promoted():
+            message = f"{event.strategy}: {event.who}: {event.reason}"
+            kind, symbol = "promoted", None
         case Released():
-            kind, symbol = "released", event.symbol
-            message = f"{event.who}: {event.reason}"
+            kind, symbol, message = "released", event.symbol, f"{event.who}: {event.reason}"
         case Resumed():
             kind, symbol, message = "resumed", None, f"{event.who}: {event.reason}"
         case _:
