@@ -59,12 +59,7 @@ SELDOM: dict[Pair, str] = {
         "executed after its end, taken back, and neither was heard of before the broker is asked",
     ),
     **_rows(
-        [_S.EXPIRED],
-        [_T.DOUBT],
-        "orders are given on the minute, and an answer is waited for a quarter of one",
-    ),
-    **_rows(
-        [_S.SENT],
+        [_S.SENT, _S.UNKNOWN],
         [_T.CANCEL_REJECTED],
         "somebody else's cancel is refused, and of all words about the order that one comes first",
     ),
