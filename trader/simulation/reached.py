@@ -72,13 +72,16 @@ class _Counting(dict[Pair, Row]):
         self._counts = counts
 
     def __getitem__(self, key: Pair) -> Row:
-        self._counts[row_name(*key)] += 1
+        self._counts[_NAMES[key]] += 1
         return super().__getitem__(key)
 
 
 def row_name(state: OrderState, trigger: Trigger) -> str:
     """How a row of the order table is called in a report."""
     return f"row {state.value} {trigger.name}"
+
+
+_NAMES = {key: row_name(*key) for key in TRANSITIONS}
 
 
 @contextmanager
