@@ -48,6 +48,7 @@ ORDERS = (
             "quantity_reported=max(order.quantity_reported, cumulative)",
             "quantity_reported=cumulative",
         ),
+        Edit("orders.py", " or cumulative > order.quantity_reported:", " or True:"),
         plays("orders", "the_claims_high_water_mark_never_falls"),
     ),
     planted(
@@ -88,8 +89,8 @@ ORDERS = (
         "no execution-id dedupe",
         Edit(
             "recognition.py",
-            "        known.execution.execution_id == execution.execution_id\n",
-            "        False\n",
+            "        if known.execution.execution_id == execution.execution_id:\n            return True\n",
+            "",
         ),
         plays("orders", "an_execution_is_known_by_its_id_or_by_where_it_ends"),
     ),
