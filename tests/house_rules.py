@@ -21,7 +21,7 @@ FLOORS = {
     " alerts build credentials failure heartbeat steps systemd alarm_command",
     4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape protector"
     " overnight",
-    5: "live doctor backtest scenarios simulation explanation audit verification",
+    5: "live doctor backtest scenarios simulation explanation audit verification statements",
     6: "__main__ cli",
 }
 PURE_FLOOR_MAX = 2
