@@ -17,7 +17,7 @@ PROOFS = (
         "verify passes by orders that are over",
         Edit(
             "journal/comparing.py",
-            '                self._note(first_difference("order_rows", stored, [row]))\n',
+            '                self._note(first_difference("order_rows", stored, rows))\n',
             "",
         ),
         plays("verification", "a_cell_changed_in_any_table_is_found_and_named"),
