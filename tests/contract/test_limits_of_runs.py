@@ -47,7 +47,7 @@ ACCOUNT = ('account = ""', 'account = "123"')
         (OWNED.replace('owner = "ada"', 'owner = ""'), "missing for: order_notional_max,"),
         (
             OWNED.replace('reason = "so"', 'reason = ""'),
-            "adds_max, canary.order_notional_max, canary.position_notional_max,",
+            "adds_max, stop_required, canary.order_notional_max, canary.position_notional_max,",
         ),
         (OWNED.partition("[limits.canary]")[0], "missing: canary.order_notional_max,"),
         (
