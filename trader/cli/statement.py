@@ -17,7 +17,6 @@ from trader.cli.foreign import existing
 from trader.cli.options import Common, quiet_interpreter
 from trader.cli.visits import Whom, asked_beside
 from trader.exits import Exit, Mistake, StartRefused
-from trader.journal.failures import JournalDamaged
 from trader.log.words import visible
 from trader.money import canonical
 from trader.statements.columns import told_columns
@@ -116,12 +115,7 @@ def held_against(common: Common, whom: Whom, paper: Paper) -> int:
     read = read_statement(paper.path, paper.columns, Moments(zone_named(paper.zone), paper.zone))
     quiet_interpreter()
     with reading(common) as reader:
-        try:
-            journal = journal_of(reader, where=str(common.database))
-        except JournalDamaged as damaged:
-            raise StartRefused(
-                str(damaged), where=str(common.database), remedy="bin/trade verify"
-            ) from None
+        journal = journal_of(reader, where=str(common.database))
     _check_account(read, journal.state.account, paper.path)
     sides = _sides(common, whom, paper, read, journal)
     rows = matched(sides.journal, sides.broker, sides.statement)
