@@ -90,7 +90,7 @@ ORDERS = (
         Edit(
             "recognition.py",
             "        if known.execution.execution_id == execution.execution_id:\n            return True\n",
-            "",
+            "        pass\n",
         ),
         plays("orders", "an_execution_is_known_by_its_id_or_by_where_it_ends"),
     ),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from trader import calendar
-from trader.journal.chain import Row
+from trader.journal.chain import Cell, Row
 from trader.journal.ledger import Ledger
 from trader.journal.moments import epoch_of, moment_of
 from trader.journal.schema import ENTRY_VERSION, TABLES
@@ -40,8 +40,6 @@ from trader.money import canonical, plain, price_of
 from trader.positions import Position
 from trader.reducing import waits_for
 from trader.state import ALL_SYMBOLS, ExecutionState
-
-Cell = str | int | None
 
 
 def exact(amount: Decimal) -> str:
