@@ -1,6 +1,7 @@
 """A simulated broker in a process of its own, which outlives whatever is done to the traders on its account."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.program import PATIENCE_S, Ended, Folder, Running
 STATE = "trading_data.broker.db"
 SPEED = "30"  # a bar in two seconds: nothing is too old for a machine that is busy
 STEPS_MAX = 2_000  # until the one that is waited for
+OPEN = ("rows durable", "decided OrderReport", "rows written", "rows durable")  # for entries
 CONFIG = """
 broker = "alpaca-paper"
 symbols = ["JD", "T"]
@@ -45,6 +47,12 @@ class Watched(Running):
                 self.let_go()
             else:
                 raise AssertionError(f"it never came to {name!r}")
+
+    def stop_between_commits(self) -> None:
+        """SIGSTOP, once it is open for entries: stopped in the middle of a commit, it would have to be killed."""
+        self.hold_at(OPEN)
+        self.process.send_signal(signal.SIGSTOP)
+        self.close()
 
     def steps_to_its_end(self) -> list[str]:
         """Let it go on until it ends, and say by which steps."""

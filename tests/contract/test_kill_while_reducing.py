@@ -63,6 +63,7 @@ def test_killed_at_this_step_it_goes_on_and_sells_each_share_once(
         killed = first.end(signal.SIGKILL)
     assert killed.code == -signal.SIGKILL
     with account.trading() as second:
+        second.wait_line(lambda line: line.startswith("books = broker"))  # It hears a stop now.
         while "JD" in held(account) or account.ours("SELECT 1 FROM reduction_rows"):
             second.wait_line(lambda line: True)
         ended = second.end(signal.SIGTERM)

@@ -97,9 +97,8 @@ def test_stopped_while_the_books_are_being_agreed(
 def test_stopped_while_it_waits_out_the_process_that_it_takes_over(
     account: Account, by: signal.Signals, code: int
 ) -> None:
-    with account.trading() as first:
-        first.wait_line(lambda line: line.startswith("books = broker"))
-        first.process.send_signal(signal.SIGSTOP)
+    with account.watched() as first:
+        first.stop_between_commits()
         before = account.accepted()
         with account.trading(*TAKE_OVER) as second:
             second.wait_line(lambda line: line.startswith("waiting"))

@@ -55,9 +55,8 @@ def test_of_two_processes_one_trades_and_one_is_refused(account: Account) -> Non
 def test_a_stopped_process_that_was_taken_over_sends_nothing_when_it_wakes(
     account: Account,
 ) -> None:
-    with account.trading() as first:
-        wait_until_it_holds(first)
-        first.process.send_signal(signal.SIGSTOP)
+    with account.watched() as first:
+        first.stop_between_commits()
         before = {order["client_order_id"] for order in account.accepted()}
         assert account.tried().code == 3, "it holds the lock though it is stopped"
         with account.trading(*TAKE_OVER) as second:

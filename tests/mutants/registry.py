@@ -13,6 +13,7 @@ from tests.mutants import (
     scenario_bugs,
     shell_bugs,
     stop_bugs,
+    venue_bugs,
 )
 from tests.mutants.planted import Catch, Planted
 from tests.mutants.risk_rules import rules_off
@@ -37,6 +38,12 @@ AREAS: dict[str, Sequence[Planted]] = {
     "The kill switch": stop_bugs.KILL_SWITCH,
     "What guards a position": protection_bugs.PROTECTIONS,
     "What scenarios guard": scenario_bugs.SCENARIOS,
+    "The simulated broker": (
+        *venue_bugs.TRADES,
+        *venue_bugs.BOOKS,
+        *venue_bugs.GROUPS,
+        *venue_bugs.WIRE,
+    ),
     "Another program's books": (*audit_bugs.AUDIT, *audit_bugs.REPAIR),
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)

@@ -159,6 +159,7 @@ def test_at_the_end_of_the_day_debts_cost_something() -> None:
         (ActivityKind.INTEREST, Decimal("-1.39")),  # 8,000.08 owed x 0.0625 / 360, rounded up
         (ActivityKind.FEE, Decimal("-0.02")),  # 2,000 lent x 0.003 / 360
     ]
+    assert play.cash() == Decimal(10_000 + 2_000 - 20_000) - Decimal("1.49")
 
 
 def test_a_position_that_turns_costs_what_its_other_side_brought() -> None:

@@ -90,6 +90,14 @@ def test_a_bar_gives_a_tenth_of_its_volume_and_no_more() -> None:
     assert play.last().quantity_filled == 4
 
 
+def test_what_one_order_took_of_a_bar_the_next_one_cannot_have() -> None:
+    play = Play()
+    play.send(limit(3, "19.90"))
+    play.send(limit(3, "19.90"))
+    assert play.bar("19.95", "19.99", "19.80", "19.95", volume=49) == ["fill", "partial_fill"]
+    assert play.held() == 4
+
+
 def test_an_order_sent_within_a_bar_does_not_trade_with_it() -> None:
     play = Play()
     play.at(OPEN + 30 * SECOND_NS)
