@@ -1,6 +1,16 @@
 """Bugs planted in what the program decides of requests: duplicates, identity, limits and gates."""
 
-from tests.mutants.planted import Edit, planted, plays, properties, scenario, tidy, worlds
+from tests.mutants.planted import (
+    Edit,
+    core,
+    planted,
+    plays,
+    properties,
+    scenario,
+    tidy,
+    walk,
+    worlds,
+)
 
 NO_DUPLICATE_RULE = Edit(
     "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
@@ -20,11 +30,13 @@ DUPLICATES = (
         plays("execution", "a_second_entry_is_blocked"),
         properties("execution", "eight_workers_get_one_order_in_any_order_and_over_any_batches"),
         worlds("nothing", "A"),
+        core("A1"),
     ),
     planted(
         "a decision that has its order is ordered again",
         Edit("risk.py", "    if wanted.decision_known:\n", "    if False:\n"),
         plays("execution", "the_same_decision_told_anew_is_blocked_by_itself"),
+        core("A3"),
     ),
     planted(
         "a live entry blocks nothing",
@@ -56,6 +68,7 @@ DUPLICATES = (
         ),
         plays("reports", "an_outcome_that_proves_nothing_is_doubt"),
         worlds("lost replies"),
+        walk("A1"),
     ),
     planted(
         "the id of an order is of its telling, not of its decision",
@@ -84,6 +97,7 @@ DUPLICATES = (
         "the same telling again is a new one",
         Edit("execution.py", "    if first_told == digest:\n", "    if False:\n"),
         plays("execution", "the_same_telling_again_writes_nothing"),
+        core("A4"),
     ),
     planted(
         "a telling with other content is taken for the first",
@@ -109,6 +123,7 @@ DUPLICATES = (
             "an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_again",
         ),
         worlds("deaths"),
+        walk("B7"),
     ),
     planted(
         "await inside the decision",
@@ -137,6 +152,7 @@ LIMITS = (
             "return self.quantity",
         ),
         plays("risk", "an_exit_in_doubt_still_holds_all_that_it_has_left"),
+        core("A10"),
     ),
     planted(
         "an exit goes by our holding where the broker's is smaller",
@@ -199,6 +215,7 @@ LIMITS = (
         ),
         plays("execution", "a_halt_survives_a_crash_and_says_so"),
         scenario("s14-halt-in-flight"),
+        core("A9"),
     ),
     planted(
         "a life begins with its gates open",
@@ -208,6 +225,7 @@ LIMITS = (
             '(gate, "starting") for gate in ()',
         ),
         plays("execution", "a_life_begins_with_its_gates_shut"),
+        core("A9"),
     ),
     planted(
         "a lost trading stream leaves the books agreed",
