@@ -162,7 +162,7 @@ class Protector:
             if position.quantity or position.exits:
                 self._timed.pop(symbol, None)
                 wanted += self._of(state, position)
-                if symbol in self._waiting or symbol in self._met:
+                if symbol in self._waiting:
                     self._timed.pop(symbol, None)  # For more than its time.
             else:
                 self._forget(symbol)

@@ -49,8 +49,7 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     if report.execution is not None and recognition.was_busted(order, report.execution):
         return ()  # Lists of fills go on showing it; what it claims of the order is taken back, too.
     events: list[Event] = []
-    notice = Notice.QUIET
-    now = order
+    now, notice = order, Notice.QUIET
     if report.execution is not None and not recognition.knows(order, report.execution):
         event = execution_booked(state, order, report.execution)
         events.append(event)

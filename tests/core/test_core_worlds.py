@@ -2,7 +2,7 @@
 
 from tests.core.campaign import campaign
 
-SEEDS = range(1, 41)
+SEEDS = range(1, 25)
 TURNS = 900
 
 

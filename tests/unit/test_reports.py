@@ -304,6 +304,9 @@ def test_a_cancel_without_success_asks_what_became_of_the_order(outcome: str) ->
     play = working() >> command("cancel", "entries") >> cancel_ended(outcome)
     play << (moved("NEW"), looked_up())
     play >> again << None
+    assert play.order().lookup_open
+    play >> report(Claim.NEW, source="query")
+    assert not play.order().lookup_open, "nothing has changed, and that is the answer"
 
 
 def test_a_cancel_without_success_of_what_is_over_asks_nothing() -> None:
