@@ -22,7 +22,7 @@ FLOORS = {
     " conservation",
     4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape protector"
     " overnight",
-    5: "live doctor backtest scenarios simulation explanation audit verification",
+    5: "live doctor backtest scenarios simulation explanation audit verification statements pages",
     6: "__main__ cli",
 }
 PURE_FLOOR_MAX = 2
@@ -81,7 +81,7 @@ FUNCTION_LINES_MAX = 70
 # Nothing of the program imports these: whoever installed their extra does.
 MODULES_OF_EXTRAS = {"trader.simulator.pytest_plugin": "simulator"}
 # These import what an extra brings only in a function, which says what to install where it is missing.
-FUNCTIONS_OF_EXTRAS = {"trader.audit.page": "charts"}
+FUNCTIONS_OF_EXTRAS = {"trader.pages": "charts"}
 PACKAGE_OF = {"sqlite_utils": "sqlite-utils", "trio_websocket": "trio-websocket"}
 # Paths that exist on one machine only; written so that this line isn't one.
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(work|root|Users|home)/\w")

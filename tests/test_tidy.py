@@ -116,8 +116,8 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (only_declared_packages_are_imported, "trader.strategies.sma", "import numpy"),
     (only_declared_packages_are_imported, "trader.strategies.sma", "import pytest"),
     (only_declared_packages_are_imported, "trader.simulator.pytest_plugin", "import numpy"),
-    (only_declared_packages_are_imported, "trader.audit.page", "import plotly"),
-    (only_declared_packages_are_imported, "trader.audit.page", "def f():\n    import numpy"),
+    (only_declared_packages_are_imported, "trader.pages", "import plotly"),
+    (only_declared_packages_are_imported, "trader.pages", "def f():\n    import numpy"),
     (only_declared_packages_are_imported, "trader.risk", "def f():\n    import plotly"),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in PLANTED))

@@ -82,6 +82,8 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
     events = _decided(state, heard)
+    if not events:
+        return ()
     return soundness.checked(state, (*events, *reducing.followed(state, events)))
 
 

@@ -34,6 +34,8 @@ COMMANDS = "tests/unit/test_commands.py"
 CLOCKS = "tests/contract/test_doctor.py"
 LEGACY = "tests/contract/test_audit_legacy.py"
 AUDIT = "tests/contract/test_audit_verb.py"
+DATABASES = "tests/contract/test_bad_databases.py"
+STATEMENT = "tests/contract/test_statement_verb.py"
 REPAIR = "tests/contract/test_repair_verb.py"
 
 COVERED: dict[int, tuple[str, ...]] = {
@@ -131,6 +133,7 @@ COVERED: dict[int, tuple[str, ...]] = {
     21: (  # no message at all
         f"{WIRE}::test_a_frame_that_names_no_order_is_unreadable",
         f"{WIRE}::test_nonsense_in_place_of_an_order_is_unreadable_and_nothing_else",
+        f"{WIRE}::test_nonsense_in_place_of_an_answer_is_unreadable_and_nothing_else",
         f"{STREAMS}::test_unreadable_frames_are_logged_escaped_and_the_line_is_kept",
     ),
     22: (  # bytes that are no text
@@ -172,6 +175,8 @@ COVERED: dict[int, tuple[str, ...]] = {
         f"{HOSTILE}::test_a_flood_in_which_there_is_no_message_is_left_before_it_fills_the_memory",
     ),
     31: (  # one execution, however often it is told
+        f"{REPORTS}"
+        "::test_an_execution_is_booked_once_however_often_in_however_many_lives_and_days_it_is_told",
         f"{REPORTS}::test_an_order_is_acknowledged_filled_in_parts_and_booked_once",
         f"{REPORTS}::test_what_an_activity_and_the_stream_both_tell_is_booked_once",
         f"{REPORTS}::test_a_fill_that_is_booked_is_nothing_new_days_later_under_another_id",
@@ -305,6 +310,8 @@ COVERED: dict[int, tuple[str, ...]] = {
         f"{AUDIT}::test_what_cannot_be_read_is_one_line_and_makes_nothing",
         f"{AUDIT}::test_a_locked_database_is_said_to_be_locked",
         f"{AUDIT}::test_our_own_books_are_not_somebody_elses",
+        f"{DATABASES}::test_a_file_that_is_no_sound_journal_is_one_line_and_stays_as_it_is",
+        f"{STATEMENT}::test_a_file_that_is_no_statement_is_one_line",
     ),
     54: (  # books of an older program
         f"{OPENING}::test_the_books_of_an_older_program_are_refused_and_left_alone",

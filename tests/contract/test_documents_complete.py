@@ -1,4 +1,4 @@
-"""The documents for operators are complete: each alarm, gate, brake, exit code, limit and reason has its row."""
+"""The documents are complete: each alarm, gate, brake, exit code, limit, reason and simulated fault has its row."""
 
 import re
 from pathlib import Path
@@ -11,15 +11,20 @@ from trader.exits import Exit
 from trader.limits import CANARY_NAMES, NAMES
 from trader.messages import Brake, DenyReason, Gate
 from trader.scenarios import SCENARIOS
+from trader.simulation.fault import RATES, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def explained(name: str) -> set[str]:
-    """What stands in code in the first cells of a document's tables."""
-    text = (ROOT / "docs" / name).read_text()
+def in_first_cells(text: str) -> list[str]:
+    """What stands in code in the first cells of tables."""
     cells = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
-    return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+    return [word for cell in cells for word in re.findall(r"`([^`]+)`", cell)]
+
+
+def explained(name: str) -> set[str]:
+    """In a whole document."""
+    return set(in_first_cells((ROOT / "docs" / name).read_text()))
 
 
 def alarms() -> set[str]:
@@ -81,3 +86,10 @@ def test_every_control_names_tests_and_scenarios_and_a_planted_bug_with_which_on
             for one in named
             for test in noticed
         ), f"{control}: {bug} is noticed by {noticed}"
+
+
+def test_every_fault_of_simulated_worlds_is_explained_once_and_no_other() -> None:
+    text = (ROOT / "docs/safety.md").read_text()
+    told = in_first_cells(text.partition("<!-- faults:")[2].partition("<!-- end of faults -->")[0])
+    assert sorted(told) == sorted(Fault)
+    assert RATES.keys() == set(Fault), "each can be drawn"

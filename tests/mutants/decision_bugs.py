@@ -3,12 +3,14 @@
 from tests.mutants.planted import (
     Edit,
     contract,
+    core,
     planted,
     plays,
     properties,
     scenario,
     tidy,
     tight,
+    walk,
     worlds,
 )
 
@@ -33,11 +35,13 @@ DUPLICATES = (
         plays("execution", "a_second_entry_is_blocked"),
         properties("execution", "eight_workers_get_one_order_in_any_order_and_over_any_batches"),
         worlds("nothing", "A"),
+        core("A1"),
     ),
     planted(
         "a decision that has its order is ordered again",
         Edit("risk.py", "    if wanted.decision_known:\n", "    if False:\n"),
         plays("execution", "the_same_decision_told_anew_is_blocked_by_itself"),
+        core("A3"),
     ),
     planted(
         "a live entry blocks nothing",
@@ -69,6 +73,7 @@ DUPLICATES = (
         ),
         plays("reports", "an_outcome_that_proves_nothing_is_doubt"),
         worlds("lost replies"),
+        walk("A1"),
     ),
     planted(
         "the id of an order is of its telling, not of its decision",
@@ -97,6 +102,7 @@ DUPLICATES = (
         "the same telling again is a new one",
         Edit("execution.py", "    if first_told == digest:\n", "    if False:\n"),
         plays("execution", "the_same_telling_again_writes_nothing"),
+        core("A4"),
     ),
     planted(
         "a telling with other content is taken for the first",
@@ -122,6 +128,7 @@ DUPLICATES = (
             "an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_again",
         ),
         worlds("deaths"),
+        walk("B7"),
     ),
     planted(
         "await inside the decision",
@@ -146,6 +153,7 @@ LIMITS = (
         "an exit in doubt frees the shares that it may sell",
         SELLABLE_TWICE,
         plays("risk", "an_exit_in_doubt_still_holds_all_that_it_has_left"),
+        core("A10"),
     ),
     planted(
         "an exit goes by our holding where the broker's is smaller",
@@ -208,6 +216,7 @@ LIMITS = (
         ),
         plays("execution", "a_halt_survives_a_crash_and_says_so"),
         scenario("s14-halt-in-flight"),
+        core("A9"),
     ),
     planted(
         "a life begins with its gates open",
@@ -217,6 +226,7 @@ LIMITS = (
             '(gate, "starting") for gate in ()',
         ),
         plays("execution", "a_life_begins_with_its_gates_shut"),
+        core("A9"),
     ),
     planted(
         "a lost trading stream leaves the books agreed",

@@ -629,6 +629,29 @@ async def test_a_position_ends_at_its_time(autojump_clock: MockClock) -> None:
         assert at_venue(rig) == [("market", 100, "filled")]
 
 
+async def test_a_position_ends_at_its_time_though_nobody_touches_it(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of(Distances(exit_after=90))
+    async with rig.running():
+        await rig.minute()
+        await pass_seconds(rig, 80)
+        assert (held_at_venue(rig), at_venue(rig)) == (100, [])
+        await pass_seconds(rig, 15)
+        assert [one.reason.split(":")[0] for one in rig.kept.inputs(OrderRequest)][-1] == "time met"
+
+
+async def test_what_waits_for_its_time_gets_its_stop_meanwhile(autojump_clock: MockClock) -> None:
+    rig = rig_of(replace(TWO_PERCENT, exit_after=3_600))
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        await pass_seconds(rig, 2)
+        tried = len(stops(rig))
+        await pass_seconds(rig, 30)
+        assert len(stops(rig)) > tried
+
+
 async def test_a_stop_that_cannot_rest_is_held_here_and_fires_when_confirmed(
     autojump_clock: MockClock,
 ) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from trader import brakes
-from trader.journal.tables import Cell
+from trader.journal.chain import Cell
 from trader.limits import CANARY, NAMES, CanaryLimits, Limits, text_of, why_of
 from trader.messages import BooksMoved, Clock, Entry, LifeBegan, Promoted, Resumed, decode_entry
 from trader.model import ENTRY_PURPOSES, FINAL_STATES, MINUTE_NS

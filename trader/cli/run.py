@@ -15,6 +15,7 @@ from trader.build import running_build
 from trader.calendar import session_on
 from trader.cli.bypass import checked_start
 from trader.cli.commands import checked_reason
+from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
 from trader.cli.options import (
     Common,
@@ -23,7 +24,6 @@ from trader.cli.options import (
     quiet_interpreter,
     read_config,
 )
-from trader.cli.visits import credentials
 from trader.config import (
     BrokerName,
     Config,
