@@ -189,8 +189,8 @@ class Protector:
             self._watched.pop(symbol, None)
         met = self._met.pop(symbol, None) if state.phase is Phase.REGULAR else None
         yield from self._alarm(state, position, cover)
-        if symbol in state.reductions:
-            return  # It goes, and whatever holds its shares with it.
+        if symbol in state.reductions or state.is_shut:
+            return  # It goes, and whatever holds its shares with it; or nothing that is wanted would leave.
         if guard is not None and guard.exit_ns is not None and cover.held:
             self._timed[symbol] = guard.exit_ns
             now_ns = self._pace.market_ns()

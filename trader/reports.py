@@ -89,11 +89,10 @@ def _open_to_less(order: Order, report: OrderReport) -> Order:
     So the latest answer to a question is believed; what was told unasked may be older than what it overtook. And a
     person who says what became of the order has looked: no claim that nothing was brought for outweighs that.
     """
-    if report.source == "person":
+    is_latest = report.source == "query" and recognition.has_bust(order)
+    if report.source == "person" or is_latest:
         return replace(order, quantity_reported=order.quantity_filled)
-    if report.source != "query" or not recognition.has_bust(order):
-        return order
-    return replace(order, quantity_reported=order.quantity_filled)
+    return order
 
 
 def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:

@@ -34,6 +34,8 @@ COMMANDS = "tests/unit/test_commands.py"
 CLOCKS = "tests/contract/test_doctor.py"
 LEGACY = "tests/contract/test_audit_legacy.py"
 AUDIT = "tests/contract/test_audit_verb.py"
+DATABASES = "tests/contract/test_bad_databases.py"
+STATEMENT = "tests/contract/test_statement_verb.py"
 REPAIR = "tests/contract/test_repair_verb.py"
 
 COVERED: dict[int, tuple[str, ...]] = {
@@ -308,6 +310,8 @@ COVERED: dict[int, tuple[str, ...]] = {
         f"{AUDIT}::test_what_cannot_be_read_is_one_line_and_makes_nothing",
         f"{AUDIT}::test_a_locked_database_is_said_to_be_locked",
         f"{AUDIT}::test_our_own_books_are_not_somebody_elses",
+        f"{DATABASES}::test_a_file_that_is_no_sound_journal_is_one_line_and_stays_as_it_is",
+        f"{STATEMENT}::test_a_file_that_is_no_statement_is_one_line",
     ),
     54: (  # books of an older program
         f"{OPENING}::test_the_books_of_an_older_program_are_refused_and_left_alone",

@@ -1,14 +1,19 @@
 """`trade pnl`: the sums are those of the books, in every grouping; lots add up to them."""
 
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.eventful import eventful, written
 from tests.journal_plays import opened
 from trader.__main__ import main
+from trader.cli.pnl_page import page_of
+from trader.exits import Exit
+from trader.pages import BAD
 
 Captured = pytest.CaptureFixture[str]
 
@@ -55,3 +60,81 @@ def test_where_nothing_was_traded_it_says_so(tmp_path: Path, capsys: Captured) -
     assert main(["pnl", "--database", str(path)]) == 0
     assert capsys.readouterr().out == "nothing was traded\n"
     assert rows(capsys, path) == []
+
+
+# ------------------------------------------------------------------------------------------ the page
+
+
+def charts_in(page: str) -> list[dict[str, Any]]:
+    """What the page draws."""
+    line = page.rpartition("const charts = ")[2].partition(";\n")[0]
+    return list(json.loads(line))
+
+
+def test_the_page_draws_what_the_books_have_realized(path: Path, capsys: Captured) -> None:
+    pytest.importorskip("plotly", reason="the extra 'charts' is not installed")
+    target = path.with_name("page.html")
+    assert main(["pnl", "--database", str(path), "--html", str(target)]) == 0
+    assert "JD" in capsys.readouterr().out, "it answers as ever, too"
+    page = target.read_text()
+    by_day, by_symbol, by_strategy = charts_in(page)
+    realized = eventful().state.books.realized
+    days, cumulated = by_day["data"]
+    assert Decimal(cumulated["y"][-1]) == realized
+    assert days["x"] == cumulated["x"] == sorted(days["x"])
+    for chart, by in ((by_day, "day"), (by_symbol, "symbol"), (by_strategy, "strategy")):
+        told = {one[by]: one["realized"] for one in rows(capsys, path, "--by", by)[:-1]}
+        drawn = chart["data"][0]
+        assert dict(zip(drawn["x"], drawn["y"], strict=True)) == told
+        assert all(
+            (color == BAD) is value.startswith("-")
+            for color, value in zip(drawn["marker"]["color"], drawn["y"], strict=True)
+        )
+    own, _, scripts = page.partition("<script>")
+    assert "default-src 'none'" in own
+    assert 'src="' not in own
+    assert f"{realized:,.2f}" in own
+    assert scripts.count("Plotly.newPlot('chart'") == 1
+
+
+def test_the_sums_of_days_are_cumulated() -> None:
+    days = [{"day": str(one), "realized": value} for one, value in enumerate(("1.5", "-2", "0.75"))]
+    everything = {"realized": "0.25", "unrealized": "0", "fees": "0", "executions": "3"}
+    names = [{by: f"</script><b>{by}", **everything} for by in ("symbol", "strategy")]
+    sums = [{"symbol": "all", **everything}, {"strategy": "all", **everything}]
+    groups = {
+        "day": [*days, {"day": "all", "realized": "0.25"}],
+        "symbol": [names[0], sums[0]],
+        "strategy": [names[1], sums[1]],
+    }
+    page = page_of("<b>books", groups, "")
+    [by_day, by_symbol, _] = charts_in(page)
+    assert by_day["data"][1]["y"] == ["1.5", "-0.5", "0.25"]
+    assert by_symbol["data"][0]["x"] == ["&lt;/script&gt;&lt;b&gt;symbol"]
+    assert "<b>symbol" not in page, "what isn't ours is escaped"
+    assert "<b>books" not in page
+
+
+def test_a_page_without_trades_says_so_and_a_page_over_the_books_is_refused(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(opened(), tmp_path / "trading_data.db")
+    database = ("pnl", "--database", str(path), "--html")
+    before = path.read_bytes()
+    assert main([*database, str(path)]) == Exit.MISTAKE
+    assert "are the same file" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    monkeypatch.setattr("trader.cli.pnl.plotly_script", lambda: "")
+    assert main([*database, str(tmp_path / "page.html")]) == 0
+    assert "Nothing was traded." in (tmp_path / "page.html").read_text()
+    assert main([*database, str(tmp_path / "none" / "page.html")]) == Exit.MISTAKE
+
+
+def test_without_plotly_the_page_is_refused_with_what_to_type(
+    path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    target = path.with_name("page.html")
+    assert main(["pnl", "--database", str(path), "--html", str(target)]) == Exit.MISTAKE
+    assert "charts need plotly, which is not installed" in capsys.readouterr().err
+    assert not target.exists()

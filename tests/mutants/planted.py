@@ -101,3 +101,9 @@ def worlds(aim: str, complaint: str = "") -> Catch:
     """The worlds of one aim (see test_aimed_worlds.py), one of which complains, of this where it is said."""
     test = f"tests/simulation/test_aimed_worlds.py::test_worlds_aimed_at_one_thing_are_well[{aim}]"
     return Catch(Layer.SIMULATION, (test,), says=f" s: {complaint}" if complaint else "")
+
+
+def tight(reason: str, complaint: str = "A12") -> Catch:
+    """The worlds in which this limit is tight (see test_tight_limits.py), one of which complains."""
+    test = "tests/simulation/test_tight_limits.py::test_what_the_venue_has_accepted_is_within_the_limit"
+    return Catch(Layer.SIMULATION, (f"{test}[{reason}]",), says=f" s: {complaint}")

@@ -17,7 +17,7 @@ PROOFS = (
         "verify passes by orders that are over",
         Edit(
             "journal/comparing.py",
-            '                self._note(first_difference("order_rows", stored, [row]))\n',
+            '                self._note(first_difference("order_rows", stored, rows))\n',
             "",
         ),
         plays("verification", "a_cell_changed_in_any_table_is_found_and_named"),
@@ -94,5 +94,67 @@ PROOFS = (
             "return Exit.WELL",
         ),
         contract("verify_verb", "the_first_difference_is_the_last_line_and_in_the_json"),
+    ),
+    planted(
+        "a statement's row of another price passes",
+        Edit(
+            "statements/matching.py",
+            "    if not _equal(one.quantity, other.quantity) or not _equal(one.price, other.price):\n",
+            "    if not _equal(one.quantity, other.quantity):\n",
+        ),
+        contract(
+            "statement_verb", "whatever_a_statement_says_otherwise_is_one_row_with_all_three_values"
+        ),
+        properties(
+            "statements", "the_same_lines_in_any_order_agree_and_one_less_or_another_is_found"
+        ),
+    ),
+    planted(
+        "what only two of three tell passes as agreed",
+        Edit(
+            "statements/matching.py",
+            "            and theirs is not None\n",
+            "",
+        ),
+        Edit(
+            "statements/matching.py",
+            "            and is_same(ours, theirs)\n",
+            "            and (theirs is None or is_same(ours, theirs))\n",
+        ),
+        properties(
+            "statements", "the_same_lines_in_any_order_agree_and_one_less_or_another_is_found"
+        ),
+    ),
+    planted(
+        "a fee of a statement is held against what it was wrong by",
+        Edit(
+            "statements/told.py",
+            "amount=plain(event.cash - accrued)",
+            "amount=event.cash",
+        ),
+        contract("statement_verb", "fees_of_a_day_are_what_was_accrued_and_what_it_was_wrong_by"),
+    ),
+    planted(
+        "a decimal comma is read as a thousand's",
+        Edit(
+            "statements/statement.py",
+            r"(\d{1,3}(,\d{3})+|\d+)(\.\d+)?|",
+            r"[\d,]+(\.\d+)?|",
+        ),
+        contract("statement_verb", "a_file_that_is_no_statement_is_one_line"),
+    ),
+    planted(
+        "one id twice in a statement is one thing twice",
+        Edit(
+            "statements/statement.py",
+            "in places and name:\n",
+            "in places and not name:\n",
+        ),
+        contract("statement_verb", "a_file_that_is_no_statement_is_one_line"),
+    ),
+    planted(
+        "verify proves whatever books a log of another database shows",
+        Edit("cli/answers.py", "            check_log(common.database)\n", "            pass\n"),
+        contract("bad_databases", "a_file_that_is_no_sound_journal_is_one_line_and_stays_as_it_is"),
     ),
 )

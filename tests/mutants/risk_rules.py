@@ -18,6 +18,9 @@ OF_ENTRIES = {
 }
 OF_EXITS = {
     "expired": plays("risk", "a_late_exit_is_not_executed_either"),
+    "line_shut": plays(
+        "commands", "while_the_last_line_is_shut_nothing_is_wanted_that_would_come_back"
+    ),
     "market_closed": plays("risk", "nothing_trades_while_the_exchange_is_closed"),
     "price_jump": plays("disruptions", "nobody_sells_on_a_price_that_jumped_over_a_night"),
     "not_owner": plays("risk", "only_the_owner_and_an_operator_may_reduce_a_position"),

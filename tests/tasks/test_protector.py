@@ -389,6 +389,28 @@ async def test_a_position_whose_stop_is_refused_raises_the_alarm_within_five_sec
         assert len({one.decision_key for one in tries}) == len(tries)
 
 
+async def test_while_the_last_line_is_shut_no_stop_is_told_and_the_alarm_is(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of()
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        await pass_seconds(rig, 1)
+        shut = Command(command_id="x", verb="shut", who="the last line", reason="a bug")
+        await rig.parts.inbox.tell(shut)
+        await pass_seconds(rig, 1)
+        before = len(rig.kept.inputs(OrderRequest))
+        await pass_seconds(rig, 30)
+        assert len(rig.kept.inputs(OrderRequest)) == before
+        assert alarms(rig) == ["position_unprotected"]
+        await rig.parts.inbox.tell(
+            Command(command_id="y", verb="resume", who="ada", reason="mended")
+        )
+        await pass_seconds(rig, 5)
+        assert len(rig.kept.inputs(OrderRequest)) > before
+
+
 async def test_a_stop_in_doubt_is_no_protection(autojump_clock: MockClock) -> None:
     rig = rig_of()
     async with rig.running():

@@ -10,7 +10,9 @@ import msgspec
 
 from trader.cli.options import Common
 from trader.exits import StartRefused
-from trader.journal.place import check_header
+from trader.journal.lock import writer_of
+from trader.journal.place import check_header, check_no_rollback
+from trader.journal.write_ahead import check_log
 from trader.log.words import visible
 
 BUSY_MS_MAX = 5_000
@@ -27,6 +29,11 @@ def reading(common: Common) -> Iterator[sqlite3.Connection]:
         )
     try:
         check_header(common.database)
+        check_no_rollback(common.database)
+        if (
+            writer_of(common.database) is None
+        ):  # Whoever writes has looked, and moves pages meanwhile.
+            check_log(common.database)
         address = f"file:{quote(str(common.database))}?mode=ro"
         connection = sqlite3.connect(address, uri=True, isolation_level=None)
     except (OSError, sqlite3.Error) as error:

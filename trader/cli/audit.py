@@ -1,19 +1,17 @@
 """`trade audit`: look at the books of another program, and say what is wrong with them; nothing is changed."""
 
-from pathlib import Path
-
 import click
 import msgspec
 from msgspec.structs import replace
 
 from trader.audit.auditing import Wanted
-from trader.audit.page import page_of, plotly_script
+from trader.audit.page import page_of
 from trader.audit.report import report_of
 from trader.audit.telling import lines_of
-from trader.audit.words import Audit
 from trader.cli.foreign import audited, existing, foreign_options
-from trader.cli.options import file_path
-from trader.exits import Exit, Mistake
+from trader.cli.options import file_path, write_page
+from trader.exits import Exit
+from trader.pages import plotly_script
 
 
 @click.command("audit")
@@ -28,18 +26,10 @@ def command(wanted: Wanted, earlier: str | None, html: str | None, as_json: bool
         wanted = replace(wanted, earlier=existing(earlier, "--earlier"))
     found = audited(wanted)
     if page is not None:
-        _write_page(page, found)
+        write_page(page, page_of(found, plotly_script()))
     if as_json:
         click.echo(msgspec.json.encode(report_of(found)).decode())
     else:
         for line in lines_of(found):
             click.echo(line)
     return int(Exit.DIFFERENCES if found.findings else Exit.WELL)
-
-
-def _write_page(path: Path, found: Audit) -> None:
-    text = page_of(found, plotly_script())
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Mistake(f"can't be written: {error.strerror}", where=f"--html {path}") from None

@@ -117,6 +117,14 @@ def config_text(path: Path, remedy: str = "bin/trade new-config writes one") -> 
         raise ConfigError("not UTF-8 text", where=f"{path}:{line}") from None
 
 
+def write_page(path: Path, text: str) -> None:
+    """What `--html` writes; raises Mistake where it can't."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"can't be written: {error.strerror}", where=f"--html {path}") from None
+
+
 def quiet_interpreter() -> None:
     """Fewer pauses in the middle of a turn: what was loaded is never looked at again, and threads hand over sooner."""
     gc.collect()

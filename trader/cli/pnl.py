@@ -10,12 +10,14 @@ import msgspec
 
 from trader.calendar import iso
 from trader.cli.answers import Row, reading, table_lines
-from trader.cli.options import Common, common_options
-from trader.exits import Exit, StartRefused
+from trader.cli.options import Common, common_options, file_path, write_page
+from trader.cli.pnl_page import GROUPINGS, page_of
+from trader.exits import Exit, Mistake, StartRefused
 from trader.log.words import visible
 from trader.lots import ClosedLot, Deal, Lot, Tally, tallied
 from trader.model import Side, Symbol
 from trader.money import ZERO, plain
+from trader.pages import plotly_script
 
 ACCOUNT = Symbol("(account)")  # what moved cash and is about no symbol: interest, fees corrected
 _EXECUTIONS = """
@@ -45,17 +47,28 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     help="What a line is about.",
 )
 @click.option("--lots", is_flag=True, help="FIFO lots: what is open, and what closed what.")
+@click.option("--html", metavar="FILE", help="Write a page with charts, too.")
 @common_options
-def command(common: Common, by: str, lots: bool) -> int:
+def command(common: Common, by: str, lots: bool, html: str | None) -> int:
     """Show what was won and lost; realized is net of fees, at average cost unless it says FIFO."""
+    page = None if html is None else file_path(html, "--html")
+    if page == common.database:
+        raise Mistake("the page and the database are the same file", where=f"--html {html}")
     with reading(common) as reader:
         booked = list(deals_of(reader))
         unrealized = dict(_unrealized(reader))
     tally = tallied(one.deal for one in booked)
+    if booked:
+        _check(common, booked, tally)
+    if page is not None:
+        groups = {
+            one: list(_pnl_rows(one, booked, tally, unrealized)) if booked else []
+            for one in GROUPINGS
+        }
+        write_page(page, page_of(common.database.name, groups, plotly_script()))
     if not booked:
         click.echo("[]" if common.json else "nothing was traded")
         return Exit.WELL
-    _check(common, booked, tally)
     rows = list(_lot_rows(tally)) if lots else list(_pnl_rows(by, booked, tally, unrealized))
     if common.json:
         click.echo(msgspec.json.encode(rows).decode())

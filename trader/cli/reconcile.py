@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from trader.cli.commands import checked_reason
 from trader.cli.options import Common, common_options
+from trader.cli.statement import Paper, held_against, statement_options
 from trader.cli.visits import Whom, broker_options, end, visit, write
 from trader.exits import Exit, Mistake
 from trader.log.words import visible
@@ -30,8 +31,18 @@ class Difference(Struct, frozen=True, kw_only=True):
 @click.option("--reason", metavar="TEXT", help="Why; it stays in the journal.")
 @common_options
 @broker_options
-def command(common: Common, /, whom: Whom, accept: str | None, reason: str | None) -> int:
-    """Hold our books against the broker's, and settle a difference by an adjusting entry."""
+@statement_options
+def command(
+    common: Common, /, whom: Whom, accept: str | None, reason: str | None, paper: Paper | None
+) -> int:
+    """Hold our books against the broker's, and settle a difference by an adjusting entry.
+
+    With --statement: our journal, the broker's executions and its statement, row by row; nothing is written.
+    """
+    if paper is not None:
+        if accept is not None or reason is not None:
+            raise Mistake("settles nothing", where="--statement", remedy="leave --accept out")
+        return held_against(common, whom, paper)
     if (accept is None) != (reason is None):
         raise Mistake("go together", where="--accept and --reason")
     why = "" if reason is None else checked_reason(reason)

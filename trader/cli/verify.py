@@ -11,12 +11,11 @@ from msgspec.structs import replace
 
 from trader.build import running_build
 from trader.cli.answers import reading
-from trader.cli.options import Common, common_options, file_path, quiet_interpreter, read_config
+from trader.cli.options import Common, common_options, file_path, quiet_interpreter
 from trader.cli.reconcile import differences
-from trader.cli.visits import Whom, broker_options, told_by
+from trader.cli.visits import Whom, asked_beside, broker_options
 from trader.executor import decided
-from trader.exits import Exit, StartRefused
-from trader.journal.lock import writer_of
+from trader.exits import Exit
 from trader.log.words import visible
 from trader.state import ExecutionState
 from trader.verification.verify import Check, Verification, Wanted, proved
@@ -58,14 +57,7 @@ def command(common: Common, /, whom: Whom, file: str | None, every: int, decisio
 
 def _of_broker(common: Common, whom: Whom, state: ExecutionState) -> Check:
     """What the broker has told since is taken in first, in memory only; raises StartRefused where it can't be asked."""
-    writer = writer_of(common.database)
-    if whom.broker == "simulated" and writer is not None:
-        raise StartRefused(
-            f"process {writer[0]} runs, and the simulated broker within it",
-            where="--broker simulated",
-            remedy="stop it first, or leave --broker out",
-        )
-    told = told_by(common, whom, read_config(common), state)
+    told = asked_beside(common, whom, state)
     after, heard = decided(state, list(told.inputs))
     found = differences(after, told.statement)
     news = len(heard) - 1

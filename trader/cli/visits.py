@@ -1,9 +1,7 @@
 """What the verbs share that ask a broker and write what a person decides about its answer: adopt and reconcile."""
 
 import functools
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
@@ -11,12 +9,14 @@ import trio
 from msgspec import Struct
 
 from trader.build import running_build
+from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
 from trader.cli.options import Common, read_config
 from trader.config import BrokerName, Config
-from trader.credentials import Credentials, credentials_from_environment, credentials_from_file
 from trader.executor import decided
-from trader.exits import JournalBroken, Mistake, StartRefused
+from trader.exits import JournalBroken, StartRefused
+from trader.journal.lock import writer_of
+from trader.live.archive import broker_books
 from trader.live.assembly import boot_of
 from trader.live.opening import Books, opened
 from trader.live.visit import Told, Visit, addresses_of, asked
@@ -92,8 +92,42 @@ def visit(common: Common, whom: Whom, *, create: bool = False) -> Session:
     return Session(books=books, told=told, state=state, config=config)
 
 
-def told_by(common: Common, whom: Whom, config: Config, state: ExecutionState) -> Told:
-    """What the broker of these books says; nothing is written. Raises Mistake or StartRefused."""
+def asked_beside(
+    common: Common, whom: Whom, state: ExecutionState, since_ns: int | None = None
+) -> Told:
+    """What the broker says, while the program may be running; nothing is written. Raises Mistake or StartRefused."""
+    config = read_config(common)
+    if _which(whom, config, state) is BrokerName.SIMULATED:
+        writer = writer_of(common.database)
+        if writer is not None:
+            raise StartRefused(
+                f"process {writer[0]} runs, and the simulated broker within it",
+                where="--broker simulated",
+                remedy="stop it first, or leave --broker out",
+            )
+        if not broker_books(common.database).exists():
+            where = str(broker_books(common.database))
+            raise StartRefused("the simulated broker's books are not there", where=where)
+    told = told_by(common, whom, config, state, since_ns)
+    if state.account and told.account != state.account:
+        raise StartRefused(
+            f"the broker's account is {told.account}, the books are of {state.account}",
+            where="--keys",
+        )
+    return told
+
+
+def told_by(
+    common: Common,
+    whom: Whom,
+    config: Config,
+    state: ExecutionState,
+    since_ns: int | None = None,
+) -> Told:
+    """What the broker of these books says; nothing is written. Raises Mistake or StartRefused.
+
+    Of the time from `since_ns` on; else of the week before the books heard something last.
+    """
     broker = _which(whom, config, state)
     address = None if whom.address is None else loopback(whom.address)
     who = Visit(
@@ -103,7 +137,8 @@ def told_by(common: Common, whom: Whom, config: Config, state: ExecutionState) -
         config=config,
         database=common.database,
     )
-    return trio.run(asked, who, state.at_ns, STATEMENT_SPAN_NS)
+    heard_ns = state.at_ns if since_ns is None else since_ns + STATEMENT_SPAN_NS
+    return trio.run(asked, who, heard_ns, STATEMENT_SPAN_NS)
 
 
 def end(session: Session, state: ExecutionState, code: int) -> None:
@@ -131,19 +166,3 @@ def _which(whom: Whom, config: Config, state: ExecutionState) -> BrokerName:
         return BrokerName(whom.broker)
     name = state.account.partition(":")[0]
     return BrokerName(name) if name in set(BrokerName) else config.broker
-
-
-def credentials(file: str | None) -> Credentials:
-    """From a file or the environment; raises Mistake where there are none."""
-    found = (
-        credentials_from_environment(os.environ)
-        if file is None
-        else credentials_from_file(Path(file).absolute())
-    )
-    if found is None:
-        raise Mistake(
-            "there are no keys",
-            where="APCA_API_KEY_ID, APCA_API_SECRET_KEY",
-            remedy="set both, or name a file with --keys",
-        )
-    return found

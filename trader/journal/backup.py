@@ -13,6 +13,7 @@ from pathlib import Path
 from trader.journal.failures import JournalUnusable
 from trader.journal.sqlite import reading_connection
 
+UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # of what is copied, not of the copy
 ENDINGS = ("", "-wal", "-shm", "-journal")
 
 
@@ -30,6 +31,9 @@ def copied(source: Path, target: Path) -> None:
         _synced(target.parent)
     except (OSError, sqlite3.Error) as error:
         remove(target)
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in UNREADABLE:
+            what = f"can't be read ({error})"
+            raise JournalUnusable(source, what, "restore a backup") from error
         raise JournalUnusable(
             target, f"can't be written ({error})", "df -h; nothing was changed"
         ) from error

@@ -10,14 +10,17 @@ from trader.journal.failures import JournalDamaged
 from trader.messages import Entry, decode_entry
 
 GENESIS = "0" * 64
+Cell = str | int | None
+Row = tuple[Cell, ...]
 
 
 class Link(NamedTuple):
-    """An entry as it stands in the journal: what it says, its bytes, and the hash that follows from them."""
+    """An entry as it stands in the journal: what it says, its bytes, the hash that follows from them, and its row."""
 
     entry: Entry
     data: bytes
     hash: str
+    row: Row  # of the table, whole; empty where there is no table
 
 
 def chained(previous: str, data: bytes) -> str:
@@ -26,20 +29,20 @@ def chained(previous: str, data: bytes) -> str:
 
 
 def checked(
-    rows: Iterable[tuple[int, bytes, str]], after: int, previous: str, where: str = ""
+    rows: Iterable[tuple[int, bytes, str, Row]], after: int, previous: str, where: str = ""
 ) -> Iterator[Link]:
-    """The links of (sequence, bytes, hash) rows that follow row `after` with the hash `previous`.
+    """The links of (sequence, bytes, hash, row) that follow row `after` with the hash `previous`.
 
     Raises JournalDamaged at the first row that is out of sequence, does not fit its hash, or can't be read.
     """
     expected = after + 1
-    for sequence, data, stored in rows:
+    for sequence, data, stored, row in rows:
         if sequence != expected:
             raise JournalDamaged(f"row {expected} is missing", sequence, where)
         previous = chained(previous, data)
         if previous != stored:
             raise JournalDamaged("the chain of hashes is broken", sequence, where)
-        yield Link(decoded(sequence, data, where), data, stored)
+        yield Link(decoded(sequence, data, where), data, stored, row)
         expected += 1
 
 

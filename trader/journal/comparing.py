@@ -13,21 +13,19 @@ from msgspec import Struct
 
 from trader.evolve import evolve_entry
 from trader.journal import tables
-from trader.journal.chain import GENESIS, Link
+from trader.journal.chain import GENESIS, Link, Row
 from trader.journal.failures import JournalDamaged
 from trader.journal.ledger import Ledger, ledger_of
 from trader.journal.projection import Drafting, OrderTrace, has_busts, revived_by
 from trader.journal.schema import TABLES
 from trader.journal.sqlite import links_of
 from trader.journal.stored import Difference, StoredRows, first_difference
-from trader.journal.tables import Row
 from trader.messages import Boot, Clock, Entry
 from trader.model import ClientOrderId, Order, Symbol
 from trader.state import ExecutionState
 
 BATCH_ENTRIES = 500
 APPENDED = (
-    "journal",
     "decision_rows",
     "execution_rows",
     "posting_rows",
@@ -129,6 +127,7 @@ class Appended:
         self, reader: sqlite3.Connection, past: ExecutionState, found: dict[str, Difference]
     ) -> None:
         self._found = found
+        self._rows = 0  # of the journal, which come with their entries
         self._stored = {table: StoredRows(reader, table, past.sequence) for table in APPENDED}
         before = "SELECT count(*) FROM execution_rows WHERE sequence <= ?"
         [self._executions] = reader.execute(before, (past.sequence,)).fetchone()
@@ -136,15 +135,17 @@ class Appended:
     @property
     def rows(self) -> int:
         """Compared so far."""
-        return sum(stored.rows for stored in self._stored.values())
+        return self._rows + sum(stored.rows for stored in self._stored.values())
 
     def compare(self, drafting: Drafting) -> None:
         """Keep the first difference of each table."""
+        self._rows += len(drafting.stored)
+        if "journal" not in self._found:
+            self._note(first_difference("journal", drafting.stored, drafting.entries))
         count = self._executions
         executions = [(count + place, *row[1:]) for place, row in enumerate(drafting.executions, 1)]
         self._executions += len(executions)
         for table, rows in (
-            ("journal", drafting.entries),
             ("decision_rows", drafting.decisions),
             ("execution_rows", executions),
             ("posting_rows", drafting.postings),
@@ -224,15 +225,23 @@ class Standing:
         self.rows += stored.rows
 
     def _compare_orders(self, orders: Iterable[Order]) -> None:
-        question = "SELECT * FROM order_rows WHERE decision_id = ?"
-        for order in orders:
-            trace = self.traces.pop(order.client_order_id)
-            row = tables.order_row(order, trace.session, trace.ended, trace.before)
-            self._orders += 1
+        """Some hundred at a time: a question for each costs as much as making its row."""
+        ordered = sorted(orders, key=lambda order: order.decision_id)
+        for first in range(0, len(ordered), BATCH_ENTRIES):
+            rows = [self._order_row(order) for order in ordered[first : first + BATCH_ENTRIES]]
+            self._orders += len(rows)
             if "order_rows" not in self._found:
-                stored = self._reader.execute(question, (order.decision_id,)).fetchall()
-                self._note(first_difference("order_rows", stored, [row]))
-                self.rows += 1
+                marks = ", ".join("?" * len(rows))
+                question = (
+                    f"SELECT * FROM order_rows WHERE decision_id IN ({marks}) ORDER BY decision_id"
+                )
+                stored = self._reader.execute(question, [row[0] for row in rows]).fetchall()
+                self._note(first_difference("order_rows", stored, rows))
+                self.rows += len(stored)
+
+    def _order_row(self, order: Order) -> Row:
+        trace = self.traces.pop(order.client_order_id)
+        return tables.order_row(order, trace.session, trace.ended, trace.before)
 
     def _compare_sums(self, ledger: Ledger, state: ExecutionState) -> None:
         """The journal's own sums, of which the equity history is made, and the state's, taken apart from each other."""

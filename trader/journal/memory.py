@@ -56,4 +56,5 @@ class MemoryJournal:
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """All committed entries, in order, their chain of hashes checked; raises JournalDamaged."""
         previous = self._rows[after - 1][2] if after else GENESIS
-        return (link.entry for link in checked(iter(self._rows[after:]), after, previous))
+        rows = ((*row, ()) for row in self._rows[after:])
+        return (link.entry for link in checked(rows, after, previous))

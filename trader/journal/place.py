@@ -59,6 +59,15 @@ def check_header(path: Path) -> bytes:
     return header
 
 
+def check_no_rollback(path: Path) -> None:
+    """Raise JournalUnusable if a transaction of somebody else's was cut off here: nobody can read around it."""
+    beside = path.with_name(path.name + "-journal")
+    if beside.exists() and beside.stat().st_size:
+        raise JournalUnusable(
+            beside, "a rollback journal, which this program never writes", "restore a backup"
+        )
+
+
 def _check_access(path: Path) -> None:
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
@@ -74,11 +83,7 @@ def _check_access(path: Path) -> None:
 
 def _check_whole(path: Path, header: bytes) -> None:
     """The header counts the pages; while a WAL holds frames, the file itself may lag behind."""
-    beside = path.with_name(path.name + "-journal")
-    if beside.exists() and beside.stat().st_size:
-        raise JournalUnusable(
-            beside, "a rollback journal, which this program never writes", "restore a backup"
-        )
+    check_no_rollback(path)
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:
         return

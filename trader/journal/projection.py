@@ -11,9 +11,9 @@ from typing import NamedTuple
 from trader.accounting import Posting, postings_of, release_postings
 from trader.evolve import evolve
 from trader.journal import tables
-from trader.journal.chain import Link, chained
+from trader.journal.chain import Cell, Link, Row, chained
 from trader.journal.ledger import Ledger
-from trader.journal.tables import Place, Row
+from trader.journal.tables import Place
 from trader.messages import (
     BooksMoved,
     BrakeTripped,
@@ -87,6 +87,7 @@ class Drafting:
         self.lives: list[Row] = []
         self.ends: list[Row] = []
         self.entries: list[Row] = []
+        self.stored: list[Row] = []  # beside the entries, where they are made once more
         self.decisions: list[Row] = []
         self.executions: list[Row] = []
         self.postings: list[Row] = []
@@ -104,10 +105,16 @@ class Drafting:
 
         `stored` is for who makes the rows once more: what an older program wrote has bytes of its own.
         """
-        data = encode(entry) if stored is None else stored.data
         when = tables.when_of(entry)
-        self.head_hash = chained(self.head_hash, data) if stored is None else stored.hash
-        self.entries.append(tables.entry_row(entry, when, data, self.head_hash))
+        text: Cell
+        if stored is None:
+            data = encode(entry)
+            text, self.head_hash = data.decode(), chained(self.head_hash, data)
+        else:
+            # The very text that the chain of hashes has been checked on, and that the entry was decoded from.
+            text, self.head_hash = stored.row[tables.ENTRY_COLUMN], stored.hash
+            self.stored.append(stored.row)
+        self.entries.append(tables.entry_row(entry, when, text, self.head_hash))
         postings: list[Posting] = []
         for line, event in enumerate(entry.events):
             postings += self._happened(Place(entry.sequence, line, when), entry, event)
@@ -294,11 +301,11 @@ def revived_by(entries: Sequence[Entry], past: ExecutionState) -> Collection[tup
 
 def has_busts(entries: Iterable[Entry]) -> bool:
     """Whether any execution is taken back: busts are rare, so that the state is folded for them alone."""
-    return any(
-        isinstance(event, BooksMoved) and event.client_order_id is not None
-        for entry in entries
-        for event in entry.events
-    )
+    for entry in entries:
+        for event in entry.events:
+            if isinstance(event, BooksMoved) and event.client_order_id is not None:
+                return True
+    return False
 
 
 def _position_rows(state: ExecutionState, drafting: Drafting) -> Iterator[Row]:

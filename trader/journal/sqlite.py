@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import trio
@@ -17,7 +18,7 @@ import trio
 from trader import steps
 from trader.evolve import fold
 from trader.exits import JournalBroken
-from trader.journal.chain import GENESIS, Link, checked, decoded
+from trader.journal.chain import GENESIS, Link, Row, checked, decoded
 from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
 from trader.journal.ledger import Ledger, restored
 from trader.journal.lock import Holder, ProcessLock
@@ -350,24 +351,23 @@ def links_of(reader: sqlite3.Connection, after: int = 0, where: str = "") -> Ite
         if row is None:
             raise JournalDamaged("there is no such row", after, where)
         previous = row[0]
-    rows = reader.execute(
-        "SELECT sequence, version, entry, hash FROM journal WHERE sequence > ? ORDER BY sequence",
-        (after,),
-    )
+    rows = reader.execute("SELECT * FROM journal WHERE sequence > ? ORDER BY sequence", (after,))
     yield from checked(_of_known_version(rows, where), after, previous, where)
 
 
 def _of_known_version(
-    rows: Iterator[tuple[int, int, object, str]], where: str
-) -> Iterator[tuple[int, bytes, str]]:
+    rows: Iterator[tuple[Any, ...]], where: str
+) -> Iterator[tuple[int, bytes, str, Row]]:
+    """Rows of the whole table; of what is read back, nothing is known yet."""
     sequence = 0
     try:
-        for sequence, version, data, entry_hash in rows:
+        for row in rows:
+            sequence, version, *_, data, entry_hash = row
             if version != ENTRY_VERSION:
                 raise JournalDamaged(f"an entry of the unknown version {version}", sequence, where)
             if not isinstance(data, str):
                 raise JournalDamaged("an entry that isn't text", sequence, where)
-            yield sequence, data.encode(), entry_hash
+            yield sequence, data.encode(), entry_hash, row
     except sqlite3.Error as error:  # a page that is gone, or a row that isn't UTF-8
         raise JournalDamaged(f"can't be read ({error})", sequence + 1, where) from error
 

@@ -3,7 +3,7 @@
 import sqlite3
 
 from trader.journal import tables
-from trader.journal.tables import Row
+from trader.journal.chain import Row
 from trader.model import FINAL_STATES, Order, Symbol
 from trader.state import ExecutionState
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from trader.journal import tables
-from trader.journal.tables import Row
+from trader.journal.chain import Row
 
 SHOWN_MAX = 120  # characters of a cell: of an entry that differs, its row says enough
 

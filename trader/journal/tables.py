@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from trader import calendar
+from trader.journal.chain import Cell, Row
 from trader.journal.ledger import Ledger
 from trader.journal.moments import epoch_of, moment_of
 from trader.journal.schema import ENTRY_VERSION, TABLES
@@ -26,6 +27,8 @@ from trader.messages import (
     ExecutionBooked,
     Halted,
     LifeBegan,
+    LimitChanged,
+    Promoted,
     Quarantined,
     Released,
     RequestAccepted,
@@ -37,9 +40,6 @@ from trader.money import canonical, plain, price_of
 from trader.positions import Position
 from trader.reducing import waits_for
 from trader.state import ALL_SYMBOLS, ExecutionState
-
-Cell = str | int | None
-Row = tuple[Cell, ...]
 
 
 def exact(amount: Decimal) -> str:
@@ -78,6 +78,7 @@ def _upsert(table: str, key: str) -> str:
     return f"{_insert(table)} ON CONFLICT ({key}) DO UPDATE SET {others}"
 
 
+ENTRY_COLUMN = columns_of("journal").index("entry")
 INSERT_ENTRY = _insert("journal")
 INSERT_LIFE = _insert("life_rows")
 END_LIFE = "UPDATE life_rows SET ended_at = ?, exit_code = ? WHERE epoch = ?"
@@ -122,9 +123,9 @@ def when_of(entry: Entry) -> When:
     return (at_ns, iso(at_ns), session)
 
 
-def entry_row(entry: Entry, when: When, data: bytes, entry_hash: str) -> Row:
+def entry_row(entry: Entry, when: When, text: Cell, entry_hash: str) -> Row:
     """The ground truth itself."""
-    return (entry.sequence, ENTRY_VERSION, epoch_of(entry), *when, data.decode(), entry_hash)
+    return (entry.sequence, ENTRY_VERSION, epoch_of(entry), *when, text, entry_hash)
 
 
 def life_row(place: Place, life: LifeBegan) -> Row:
@@ -228,9 +229,14 @@ def notice_row(place: Place, event: Event) -> Row | None:
             kind, symbol = "difference_found", event.symbol
         case Halted():
             kind, symbol, message = "halted", None, f"{event.who}: {event.reason}"
+        case LimitChanged():
+            message = f"{event.limit}: {event.before or 'none'}, now {event.after or 'none'}"
+            kind, symbol = "limit_changed", None
+        case Promoted():
+            message = f"{event.strategy}: {event.who}: {event.reason}"
+            kind, symbol = "promoted", None
         case Released():
-            kind, symbol = "released", event.symbol
-            message = f"{event.who}: {event.reason}"
+            kind, symbol, message = "released", event.symbol, f"{event.who}: {event.reason}"
         case Resumed():
             kind, symbol, message = "resumed", None, f"{event.who}: {event.reason}"
         case _:

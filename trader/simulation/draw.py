@@ -11,7 +11,7 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.config import Limits
+from trader.limits import CanaryLimits, Limits
 from trader.model import SECOND_NS, Side, Symbol
 from trader.money import ONE
 from trader.simulation.fault import AIMS, AT_THE_CLOSE, RATES, RULES, SHARED, WORDS, Fault
@@ -34,6 +34,12 @@ AT_CLOSE_S = (-8.0, 40.0)
 AT_CLOSE_S_AIMED = (-6.0, 1.0)
 BACKUP_BEFORE_CLOSE_S = (60.0, 900.0)
 TIGHT_PART = 0.12  # of the limits of all worlds
+DOLLARS_A_DAY = (*map(Decimal, (6_000, 30_000, 100_000, 1_000_000, 10_000_000)),)
+CANARY = CanaryLimits(
+    order_notional_max=Decimal(1_200),
+    position_notional_max=Decimal(1_200),
+    entries_per_day_max=12,
+)
 OVERFILL_SHARES = Decimal(50)
 HALTED_S = (60.0, 900.0)
 STEPS = (
@@ -147,7 +153,7 @@ def drawn(
         hours=hours,
         begins_minute=begins,
         is_about_the_close=is_about_the_close,
-        limits=_limits(random),
+        limits=_limits(random, Random(f"{seed}/limits")),
         rates=rates,
         latency_s=(0.001, slow),
         commit_s=(0.0002, random.choice((0.002, 0.02, 0.2))),
@@ -184,7 +190,7 @@ def _beginning(random: Random, hours: float, is_about_the_close: bool) -> int:
     return max(0, before_peace if is_about_the_close else begins)
 
 
-def _limits(random: Random) -> Limits:
+def _limits(random: Random, own: Random) -> Limits:
     """Mostly so wide that orders come of wishes, each sometimes so narrow that it says no."""
 
     def pick(*values: int | str) -> Decimal:
@@ -197,11 +203,13 @@ def _limits(random: Random) -> Limits:
         entries_open_max=int(pick(1, 3, 20)),
         entries_per_minute_max=int(pick(1, 3, 10, 100)),
         entries_per_symbol_per_day_max=int(pick(2, 10, 1_000)),
+        entries_notional_per_day_max=own.choice(DOLLARS_A_DAY),
         executions_repeated_max=int(pick(2, 5, 1_000)),
         loss_day_max=pick("0.0001", "0.02", "0.5"),
         drawdown_max=pick("0.0001", "0.06", "0.5"),
         adds_max=int(pick(2, 0, 2)),
         stop_required=bool(pick(1, 0)),
+        canary=CANARY if own.random() < TIGHT_PART else None,
     )
 
 

@@ -369,3 +369,5 @@ UNFORESEEABLE = frozenset(
         Fault.RESTORED_BACKUP,
     }
 )
+# By these the market's minutes are others for us than for the broker.
+UNSOUND_CLOCKS = frozenset({Fault.CLOCK_JUMP, Fault.MACHINE_SLEEPS})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from trader.journal.place import APPLICATION_ID, SCHEMA_VERSION
-from trader.journal.schema import changes_of_schema, migrate, migrations
+from trader.journal.schema import changes_of_schema, is_older, migrate, migrations
 
 
 def differences(reader: sqlite3.Connection) -> Iterator[str]:
@@ -16,6 +16,9 @@ def differences(reader: sqlite3.Connection) -> Iterator[str]:
         return
     for table, row, *_ in reader.execute("PRAGMA foreign_key_check"):
         yield f"{table}, row {row}: refers to a row that isn't there"
+    if is_older(reader):
+        yield "user_version: of an older trader; the next start brings the schema up to date"
+        return
     for pragma, wanted in (
         ("application_id", APPLICATION_ID),
         ("user_version", SCHEMA_VERSION),

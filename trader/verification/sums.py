@@ -5,16 +5,19 @@ apart from everything else, so that a prefix of the journal is proved by two way
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any
 
-from trader.accounting import USD
+from trader.accounting import USD, Books
 from trader.journal.chain import Link
 from trader.model import Symbol
 from trader.money import ZERO, plain
 from trader.state import ExecutionState
 
 POSITION, MARKET = "position:", "market:"
+ROWS_AT_ONCE = 2_000
 Account = tuple[str, str]  # name and instrument
 
 
@@ -28,42 +31,47 @@ class Sums:
         self.prefixes = 0
         self.unbalanced = ""  # the first transaction that doesn't add up to nothing
         self.differing = ""  # the first prefix whose sums aren't the fold's
-        self._sums: dict[Account, Decimal] = {}
+        self._sums: dict[Account, Decimal] = dict.fromkeys(OF_THE_BOOKS, ZERO)
         self._touched: set[Account] = set()
-        question = (
-            "SELECT sequence, account, instrument, amount FROM posting_rows ORDER BY sequence, line"
+        self._books: Books | None = None  # as they were at the last prefix
+        self._rows = _rows(
+            reader,
+            "SELECT sequence, account, instrument, amount FROM posting_rows ORDER BY sequence, line",
         )
-        self._rows: Iterator[tuple[int, str, str, str]] = iter(reader.execute(question))
         self._next = next(self._rows, None)
-        equity = "SELECT sequence, equity, cash FROM equity_rows ORDER BY sequence, line"
-        self._equity_rows: Iterator[tuple[int, str, str]] = iter(reader.execute(equity))
+        self._equity_rows = _rows(
+            reader, "SELECT sequence, equity, cash FROM equity_rows ORDER BY sequence, line"
+        )
         self._next_equity = next(self._equity_rows, None)
 
     def __call__(self, before: ExecutionState, link: Link, after: ExecutionState) -> None:
-        sequence = link.entry.sequence
+        sequence = after.sequence
         if self._next is not None and self._next[0] <= sequence:
             self._take(sequence)
-        equity = self._equity(sequence)
+        equity = None
+        if self._next_equity is not None and self._next_equity[0] <= sequence:
+            equity = self._equity(sequence)
         if sequence % self.every:
             return
         self.prefixes += 1
         if self.differing:
             return
-        for account in self._touched:
-            self._hold(account, after, sequence)
-        self._touched.clear()
-        if before.books is not after.books:
-            for name in OF_THE_BOOKS:
-                self._hold((name, USD), after, sequence)
-        if equity is not None and equity != (after.equity, after.books.cash):
+        touched, books = self._touched, after.books
+        if touched or books is not self._books:
+            self._hold_books(after, sequence)
+            for account in touched - OF_THE_BOOKS.keys():
+                self._hold(account, after, sequence)
+            touched.clear()
+            self._books = books
+        if equity is not None and equity != (after.equity, books.cash):
             self.differing = (
                 f"row {sequence}: the history's equity {equity[0]} and cash {equity[1]}, "
-                f"the fold's {plain(after.equity)} and {after.books.cash}"
+                f"the fold's {plain(after.equity)} and {books.cash}"
             )
 
     def end(self, state: ExecutionState) -> None:
         """After the last row: every account there is, on either side."""
-        accounts = {(name, USD) for name in OF_THE_BOOKS} | set(self._sums)
+        accounts = set(self._sums)
         for symbol in state.positions:
             accounts |= {(f"{POSITION}{symbol}", USD), (f"{POSITION}{symbol}", symbol)}
         for account in sorted(accounts, key=str):
@@ -72,26 +80,37 @@ class Sums:
     def _take(self, sequence: int) -> None:
         """The transaction of this row: what it moves sums to nothing, in each currency and instrument."""
         totals: dict[str, Decimal] = {}
-        while self._next is not None and self._next[0] <= sequence:
-            _, name, instrument, text = self._next
+        sums, rows, following = self._sums, self._rows, self._next
+        while following is not None and following[0] <= sequence:
+            _, name, instrument, text = following
             amount, account = _amount(text), (name, instrument)
             totals[instrument] = totals.get(instrument, ZERO) + amount
-            self._sums[account] = self._sums.get(account, ZERO) + amount
+            sums[account] = sums.get(account, ZERO) + amount
             self._touched.add(account)
             self.postings += 1
-            self._next = next(self._rows, None)
+            following = next(rows, None)
+        self._next = following
         self.transactions += 1
         for instrument, total in totals.items():
             if total and not self.unbalanced:
                 self.unbalanced = f"row {sequence}: its postings of {instrument} sum to {total}"
 
-    def _equity(self, sequence: int) -> tuple[Decimal, Decimal] | None:
+    def _equity(self, sequence: int) -> tuple[Decimal, Decimal]:
         """The last that the history says of this row."""
-        found = None
+        found = self._next_equity
         while self._next_equity is not None and self._next_equity[0] <= sequence:
             found = self._next_equity
             self._next_equity = next(self._equity_rows, None)
-        return None if found is None else (_amount(found[1]), _amount(found[2]))
+        assert found is not None, "asked only where there is one"
+        return _amount(found[1]), _amount(found[2])
+
+    def _hold_books(self, state: ExecutionState, sequence: int) -> None:
+        """All accounts of the books at once, which is what nearly every row moves."""
+        sums = self._sums
+        summed = [sums[account] for account in OF_THE_BOOKS]
+        if summed != [folded(state.books) for folded in OF_THE_BOOKS.values()]:
+            for account in OF_THE_BOOKS:
+                self._hold(account, state, sequence)
 
     def _hold(self, account: Account, state: ExecutionState, sequence: int) -> None:
         summed, folded = self._sums.get(account, ZERO), folded_of(account, state)
@@ -102,6 +121,12 @@ class Sums:
             )
 
 
+def _rows(reader: sqlite3.Connection, question: str) -> Iterator[tuple[Any, ...]]:
+    cursor = reader.execute(question)
+    while some := cursor.fetchmany(ROWS_AT_ONCE):
+        yield from some
+
+
 def _amount(text: str) -> Decimal:
     """What is stored; where bytes were changed it may be no number, and then it equals nothing."""
     try:
@@ -110,30 +135,24 @@ def _amount(text: str) -> Decimal:
         return Decimal("NaN")
 
 
-OF_THE_BOOKS = ("cash", "cash:reserved", "fees", "realized", "equity:opening", "equity:deposits")
+OF_THE_BOOKS: dict[Account, Callable[[Books], Decimal]] = {
+    ("cash", USD): attrgetter("cash_free"),
+    ("cash:reserved", USD): attrgetter("reserved"),
+    ("fees", USD): attrgetter("fees"),
+    ("realized", USD): lambda books: -(books.realized + books.fees),
+    ("equity:opening", USD): lambda books: -books.opening,
+    ("equity:deposits", USD): lambda books: -books.deposits,
+}
 
 
 def folded_of(account: Account, state: ExecutionState) -> Decimal | None:
     """What the fold has of an account of the double entry; None where there is no such account."""
+    if account in OF_THE_BOOKS:
+        return OF_THE_BOOKS[account](state.books)
     name, instrument = account
-    books = state.books
-    match name:
-        case "cash":
-            return books.cash_free
-        case "cash:reserved":
-            return books.reserved
-        case "fees":
-            return books.fees
-        case "realized":
-            return -(books.realized + books.fees)
-        case "equity:opening":
-            return -books.opening
-        case "equity:deposits":
-            return -books.deposits
-        case _ if name.startswith(POSITION):
-            position = state.position(Symbol(name.removeprefix(POSITION)))
-            return position.cost if instrument == USD else position.quantity
-        case _ if name.startswith(MARKET):
-            return -state.brought.get(Symbol(instrument), ZERO)
-        case _:
-            return None
+    if name.startswith(POSITION):
+        position = state.position(Symbol(name.removeprefix(POSITION)))
+        return position.cost if instrument == USD else position.quantity
+    if name.startswith(MARKET):
+        return -state.brought.get(Symbol(instrument), ZERO)
+    return None
