@@ -245,7 +245,12 @@ class Gatekeeper:
         self._pace.restored()
 
     def _changed(self, name: str, state: OrderState) -> None:
-        """An order that was given up may neither be there already nor come later."""
+        """An order that was given up may neither be there already nor come later.
+
+        Of what an older journal knew, only this life's try may be meant: the broker may have the one of before.
+        """
+        if name in self._lost:
+            return
         if state is not OrderState.NEVER_SENT:
             if name in self._given_up:
                 self._complain(f"B5: {name} was called never sent, and is {state}")

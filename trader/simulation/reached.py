@@ -33,11 +33,7 @@ OUT_OF_REACH: dict[Pair, str] = {
         [_T.PROVEN_NEVER_SENT],
         "what the broker has is not proven absent (B5), and what is proven is not asked for again",
     ),
-    **_rows(
-        [_S.NEVER_SENT],
-        set(_T) - {_T.SEND_STARTED, _T.PROVEN_NEVER_SENT},
-        "what is proven never sent shows no sign of life (B5); only a person can be wrong about it",
-    ),
+    **_rows([_S.NEVER_SENT], [_T.DOUBT], "a send that ended without a byte has no other outcome"),
     **_rows(
         [_S.INTENT],
         [_T.CANCEL_REJECTED],
@@ -53,6 +49,11 @@ OUT_OF_REACH: dict[Pair, str] = {
 }
 # Rows that take several rare things at once: a campaign is well with and without them.
 SELDOM: dict[Pair, str] = {
+    **_rows(
+        [_S.NEVER_SENT],
+        set(_T) - {_T.SEND_STARTED, _T.PROVEN_NEVER_SENT, _T.DOUBT},
+        "a restored journal lacks that it was sent, it is decided anew, and now no connection is had",
+    ),
     **_rows(
         [_S.EXPIRED, _S.REJECTED],
         [_T.CANCELED],

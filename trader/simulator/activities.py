@@ -33,13 +33,10 @@ def activities_page(state: VenueState, account_id: str, request: Request) -> lis
     if category and request.query_params.get("activity_types"):
         raise BadRequest(refused("only one of category or activity_types is accepted"))
     is_within = _window(request)
-    entries: list[Entry] = [*state.executions, *state.activities]
     found = [
         entry
-        for entry in entries
+        for entry in _of_kinds(state, kinds, category)
         if entry.account_id == account_id
-        and (not kinds or _kind(entry) in kinds)
-        and (not category or (category == "trade_activity") is (_kind(entry) == FILL))
         and (not order_id or _order_id(entry) == order_id)
         and is_within(entry)
     ]
@@ -60,8 +57,14 @@ def _kinds(request: Request) -> frozenset[str]:
     return kinds
 
 
-def _kind(entry: Entry) -> str:
-    return entry.kind if isinstance(entry, Activity) else FILL
+def _of_kinds(state: VenueState, kinds: frozenset[str], category: str) -> list[Entry]:
+    """Who polls asks for fills alone, or for all but fills: the other list is not looked at."""
+    entries: list[Entry] = []
+    if category != "non_trade_activity" and (not kinds or FILL in kinds):
+        entries += state.executions
+    if category != "trade_activity" and kinds != {FILL}:
+        entries += [one for one in state.activities if not kinds or one.kind in kinds]
+    return entries
 
 
 def _order_id(entry: Entry) -> str:

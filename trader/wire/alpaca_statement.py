@@ -1,6 +1,7 @@
 """Alpaca's account, positions, orders and fills as one statement, and what must hold before it is one."""
 
 from decimal import Decimal
+from functools import lru_cache
 
 from trader.messages import Activity, Input, Statement
 from trader.model import AccountId, Symbol
@@ -22,6 +23,11 @@ from trader.wire.unreadable import reading, shown
 
 # Activities whose `qty` is a change of shares; those of others tell what an amount was computed from.
 SHARES_MOVE = frozenset({"SPLIT", "SSP", "SSO", "ACATS", "JNLS", "REORG"})
+
+REPORTS_KEPT = 4_096
+# Each statement tells of the day's fills and orders again, and most are as they were. JSON has hashable values only.
+_fill_told = lru_cache(maxsize=REPORTS_KEPT)(fill_report)
+_order_told = lru_cache(maxsize=REPORTS_KEPT)(order_report)
 
 
 def account_trouble(account: AccountMessage) -> str | None:
@@ -53,8 +59,8 @@ def statement_inputs(
 ) -> list[Input]:
     """Executions, what the orders claim, activities, then the Statement. Every fill's order is among the orders."""
     names = {order.id: order.client_order_id for order in orders}
-    executions = [fill_report(fill, names[fill.order_id]) for fill in fills]
-    reports = [order_report(order, "query") for order in orders]
+    executions = [_fill_told(fill, names[fill.order_id]) for fill in fills]
+    reports = [_order_told(order, "query") for order in orders]
     with reading("account"):
         cash = plain(amount(funds.cash))
     statement = Statement(
