@@ -27,6 +27,7 @@ symbols = {symbols}
 [limits]
 entries_open_max = 1000
 entries_per_minute_max = 1000
+entries_notional_per_day_max = 1_000_000_000
 [strategies.crowding]
 kind = "crowding"
 size = {{ shares = {shares} }}

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from trader import reducing
-from trader.config import Fees, Limits
+from trader.config import Fees
 from trader.execution import ExecutionState, decide, evolve_entry
+from trader.limits import Limits
 from trader.messages import (
     Boot,
     CancelOutcome,
@@ -58,6 +59,7 @@ LIMITS = Limits(
     position_notional_max=Decimal(50_000),
     entries_per_minute_max=1_000,
     entries_per_symbol_per_day_max=1_000,
+    entries_notional_per_day_max=Decimal(10**9),
     executions_repeated_max=1_000,
 )
 OPENING = Decimal(250_000)

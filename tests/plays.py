@@ -14,8 +14,9 @@ from typing import NamedTuple, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.config import Fees, Limits
+from trader.config import Fees
 from trader.executor import decided, effect_of
+from trader.limits import Limits
 from trader.messages import (
     Acceptance,
     Activity,
@@ -43,12 +44,14 @@ from trader.messages import (
     GateReport,
     Halted,
     Input,
+    LimitChanged,
     LookupMissed,
     LookupWanted,
     Opening,
     OrderChanged,
     OrderReport,
     OrderRequest,
+    Promoted,
     Quarantined,
     Released,
     RequestAccepted,
@@ -95,6 +98,7 @@ ROOMY = Limits(  # for plays that are about something else
     position_notional_max=Decimal(100_000),
     entries_per_minute_max=10_000,
     entries_per_symbol_per_day_max=10_000,
+    entries_notional_per_day_max=Decimal(10**9),
     executions_repeated_max=10_000,
 )
 
@@ -246,6 +250,17 @@ def sell(symbol: str, shares: int | str | Size, price: str | None, **changes: ob
     """A new wish to exit."""
     way: dict[str, object] = {"side": Side.SELL, "purpose": Purpose.EXIT}
     return buy(symbol, shares, price, **(way | changes))
+
+
+def stop(shares: int, price: str | None = "31.28", **changes: object) -> Line:
+    """A protective stop of JD, as the protector tells it."""
+    kind: dict[str, object] = {
+        "purpose": Purpose.STOP,
+        "order_type": OrderType.STOP,
+        "time_in_force": TimeInForce.GTC,
+        "stop_price": None if price is None else Decimal(price),
+    }
+    return sell("JD", shares, None, **(kind | changes))
 
 
 def again(play: Play) -> Input:
@@ -443,7 +458,9 @@ def boot(
     fees: Fees | None = None,
     symbols: tuple[Symbol, ...] = SYMBOLS,
     at_ns: int = TEN_NS,
+    configured: str = "c0ffee",
 ) -> Boot:
+    """A new life; `configured` is how its one strategy is."""
     return Boot(
         epoch=epoch,
         build="3f9a1c2",
@@ -455,6 +472,7 @@ def boot(
         limits=limits,
         fees=fees or Fees(),
         at_ns=at_ns,
+        strategies={StrategyName("crossover"): configured},
     )
 
 
@@ -599,6 +617,14 @@ def alarmed(alarm: str) -> Expected:
 
 def halted(who: str) -> Expected:
     return Expected(Halted, {"who": who})
+
+
+def promoted(strategy: str) -> Expected:
+    return Expected(Promoted, {"strategy": strategy})
+
+
+def limit_changed(limit: str, before: str, after: str, **fields: object) -> Expected:
+    return Expected(LimitChanged, {"limit": limit, "before": before, "after": after, **fields})
 
 
 def tripped(brake: Brake) -> Expected:

@@ -13,8 +13,10 @@ from trader.brokers.direct import DirectBroker, DirectFeed
 from trader.build import Build
 from trader.calendar import session_on
 from trader.clock import FreePace, SettledPace
-from trader.config import Config, Limits, StrategyConfig
+from trader.config import Config, StrategyConfig
+from trader.conservation import Conservation
 from trader.journal.memory import MemoryJournal
+from trader.limits import Limits
 from trader.live.assembly import Identity, Listeners, assembled
 from trader.messages import Entry, Input
 from trader.model import MINUTE_NS, AccountId, Bar, Order, Quote, StrategyName, Symbol
@@ -32,6 +34,7 @@ LIMITS = Limits(
     position_notional_max=Decimal(100_000),
     entries_per_minute_max=10_000,
     entries_open_max=1_000,
+    entries_notional_per_day_max=Decimal(10**9),
 )
 
 
@@ -131,6 +134,7 @@ class Rig:
             pace=pace,
             workers=tuple(workers),
             last_check=last_check,
+            conservation=Conservation(),
             listeners=Listeners(
                 unjournaled=lambda requests, why: self.refused.append((list(requests), why))
             ),

@@ -40,6 +40,7 @@ from tests.house_rules import (
     orders_leave_by_one_door,
     reached_from,
     the_journal_is_never_changed,
+    the_last_line_shares_nothing,
     the_venue_knows_only_words,
     values_are_frozen,
 )
@@ -66,6 +67,8 @@ PLANTED: list[tuple[Rule, str, str]] = [
         "trader.execution",
         "async def decide(): ...\ndef evolve(): ...",
     ),
+    (the_last_line_shares_nothing, "trader.conservation", "from trader import positions"),
+    (the_last_line_shares_nothing, "trader.conservation", "from trader.state import ALL_SYMBOLS"),
     (values_are_frozen, "trader.model", "class A(Struct, frozen=True): ..."),
     (values_are_frozen, "trader.model", "class A(msgspec.Struct, kw_only=True): ..."),
     (

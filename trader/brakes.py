@@ -1,11 +1,12 @@
-"""Limits that, once hit, stay hit until a person resumes: a day's loss, a drawdown, a symbol bought again and again."""
+"""What, once hit, stays hit until a person resumes: a day's loss, a drawdown, repeated buys; the shut last line."""
 
 from decimal import Decimal
 
-from trader.config import Limits
-from trader.messages import Brake
+from trader.limits import Limits
+from trader.messages import Brake, DenyReason
 from trader.model import MINUTE_NS
 from trader.money import ZERO, canonical
+from trader.question import Denial, Question, deny
 
 REPEATED_SPAN_NS = 10 * MINUTE_NS
 
@@ -33,3 +34,9 @@ def tripped_by_fills(filled_ns: tuple[int, ...], at_ns: int, limits: Limits) -> 
     """This many filled entries of one symbol within ten minutes are a program gone wrong, not a strategy."""
     recent = [one for one in filled_ns if at_ns - one <= REPEATED_SPAN_NS]
     return len(recent) >= limits.executions_repeated_max
+
+
+def line_shut(question: Question) -> Denial | None:
+    """What is sent to a shut last line only comes back: exits and stops aren't even wanted."""
+    standing = question.standing
+    return deny(DenyReason.HALTED, why=standing.halted) if standing.is_shut else None

@@ -1,4 +1,4 @@
-"""What a person's command leads to (halt, resume, flatten, cancel, stop, release), and the answer to whoever waits."""
+"""What a person's command leads to (halt, resume, flatten, cancel, stop, promote ...), and the answer to who waits."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,21 @@ from trader.messages import (
     Event,
     Halted,
     Noted,
+    Promoted,
     ReductionKind,
     Released,
     Resumed,
 )
-from trader.model import ENTRY_PURPOSES, FINAL_STATES, ClientOrderId, Order, OrderState, Symbol
-from trader.reducing import can_cancel
+from trader.model import (
+    ENTRY_PURPOSES,
+    FINAL_STATES,
+    ClientOrderId,
+    Order,
+    OrderState,
+    StrategyName,
+    Symbol,
+)
+from trader.reducing import SHUT, can_cancel
 from trader.state import ALL_SYMBOLS, ExecutionState
 
 NAMES_TOLD_MAX = 5
@@ -49,7 +58,7 @@ def on_command(state: ExecutionState, command: Command) -> tuple[Event, ...]:
 
 def _done(state: ExecutionState, command: Command) -> Done:
     match command.verb:
-        case "halt":
+        case "halt" | "shut":
             return _halt(state, command)
         case "resume":
             return _resume(state, command)
@@ -63,6 +72,8 @@ def _done(state: ExecutionState, command: Command) -> Done:
             symbol = None if command.subject == ALL_SYMBOLS else Symbol(command.subject)
             released = Released(symbol=symbol, who=command.who, reason=command.reason)
             return Done("done", f"the quarantine of {command.subject} is over", (released,))
+        case "promote":
+            return _promote(state, command)
         case "release":
             return _nothing(command, f"{command.subject} isn't quarantined")
         case "bypass" | "take_over":
@@ -73,6 +84,22 @@ def _done(state: ExecutionState, command: Command) -> Done:
 
 def _nothing(command: Command, message: str) -> Done:
     return _noted("nothing", command, message)
+
+
+def _promote(state: ExecutionState, command: Command) -> Done:
+    """As it is configured in this life, or was in the last one; what no life has had is a slip of the pen."""
+    strategy = StrategyName(command.subject)
+    configured = state.strategies.get(strategy)
+    if configured is None:
+        known = ", ".join(sorted(state.strategies)) or "none"
+        return _noted("refused", command, f"no such strategy: {strategy}; there are: {known}")
+    if state.is_promoted(strategy):
+        return _nothing(command, f"{strategy} is promoted already, as it is configured")
+    promoted = Promoted(
+        strategy=strategy, configured=configured, who=command.who, reason=command.reason
+    )
+    what = "from now on [limits] hold for it, and no canary's"
+    return Done("done", f"{strategy} is promoted as it is configured: {what}", (promoted,))
 
 
 def _noted(outcome: str, command: Command, message: str) -> Done:
@@ -96,6 +123,7 @@ def _halt(state: ExecutionState, command: Command) -> Done:
         at_ns=state.at_ns,
         cancels=cancels,
         flattens=flattens,
+        shuts=command.verb == "shut" or state.is_shut,
     )
     said = ["halted"]
     if before is not None:
@@ -104,6 +132,8 @@ def _halt(state: ExecutionState, command: Command) -> Done:
         said.append(f"everything goes, {len(_there(state))} symbols held or on their way")
     elif cancels:
         said.append(f"entries are canceled, {state.entries_open} live")
+    if state.is_shut:
+        said.append(f"nothing is sold before somebody resumes: {SHUT}")
     return Done("done", "; ".join(said), (halted,))
 
 
@@ -159,7 +189,8 @@ def _flatten(state: ExecutionState, command: Command) -> Done:
     )
     if events:
         going = ", ".join(event.symbol for event in events)
-        return Done("done", f"has to go: {going}", events)
+        later = f", once somebody resumes: {SHUT}" if state.is_shut else ""
+        return Done("done", f"has to go: {going}{later}", events)
     if state.position(Symbol(command.subject)).is_hands_off:
         return _noted("refused", command, f"{command.subject} is hands-off")
     if any(symbol in state.reductions for symbol in symbols):

@@ -3,7 +3,7 @@
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import orders, protection
+from trader import orders, protection, tally
 from trader.messages import (
     ClockMoved,
     Gate,
@@ -62,7 +62,7 @@ def session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:
         for symbol, position in state.positions.items()
     }
     return replace(
-        state,
+        tally.session_began(state),
         session=event.session,
         session_began_ns=state.at_ns,
         equity_session=event.equity,
@@ -71,7 +71,6 @@ def session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:
         positions=Map(fresh),
         tellings=Map(),
         tellings_before=state.tellings,
-        entries_recent=(),
     )
 
 
@@ -86,6 +85,7 @@ def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         limits=event.limits,
         fees=event.fees,
         closings=Map(event.closings),
+        strategies=Map(event.strategies),
         at_ns=max(state.at_ns, event.at_ns),
         # Questions and cancels of the life before are answered to nobody.
         orders=Map(

@@ -5,6 +5,7 @@ known, a number in quotes, a limit that is zero or not finite stops the start. T
 digit for digit.
 """
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from trader.exits import Mistake, did_you_mean
-from trader.model import SECOND_NS, Distances, Size, StrategyName, Symbol
-from trader.money import AmountError, bounded, canonical, plain
+from trader.limits import CANARY, CanaryLimits, Limits, Why, missing, objection
+from trader.model import Distances, Size, StrategyName, Symbol
+from trader.money import AmountError, bounded, plain
 
 CONFIG_BYTES_MAX = 100_000
 SYMBOLS_MAX = 1_000
@@ -36,34 +38,6 @@ class BrokerName(StrEnum):
     SIMULATED = "simulated"
     ALPACA_PAPER = "alpaca-paper"
     ALPACA_LIVE = "alpaca-live"
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """The bounds that risk rules hold every request to. Money in dollars, fractions of 1, ages in market time."""
-
-    order_notional_max: Decimal = Decimal(5_000)
-    position_notional_max: Decimal = Decimal(12_500)
-    exposure_max: Decimal = Decimal(1)  # of equity, what is in flight counted
-    entries_open_max: int = 20
-    entries_per_minute_max: int = 10  # exits, stops and cancels are not counted
-    entries_per_symbol_per_day_max: int = 3
-    executions_repeated_max: int = 3  # filled entries of one symbol in 10 minutes
-    loss_day_max: Decimal = Decimal("0.02")  # of the equity that the session began with
-    drawdown_max: Decimal = Decimal("0.06")  # of the highest equity
-    price_deviation_max: Decimal = Decimal("0.03")  # of the quote
-    quote_age_max: int = 90  # seconds
-    request_age_max: int = 60  # seconds
-    adds_max: int = 0  # to a position that is open
-    # An entry brings a stop, or is denied. Where nothing is said of it: true with real money, else false.
-    stop_required: bool = False
-
-    @property
-    def quote_age_ns_max(self) -> int:
-        return self.quote_age_max * SECOND_NS
-
-    @property
-    def request_age_ns_max(self) -> int:
-        return self.request_age_max * SECOND_NS
 
 
 class Fees(Struct, frozen=True, kw_only=True):
@@ -125,6 +99,12 @@ class StrategyConfig(Struct, frozen=True, kw_only=True):
         return Closing(at_close=self.at_close, minutes_before_close=self.minutes_before_close)
 
 
+def configured(strategy: StrategyConfig) -> str:
+    """A hash of all that is set of a strategy: what changes it makes another one of it."""
+    told = msgspec.json.encode(strategy, order="deterministic")
+    return hashlib.blake2b(told, digest_size=8).hexdigest()
+
+
 def _default_strategies() -> dict[StrategyName, StrategyConfig]:
     crossover = StrategyConfig(kind="sma-crossover", params={"fast": 10, "slow": 30})
     return {StrategyName("sma-crossover"): crossover}
@@ -168,12 +148,8 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
 
 
 def limits_missing(text: str, *, where: str = "trader.toml") -> list[str]:
-    """The keys of [limits] that a text doesn't write out; real money wants every one of them stated.
-
-    But for stop_required: left out, it is true there, which is the safe side.
-    """
-    written = _limits_written(text, where)
-    return [name for name in Limits.__struct_fields__ if name not in {*written, "stop_required"}]
+    """The limits that a text doesn't write out; real money wants every one of them stated."""
+    return missing(_limits_written(text, where))
 
 
 def for_real_money(config: Config, text: str) -> Config:
@@ -186,15 +162,6 @@ def for_real_money(config: Config, text: str) -> Config:
 def _limits_written(text: str, where: str) -> dict[str, object]:
     limits = parse_toml(text, where).get("limits")
     return limits if isinstance(limits, dict) else {}
-
-
-def limits_lines(limits: Limits) -> list[str]:
-    """The limits as a person reads them at the start, a few to a line."""
-    stated = [
-        f"{name} {str(value).lower() if isinstance(value, int) else canonical(value)}"
-        for name, value in msgspec.structs.asdict(limits).items()
-    ]
-    return ["limits: " + ", ".join(stated[:5]), ", ".join(stated[5:9]), ", ".join(stated[9:])]
 
 
 class _BadKey(Exception):
@@ -243,6 +210,8 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "entries_open_max": ("above", COUNT_MAX),
     "entries_per_minute_max": ("above", COUNT_MAX),
     "entries_per_symbol_per_day_max": ("above", COUNT_MAX),
+    "entries_notional_per_day_max": ("above", 10**11),
+    "entries_per_day_max": ("above", COUNT_MAX),
     "executions_repeated_max": ("above", COUNT_MAX),
     "loss_day_max": ("above", 1),
     "drawdown_max": ("above", 1),
@@ -270,6 +239,7 @@ _TABLES: Mapping[str, type[Struct]] = {
     "size": SizeConfig,
     "alarm": AlarmConfig,
     "protection": Distances,
+    CANARY: CanaryLimits,
 }
 
 
@@ -296,6 +266,9 @@ def _tables_in(
         elif key == "strategies":
             for name, table in value.items():
                 yield f"{path}.{name}", table, StrategyConfig
+        elif key == "why":
+            for name, table in value.items():
+                yield f"{path}.{name}", table, Why
 
 
 def _check_number(value: object, path: str, least: str, most: int) -> None:
@@ -340,6 +313,8 @@ def _check_alarm(alarm: object) -> None:
 
 
 def _check_config(config: Config) -> None:
+    if no_limits := objection(config.limits):
+        raise _BadKey(*no_limits)
     if not config.symbols:
         raise _BadKey("symbols", "at least one symbol is wanted")
     if len(config.symbols) > SYMBOLS_MAX:

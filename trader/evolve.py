@@ -7,7 +7,16 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from trader import accounting, calendar, conditions, orders, positions, protection, reductions
+from trader import (
+    accounting,
+    calendar,
+    conditions,
+    orders,
+    positions,
+    protection,
+    reductions,
+    tally,
+)
 from trader.messages import (
     Alarmed,
     BooksMoved,
@@ -24,10 +33,12 @@ from trader.messages import (
     Halted,
     LifeBegan,
     LifeEnded,
+    LimitChanged,
     LookupWanted,
     Noted,
     OpeningBooked,
     OrderChanged,
+    Promoted,
     Quarantined,
     ReductionBegan,
     ReductionEnded,
@@ -42,14 +53,12 @@ from trader.messages import (
 )
 from trader.model import (
     ENTRY_PURPOSES,
-    MINUTE_NS,
     BookedExecution,
     Order,
-    RequestId,
     Symbol,
 )
 from trader.money import ZERO, plain
-from trader.state import ALL_SYMBOLS, ANSWERS_MAX, Counts, ExecutionState, Halt
+from trader.state import ALL_SYMBOLS, ANSWERS_MAX, ExecutionState, Halt
 
 
 def fold(state: ExecutionState, entries: Iterable[Entry]) -> ExecutionState:
@@ -71,11 +80,9 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
     """The state after one event."""
     match event:
         case DuplicateBlocked():
-            counts = _counted(state.counts, blocked=1)
-            return _told(state, event.request_id, event.digest, counts)
+            return tally.told(state, event, blocked=1)
         case RequestDenied():
-            counts = _counted(state.counts, denied=1)
-            return _told(state, event.request_id, event.digest, counts)
+            return tally.told(state, event, denied=1)
         case RequestAccepted():
             return _accepted(state, event)
         case OrderChanged():
@@ -124,11 +131,13 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
             return replace(state, differing=state.differing.set(event.symbol, surplus))
+        case Promoted():
+            return replace(state, promoted=state.promoted.set(event.strategy, event.configured))
         case ReductionBegan() | ReductionEnded():
             return replace(state, reductions=reductions.moved(state.reductions, event))
         case LifeEnded():
             return replace(state, is_ended=True)
-        case DifferenceFound() | Alarmed() | Noted():
+        case LimitChanged() | DifferenceFound() | Alarmed() | Noted():
             return state
         case _:
             assert_never(event)
@@ -162,6 +171,7 @@ def _halt(event: Halted) -> Halt:
         at_ns=event.at_ns,
         cancels=event.cancels,
         flattens=event.flattens,
+        shuts=event.shuts,
     )
 
 
@@ -174,23 +184,6 @@ def _resumed(state: ExecutionState) -> ExecutionState:
 # ---------------------------------------------------------------------------------------------- requests
 
 
-def _counted(counts: Counts, *, accepted: int = 0, blocked: int = 0, denied: int = 0) -> Counts:
-    return Counts(
-        requests=counts.requests + 1,
-        accepted=counts.accepted + accepted,
-        blocked=counts.blocked + blocked,
-        denied=counts.denied + denied,
-    )
-
-
-def _told(
-    state: ExecutionState, request_id: RequestId, digest: str, counts: Counts
-) -> ExecutionState:
-    if state.telling(request_id) is None:  # A conflict does not replace what was told first.
-        return replace(state, tellings=state.tellings.set(request_id, digest), counts=counts)
-    return replace(state, counts=counts)
-
-
 def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
     order = event.order
     position = positions.with_order(state.position(order.symbol), None, order)
@@ -199,26 +192,17 @@ def _accepted(state: ExecutionState, event: RequestAccepted) -> ExecutionState:
         position = replace(
             position, strategy=order.strategy, entries_session=position.entries_session + 1
         )
+        state = tally.entered(state, order)
     return replace(
         state,
-        counts=_counted(state.counts, accepted=1),
+        counts=tally.counted(state.counts, accepted=1),
         tellings=state.tellings.set(event.request_id, event.digest),
         used=state.used.set(order.client_order_id, ZERO),
         orders=state.orders.set(order.client_order_id, order),
         positions=state.positions.set(order.symbol, position),
         reductions=reductions.with_order(state.reductions, order),
         books=accounting.reserved(state.books, order.reserved),
-        entries_open=state.entries_open + is_entry,
-        entries_recent=_with_entry(state) if is_entry else state.entries_recent,
     )
-
-
-def _with_entry(state: ExecutionState) -> tuple[tuple[int, int], ...]:
-    """One more now. Market time moves once a minute, so this stays short however many entries there are."""
-    now_ns, recent = state.at_ns, state.entries_recent
-    earlier = [one for one in recent if now_ns - MINUTE_NS < one[0] < now_ns]
-    count = recent[-1][1] if recent and recent[-1][0] == now_ns else 0
-    return (*earlier, (now_ns, count + 1))
 
 
 # ------------------------------------------------------------------------------------------------ orders

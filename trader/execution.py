@@ -24,6 +24,7 @@ from trader import (
 )
 from trader.evolve import evolve, evolve_entry, fold
 from trader.inquiry import client_order_id, question_of, unsound, wanted_of
+from trader.limit_changes import limits_changed
 from trader.messages import (
     Acceptance,
     Activity,
@@ -81,6 +82,8 @@ __all__ = ["ExecutionState", "decide", "evolve", "evolve_entry", "fold", "questi
 def decide(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
     """The events that follow from one input; none where nothing is new."""
     events = _decided(state, heard)
+    if not events:
+        return ()
     return soundness.checked(state, (*events, *reducing.followed(state, events)))
 
 
@@ -297,6 +300,7 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         commit=boot.commit,
         is_modified=boot.is_modified,
         closings=boot.closings,
+        strategies=boot.strategies,
     )
     # An intent that was never answered may have reached the broker: in doubt, never sent again.
     unanswered = sorted(
@@ -304,7 +308,7 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         for order in state.orders.values()
         if order.state in {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN}
     )
-    events: list[Event] = [began]
+    events: list[Event] = [began, *limits_changed(state, boot)]
     for one in unanswered:
         events.extend(
             reports.doubted(state, state.orders[one], "the program ended before an answer")

@@ -107,6 +107,8 @@ def in_order(batch: list[Input]) -> list[Input]:
 
 def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
     match heard:
+        case OrderReport():  # First, for it is what most of a statement is.
+            return (1, 0, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
         case Boot():
             return (0, 0, 0, "", 0, "")
         case (
@@ -123,8 +125,6 @@ def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
             return (0, 1, 0, "", 0, "")
         case SendStarted():
             return (1, 0, 0, heard.client_order_id, 0, "")
-        case OrderReport():
-            return (1, 0, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
         case SendOutcome() | CancelOutcome() | LookupMissed():
             return (1, 0, 0, heard.client_order_id, 1, "~")
         case ExecutionCorrected():

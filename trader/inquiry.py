@@ -105,8 +105,11 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         exposure=state.positions_value + state.books.reserved,
         entries_open=state.entries_open,
         entries_minute=sum(
-            count for at_ns, count in state.entries_recent if at_ns > state.at_ns - MINUTE_NS
+            count for at_ns, count in state.entries_recent if abs(at_ns - state.at_ns) < MINUTE_NS
         ),
+        notional_session=state.entries_notional,
+        entries_strategy=state.entries_of.get(request.strategy, 0),
+        canary=None if state.is_promoted(request.strategy) else state.limits.canary,
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
         opposite_orders=tuple(state.orders[one] for one in opposite),
@@ -165,6 +168,7 @@ def _standing(state: ExecutionState, request: OrderRequest) -> Standing:
         is_tradable=symbol in state.symbols,
         is_warming_up=bool(state.workers_cold.get(symbol)),
         halted=state.halted or _reduced(state, symbol),
+        is_shut=state.is_shut,
         quarantined=quarantined,
         trading_halt=state.halts.get(symbol, ("", 0))[0],
         session_began_ns=state.session_began_ns,

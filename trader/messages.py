@@ -10,7 +10,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from trader.config import Closing, Fees, Limits
+from trader.config import Closing, Fees
+from trader.limits import Limits
 from trader.model import (
     AccountId,
     BrokerOrderId,
@@ -60,6 +61,8 @@ class DenyReason(StrEnum):
     ENTRIES_OPEN = "entries_open"
     ENTRIES_PER_MINUTE = "entries_per_minute"
     ENTRIES_PER_DAY = "entries_per_day"
+    NOTIONAL_PER_DAY = "notional_per_day"
+    CANARY = "canary"
     REPEATED_EXECUTIONS = "repeated_executions"
     LOSS_DAY = "loss_day"
     DRAWDOWN = "drawdown"
@@ -353,6 +356,7 @@ class Boot(Struct, frozen=True, kw_only=True, tag="boot"):
     commit: str = ""
     is_modified: bool = False
     closings: dict[StrategyName, Closing] = {}
+    strategies: dict[StrategyName, str] = {}  # how each is configured, as a hash
 
 
 class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
@@ -378,7 +382,8 @@ class Command(Struct, frozen=True, kw_only=True, tag="command"):
 
     verb 'halt' (subject: '', 'cancel': entries, too, or 'flatten': everything), 'resume', 'flatten' (subject: a symbol,
     or '*'), 'cancel' (subject: an order's id, '*', or 'entries'), 'stop', 'release' (subject: a quarantined symbol, or
-    '*'), 'bypass' (subject: a check of the start). One that wants an answer gets one, and is never done twice.
+    '*'), 'promote' (subject: a strategy), 'bypass' (subject: a check of the start); and one that only the last line
+    says, 'shut'. One that wants an answer gets one, and is never done twice.
     """
 
     command_id: str
@@ -565,6 +570,26 @@ class LifeBegan(Struct, frozen=True, kw_only=True, tag="life_began"):
     commit: str = ""
     is_modified: bool = False
     closings: dict[StrategyName, Closing] = {}
+    strategies: dict[StrategyName, str] = {}  # how each is configured, as a hash
+
+
+class LimitChanged(Struct, frozen=True, kw_only=True, tag="limit_changed"):
+    """This life has another limit than the one before; an empty text: there was, or is, none."""
+
+    limit: str
+    before: str
+    after: str
+    owner: str
+    reason: str
+
+
+class Promoted(Struct, frozen=True, kw_only=True, tag="promoted"):
+    """A strategy, configured like this, is new no more."""
+
+    strategy: StrategyName
+    configured: str
+    who: str
+    reason: str
 
 
 class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
@@ -681,7 +706,8 @@ class WorkerMoved(Struct, frozen=True, kw_only=True, tag="worker_moved"):
 class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
     """No entries until somebody resumes; survives restarts.
 
-    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes.
+    cancels: entries that the broker has are canceled, too; flattens: and everything that is held goes. shuts: the last
+    line before the socket, so that nothing is sent any more, exits neither.
     """
 
     who: str
@@ -690,6 +716,7 @@ class Halted(Struct, frozen=True, kw_only=True, tag="halted"):
     at_ns: int = 0
     cancels: bool = False
     flattens: bool = False
+    shuts: bool = False
 
 
 class Resumed(Struct, frozen=True, kw_only=True, tag="resumed"):
@@ -752,6 +779,8 @@ Event = (
     | SecurityStatusMoved
     | SessionBegan
     | LifeBegan
+    | LimitChanged
+    | Promoted
     | LifeEnded
     | OpeningBooked
     | BooksMoved

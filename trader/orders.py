@@ -153,11 +153,13 @@ def after_claim(
     order: Order, claim: Claim, cumulative: Decimal, broker_order_id: BrokerOrderId | None
 ) -> tuple[Order, Notice]:
     """The order once the broker has claimed something of it that is not itself an execution."""
-    order = replace(
-        order,
-        broker_order_id=order.broker_order_id or broker_order_id,
-        quantity_reported=max(order.quantity_reported, cumulative),
-    )
+    known_as = order.broker_order_id or broker_order_id
+    if known_as != order.broker_order_id or cumulative > order.quantity_reported:
+        order = replace(
+            order,
+            broker_order_id=known_as,
+            quantity_reported=max(order.quantity_reported, cumulative),
+        )
     if claim in _FINAL_OF_CLAIM:
         final, trigger = _FINAL_OF_CLAIM[claim]
         moved, notice = after(order, trigger)
@@ -165,7 +167,7 @@ def after_claim(
             return moved, notice
         order = replace(order, final_reported=order.final_reported or final)
         return settled(order)
-    if claim is Claim.CANCEL_REJECTED:
+    if claim is Claim.CANCEL_REJECTED and order.cancel_requested:
         order = replace(order, cancel_requested=False)
     return after(order, _TRIGGER_OF_CLAIM[claim])
 

@@ -11,12 +11,13 @@ from contextlib import suppress
 import trio
 
 from trader import steps
-from trader.config import Limits
 from trader.doubt import Doubts
 from trader.inbox import Inbox
+from trader.limits import Limits
 from trader.messages import (
     Cancel,
     Effect,
+    Input,
     Lookup,
     LookupMissed,
     SendOutcome,
@@ -37,6 +38,7 @@ ABSENT = "proven absent: two lookups, all orders and all fills since before the 
 SENDERS = 4  # where the market waits for nobody
 
 LastCheck = Callable[[Order], str]
+Untold = Callable[[], list[Input]]  # what the last line before the socket has to say
 
 
 class Outbox:
@@ -50,6 +52,7 @@ class Outbox:
         pace: Pace,
         capacity: int,
         last_check: LastCheck = lambda order: "",
+        untold: Untold = list,
         senders: int = 1,
         doubts: Doubts | None = None,
     ) -> None:
@@ -57,6 +60,7 @@ class Outbox:
         self._inbox = inbox
         self._pace = pace
         self._last_check = last_check
+        self._untold = untold
         self._senders = senders
         self._doubts = doubts or Doubts(trio.current_time())
         self._held = 0  # orders that a sender has in hand
@@ -136,6 +140,8 @@ class Outbox:
         finally:
             self._doubts.send_ended(order, trio.current_time())
         await self._inbox.tell(answer)
+        for heard in self._untold():
+            await self._inbox.tell(heard)
         steps.reach("reply told")
 
     def _refusal(self, put_s: float, order: Order) -> str:

@@ -80,6 +80,7 @@ class Protector:
         self._tellings = 0
         self._touched: set[Symbol] = set()
         self._waiting: set[Symbol] = set()  # for their time
+        self._timed: dict[Symbol, int] = {}  # for nothing but this moment of the market
         self._watched: dict[Symbol, Confirmation] = {}
         self._met: dict[Symbol, tuple[Leg, str, int]] = {}  # confirmed: by which event, when
         self._since_s: dict[tuple[Symbol, str], float] = {}  # when a trouble began
@@ -151,19 +152,30 @@ class Protector:
         if not state.statements:
             self._waiting |= self._touched  # Nothing is known in this life yet.
             return []
-        self._touched.clear()
+        touched, self._touched = self._touched, set()
         self._waiting.clear()
         wanted: list[Input] = []
         for symbol in symbols:
+            if symbol not in touched and self._is_early(symbol):
+                continue
             position = state.position(symbol)
             if position.quantity or position.exits:
+                self._timed.pop(symbol, None)
                 wanted += self._of(state, position)
+                if symbol in self._waiting:
+                    self._timed.pop(symbol, None)  # For more than its time.
             else:
                 self._forget(symbol)
+        self._waiting.update(self._timed)
         return wanted
+
+    def _is_early(self, symbol: Symbol) -> bool:
+        """Nobody has touched it since it was well, and its time has not come."""
+        return symbol in self._timed and self._pace.market_ns() < self._timed[symbol]
 
     def _forget(self, symbol: Symbol) -> None:
         """Nothing is there to look after."""
+        self._timed.pop(symbol, None)
         self._watched.pop(symbol, None)
         self._met.pop(symbol, None)
         self._alarmed.discard(symbol)
@@ -177,10 +189,10 @@ class Protector:
             self._watched.pop(symbol, None)
         met = self._met.pop(symbol, None) if state.phase is Phase.REGULAR else None
         yield from self._alarm(state, position, cover)
-        if symbol in state.reductions:
-            return  # It goes, and whatever holds its shares with it.
+        if symbol in state.reductions or state.is_shut:
+            return  # It goes, and whatever holds its shares with it; or nothing that is wanted would leave.
         if guard is not None and guard.exit_ns is not None and cover.held:
-            self._waiting.add(symbol)
+            self._timed[symbol] = guard.exit_ns
             now_ns = self._pace.market_ns()
             if now_ns >= guard.exit_ns and state.phase is Phase.REGULAR:
                 minute = now_ns // MINUTE_NS

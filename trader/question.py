@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from trader.config import Closing, Limits
+from trader.config import Closing
+from trader.limits import CanaryLimits, Limits
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import Order, Phase
 from trader.money import canonical
@@ -20,6 +21,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     is_tradable: bool  # the symbol is one of ours
     is_warming_up: bool
     halted: str
+    is_shut: bool  # the last line is: nothing that is sent leaves
     quarantined: str
     trading_halt: str  # of the symbol, by the exchange
     session_began_ns: int
@@ -50,6 +52,9 @@ class Question(Wanted, frozen=True, kw_only=True):
     exposure: Decimal  # value of all positions and of what is reserved for buys
     entries_open: int
     entries_minute: int
+    notional_session: Decimal  # of this session's entries
+    entries_strategy: int  # of this session, by the strategy that asks
+    canary: CanaryLimits | None  # the smaller limits of one that nobody has promoted
     equity_session: Decimal
     equity_peak: Decimal
     opposite_orders: tuple[Order, ...]  # live orders of ours on the other side

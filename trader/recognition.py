@@ -19,16 +19,24 @@ def knows(order: Order, execution: Execution) -> bool:
 
     Only one can end there, until one is taken back: what fills the gap may end there again.
     """
-    has_gap = any(known.is_busted for known in order.executions)
+    for known in order.executions:
+        if known.execution.execution_id == execution.execution_id:
+            return True
+    has_gap = has_bust(order)
     return any(
-        known.execution.execution_id == execution.execution_id
-        or (
-            not known.is_busted
-            and known.execution.quantity_cumulative == execution.quantity_cumulative
-            and (not has_gap or _is_same(known.execution, execution))
-        )
+        not known.is_busted
+        and known.execution.quantity_cumulative == execution.quantity_cumulative
+        and (not has_gap or _is_same(known.execution, execution))
         for known in order.executions
     )
+
+
+def has_bust(order: Order) -> bool:
+    """Something that was executed of it has been taken back."""
+    for known in order.executions:  # noqa: SIM110 - Of each order that a statement tells of, once and again.
+        if known.is_busted:
+            return True
+    return False
 
 
 def is_plausible(order: Order, execution: Execution, mark: int) -> bool:
@@ -46,7 +54,7 @@ def is_plausible(order: Order, execution: Execution, mark: int) -> bool:
 
 def was_busted(order: Order, execution: Execution) -> bool:
     """The broker has taken this execution back; its list of executions may have another id for it."""
-    return any(
+    return has_bust(order) and any(
         known.is_busted and _is_same(known.execution, execution) for known in order.executions
     )
 
@@ -62,12 +70,15 @@ def _is_same(known: Execution, told: Execution) -> bool:
 
 def contradicts(order: Order, execution: Execution) -> bool:
     """The same execution was booked with other numbers."""
-    told = (execution.quantity, execution.price, execution.quantity_cumulative)
-    return any(
-        (known.quantity, known.price, known.quantity_cumulative) != told
-        for known in (one.execution for one in order.executions)
-        if known.execution_id == execution.execution_id
-    )
+    for one in order.executions:
+        known = one.execution
+        if known.execution_id == execution.execution_id and (
+            known.quantity,
+            known.price,
+            known.quantity_cumulative,
+        ) != (execution.quantity, execution.price, execution.quantity_cumulative):
+            return True
+    return False
 
 
 def denies(order: Order, claim: Claim) -> bool:

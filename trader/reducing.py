@@ -46,6 +46,7 @@ from trader.reductions import Reduction
 from trader.risk import OPERATOR
 from trader.state import ExecutionState
 
+SHUT = "the last line before the socket is shut"
 CANCELABLE = frozenset({OrderState.PENDING_NEW, OrderState.NEW, OrderState.PARTIALLY_FILLED})
 
 
@@ -189,6 +190,8 @@ def waits_for(state: ExecutionState, symbol: Symbol) -> str:
     live = _live(state, symbol)
     if _is_stopping(state):
         return "the next start"
+    if state.is_shut:
+        return f"a person: {SHUT}"
     if not state.statements:
         return "the broker's statement"
     if state.phase is not Phase.REGULAR:
@@ -220,11 +223,12 @@ def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
 def _cancels(state: ExecutionState) -> Iterator[Step]:
     """Of what holds or may change what goes; and of entries, where a halt wants them gone.
 
-    Out of regular hours exits stay: what protects a position protects it until it can be sold.
+    Out of regular hours, and while nothing can be sold, exits stay: what protects a position protects it until then.
     """
+    can_sell = state.phase is Phase.REGULAR and not state.is_shut
     for symbol, reduction in sorted(state.reductions.items()):
         position = state.position(symbol)
-        exits = position.exits if state.phase is Phase.REGULAR else ()
+        exits = position.exits if can_sell else ()
         for name in (*position.entries, *exits):
             if name != reduction.exit and can_cancel(state.orders[name], state.at_ns):
                 why = f"{symbol} is {reduction.words}"

@@ -49,8 +49,7 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     if report.execution is not None and recognition.was_busted(order, report.execution):
         return ()  # Lists of fills go on showing it; what it claims of the order is taken back, too.
     events: list[Event] = []
-    notice = Notice.QUIET
-    now = order
+    now, notice = order, Notice.QUIET
     if report.execution is not None and not recognition.knows(order, report.execution):
         event = execution_booked(state, order, report.execution)
         events.append(event)
@@ -68,11 +67,14 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
             report.broker_order_id,
         )
         now, settled = orders.settled(now)
-        notice = max(notice, heard, settled, key=lambda one: one.value)
+        if heard is not Notice.QUIET or settled is not Notice.QUIET:
+            notice = max(notice, heard, settled, key=lambda one: one.value)
     if recognition.denies(now, report.claim):
         if order.is_denied and not events:
             notice = Notice.QUIET  # Each statement says it again.
         now = replace(now, is_denied=True)
+    if now is order and notice is Notice.QUIET and not (events or order.lookup_open):
+        return tuple(_still_unexplained(order, now, report))  # As most of what a statement tells.
     events.extend(_changes(state, order, now, report))
     events.extend(_notices(order, report, notice))
     events.extend(_beyond_reserve(order, events))
@@ -87,11 +89,10 @@ def _open_to_less(order: Order, report: OrderReport) -> Order:
     So the latest answer to a question is believed; what was told unasked may be older than what it overtook. And a
     person who says what became of the order has looked: no claim that nothing was brought for outweighs that.
     """
-    if report.source == "person":
+    is_latest = report.source == "query" and recognition.has_bust(order)
+    if report.source == "person" or is_latest:
         return replace(order, quantity_reported=order.quantity_filled)
-    if report.source != "query" or not any(known.is_busted for known in order.executions):
-        return order
-    return replace(order, quantity_reported=order.quantity_filled)
+    return order
 
 
 def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
@@ -118,7 +119,7 @@ def _misfit(state: ExecutionState, order: Order, report: OrderReport) -> str:
 def _of_too_little(order: Order, report: OrderReport) -> str:
     """Filled means all of it, unless an execution was taken back since."""
     is_whole = report.claim is not Claim.FILLED or report.quantity_cumulative >= order.quantity
-    if is_whole or any(known.is_busted for known in order.executions):
+    if is_whole or recognition.has_bust(order):
         return ""
     return f"report says filled, and {report.quantity_cumulative} of {order.quantity}"
 

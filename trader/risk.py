@@ -7,6 +7,8 @@ journal. Exits answer only to those that keep an exit safe: a person in trouble 
 from collections.abc import Callable
 from decimal import Decimal
 
+from trader.allowance import canary, notional_per_day
+from trader.brakes import line_shut
 from trader.closing import session_closing
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
@@ -346,6 +348,8 @@ ENTRY_RULES: tuple[Rule, ...] = (
     entries_open,
     entries_per_minute,
     entries_per_day,
+    notional_per_day,
+    canary,
     _braked(Brake.REPEATED_EXECUTIONS, DenyReason.REPEATED_EXECUTIONS),
     _braked(Brake.LOSS_DAY, DenyReason.LOSS_DAY),
     _braked(Brake.DRAWDOWN, DenyReason.DRAWDOWN),
@@ -355,6 +359,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
 # An exit is judged by what keeps it an exit. Its price may be far from a stale quote: getting out comes first.
 EXIT_RULES: tuple[Rule, ...] = (
     expired,
+    line_shut,
     market_closed,
     price_jump,
     not_owner,

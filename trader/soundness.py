@@ -48,6 +48,7 @@ def _halt(state: ExecutionState, what: str) -> Halted:
         at_ns=state.at_ns,
         cancels=before is not None and before.cancels,
         flattens=before is not None and before.flattens,
+        shuts=state.is_shut,
     )
 
 

@@ -10,7 +10,8 @@ from immutables import Map
 from msgspec import Struct
 
 from trader.accounting import Books
-from trader.config import Closing, Fees, Limits
+from trader.config import Closing, Fees
+from trader.limits import Limits
 from trader.messages import Brake, CommandAnswered, Gate, Mode
 from trader.model import (
     AccountId,
@@ -48,6 +49,7 @@ class Halt(Struct, frozen=True, kw_only=True):
     at_ns: int
     cancels: bool
     flattens: bool
+    shuts: bool = False
 
 
 class ExecutionState(Struct, frozen=True, kw_only=True):
@@ -96,6 +98,10 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     entries_open: int = 0
     # Of the last minute: market time, and how many entries were accepted then.
     entries_recent: tuple[tuple[int, int], ...] = ()
+    entries_notional: Decimal = ZERO  # of this session's entries, at their worst prices
+    entries_of: Map[StrategyName, int] = Map()  # this session's, by strategy
+    strategies: Map[StrategyName, str] = Map()  # how those of this life are configured
+    promoted: Map[StrategyName, str] = Map()  # by a person, as they were configured then
     equity_session: Decimal = ZERO
     equity_peak: Decimal = ZERO
     counts: Counts = Counts()
@@ -115,7 +121,12 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
         """What the program may do."""
         if self.halt is None:
             return Mode.ACTIVE
-        return Mode.REDUCING if self.halt.flattens else Mode.HALTED
+        return Mode.REDUCING if self.halt.flattens and not self.is_shut else Mode.HALTED
+
+    @property
+    def is_shut(self) -> bool:
+        """Nothing reaches the broker but cancels: the last line has found what doesn't add up."""
+        return self.halt is not None and self.halt.shuts
 
     @property
     def cash_at_broker(self) -> Decimal:
@@ -138,6 +149,10 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     def answer(self, command_id: str) -> CommandAnswered | None:
         """What was answered to a command, if it was heard lately."""
         return next((one for one in self.answers if one.command_id == command_id), None)
+
+    def is_promoted(self, strategy: StrategyName) -> bool:
+        """As it is configured in this life; how it is coded isn't looked at."""
+        return self.promoted.get(strategy) == self.strategies.get(strategy, "")
 
     def telling(self, request_id: RequestId) -> str | None:
         """The digest of what was told under this id, if it was."""

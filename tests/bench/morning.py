@@ -5,9 +5,10 @@ from hashlib import sha256
 from itertools import islice, product
 from string import ascii_uppercase
 
-from trader.config import Fees, Limits
+from trader.config import Fees
 from trader.execution import ExecutionState
 from trader.executor import decided
+from trader.limits import Limits
 from trader.messages import Boot, Clock, Gate, GateReport, Input, OrderRequest, Statement
 from trader.model import (
     MINUTE_NS,
@@ -37,6 +38,7 @@ LIMITS = Limits(
     entries_open_max=1_000_000,
     entries_per_minute_max=1_000_000,
     entries_per_symbol_per_day_max=1_000_000,
+    entries_notional_per_day_max=Decimal(10**12),
     executions_repeated_max=1_000_000,
     loss_day_max=Decimal(1),
     drawdown_max=Decimal(1),

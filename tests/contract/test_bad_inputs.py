@@ -133,6 +133,7 @@ COVERED: dict[int, tuple[str, ...]] = {
     21: (  # no message at all
         f"{WIRE}::test_a_frame_that_names_no_order_is_unreadable",
         f"{WIRE}::test_nonsense_in_place_of_an_order_is_unreadable_and_nothing_else",
+        f"{WIRE}::test_nonsense_in_place_of_an_answer_is_unreadable_and_nothing_else",
         f"{STREAMS}::test_unreadable_frames_are_logged_escaped_and_the_line_is_kept",
     ),
     22: (  # bytes that are no text
@@ -174,6 +175,8 @@ COVERED: dict[int, tuple[str, ...]] = {
         f"{HOSTILE}::test_a_flood_in_which_there_is_no_message_is_left_before_it_fills_the_memory",
     ),
     31: (  # one execution, however often it is told
+        f"{REPORTS}"
+        "::test_an_execution_is_booked_once_however_often_in_however_many_lives_and_days_it_is_told",
         f"{REPORTS}::test_an_order_is_acknowledged_filled_in_parts_and_booked_once",
         f"{REPORTS}::test_what_an_activity_and_the_stream_both_tell_is_booked_once",
         f"{REPORTS}::test_a_fill_that_is_booked_is_nothing_new_days_later_under_another_id",

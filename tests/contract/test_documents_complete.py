@@ -1,20 +1,27 @@
-"""The documents for operators are complete: each alarm, gate, brake, exit code, limit and reason has its row."""
+"""The documents are complete: each alarm, gate, brake, exit code, limit, reason and simulated fault has its row."""
 
 import re
 from pathlib import Path
 
-from trader.config import Closing, Limits
+from trader.config import Closing
 from trader.exits import Exit
+from trader.limits import CANARY_NAMES, NAMES
 from trader.messages import Brake, DenyReason, Gate
+from trader.scenarios import SCENARIOS
+from trader.simulation.fault import RATES, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def explained(name: str) -> set[str]:
-    """What stands in code in the first cells of a document's tables."""
-    text = (ROOT / "docs" / name).read_text()
+def in_first_cells(text: str) -> list[str]:
+    """What stands in code in the first cells of tables."""
     cells = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
-    return {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+    return [word for cell in cells for word in re.findall(r"`([^`]+)`", cell)]
+
+
+def explained(name: str) -> set[str]:
+    """In a whole document."""
+    return set(in_first_cells((ROOT / "docs" / name).read_text()))
 
 
 def alarms() -> set[str]:
@@ -39,6 +46,29 @@ def test_the_unit_starts_nothing_again_that_a_person_has_to_look_at_first() -> N
 
 
 def test_every_limit_and_every_reason_is_explained() -> None:
-    settings = {*Limits.__struct_fields__, *Closing.__struct_fields__}
+    settings = {*NAMES, *CANARY_NAMES, *Closing.__struct_fields__}
     words = {*settings, *(reason.value for reason in DenyReason)}
     assert words == explained("limits.md")
+
+
+CONTROLS = ("C03", *(f"C{number:02}" for number in range(6, 13)), "C16", "C17", "C23", "C24", "C28")
+
+
+def test_every_control_about_limits_names_tests_and_scenarios_that_exist() -> None:
+    text = (ROOT / "docs/limits.md").read_text().partition("<!-- controls -->")[2]
+    rows = re.findall(r"^\| (C\d\d) [^|]+ \| (.+) \|$", text, re.MULTILINE)
+    assert [control for control, _ in rows] == [*CONTROLS]
+    scenarios = {one.name for one in SCENARIOS}
+    for control, shown in rows:
+        named = re.findall(r"`([^`]+)`", shown)
+        assert named, control
+        for one in named:
+            path, _, test = one.partition(":")
+            assert one in scenarios or f"def {test}(" in (ROOT / path).read_text(), one
+
+
+def test_every_fault_of_simulated_worlds_is_explained_once_and_no_other() -> None:
+    text = (ROOT / "docs/safety.md").read_text()
+    told = in_first_cells(text.partition("<!-- faults:")[2].partition("<!-- end of faults -->")[0])
+    assert sorted(told) == sorted(Fault)
+    assert RATES.keys() == set(Fault), "each can be drawn"

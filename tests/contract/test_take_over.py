@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from tests.journal_plays import Play, boot, opened, request
 from trader.brokers.alpaca.transport import HttpDeadlines
 from trader.build import Build
+from trader.conservation import Conservation
 from trader.journal.failures import JournalFenced, JournalHeld, JournalUnusable
 from trader.journal.lock import ProcessLock, writer_of
 from trader.journal.sqlite import SqliteJournal, open_journal
@@ -103,7 +104,9 @@ async def test_who_takes_over_begins_only_once_no_send_of_the_old_life_can_be_un
 
     wanted = TakeOver(who="ada", reason="it hangs")
     build = Build(version="1", identity="b" * 64, python="3", lock="")
-    books = await taken_over(Books(journal=new, state=play.state), wanted, build, say)
+    books = await taken_over(
+        Books(journal=new, state=play.state, conservation=Conservation()), wanted, build, say
+    )
     assert fenced_s == [began_s, began_s]
     assert trio.current_time() - began_s > HttpDeadlines().whole
     assert books.state.epoch == 2

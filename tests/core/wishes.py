@@ -7,8 +7,8 @@ from random import Random
 from msgspec.structs import replace
 
 from tests.core.truth import TEN_NS, dollars
-from trader.config import Limits
-from trader.messages import OrderRequest
+from trader.limits import CanaryLimits, Limits
+from trader.messages import OrderRequest, encode
 from trader.model import (
     MINUTE_NS,
     DecisionKey,
@@ -37,7 +37,7 @@ def limits_of(chance: Random) -> Limits:
     def either(tight: str, wide: str) -> Decimal:
         return Decimal(tight if chance.random() < 0.3 else wide)
 
-    return Limits(
+    limits = Limits(
         order_notional_max=either("900", "100000"),
         position_notional_max=either("1500", "200000"),
         exposure_max=either("0.02", "4"),
@@ -50,6 +50,12 @@ def limits_of(chance: Random) -> Limits:
         quote_age_max=90,
         adds_max=chance.choice((0, 0, 2)),
         stop_required=chance.random() < 0.1,
+    )
+    own = Random(encode(limits))  # so that what else is drawn stays what it was
+    return replace(
+        limits,
+        entries_notional_per_day_max=Decimal(30_000 if own.random() < 0.2 else 10**8),
+        canary=CanaryLimits(entries_per_day_max=40) if own.random() < 0.1 else None,
     )
 
 

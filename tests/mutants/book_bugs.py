@@ -1,6 +1,6 @@
 """Bugs planted in how an order lives and in what is booked of it."""
 
-from tests.mutants.planted import Edit, planted, plays, properties, scenario, tidy, worlds
+from tests.mutants.planted import Edit, core, planted, plays, properties, scenario, tidy, worlds
 
 ORDERS = (
     planted(
@@ -13,6 +13,11 @@ ORDERS = (
         plays("reports", "a_refusal_that_overtakes_the_reply_to_a_cancel_stands"),
     ),
     planted(
+        "an answer that changes nothing is none",
+        Edit("reports.py", "not (events or order.lookup_open)", "not events"),
+        plays("reports", "a_cancel_without_success_asks_what_became_of_the_order"),
+    ),
+    planted(
         "a cancel whose refusal nobody heard is pending for ever",
         Edit(
             "orders.py",
@@ -20,6 +25,39 @@ ORDERS = (
             "    return claim",
         ),
         plays("reports", "a_cancel_whose_refusal_nobody_heard_is_not_pending_for_ever"),
+    ),
+    planted(
+        "a canceled order goes on",
+        Edit(
+            "orders.py",
+            "CANCELED          CANCELED    CANCELED    CANCELED    CANCELED      CANCELED      CANCELED\n",
+            "CANCELED          CANCELED    CANCELED    CANCELED    CANCELED      .             CANCELED\n",
+        ),
+        plays("orders", "each_pair_does_what_the_table_says"),
+        core("B6"),
+    ),
+    planted(
+        "a lookup that misses is proof of absence to the decision",
+        Edit(
+            "reports.py",
+            '    return (lookup_wanted(order, "the broker does not know it, or not yet"),)\n',
+            '    return triggered(state, order, Trigger.PROVEN_NEVER_SENT, "")\n',
+        ),
+        plays("reports", "a_lost_reply_leaves_the_order_in_doubt_until_it_is_found"),
+        core("A1"),
+    ),
+    planted(
+        "a busted execution comes back under another id",
+        Edit(
+            "recognition.py",
+            "        and known.at_ns // MILLISECOND_NS == told.at_ns // MILLISECOND_NS\n",
+            "        and False\n",
+        ),
+        plays(
+            "corrections",
+            "a_busted_execution_stays_taken_back_under_the_id_that_a_list_of_fills_has_for_it",
+        ),
+        core("D2"),
     ),
     planted(
         "a late fill of a canceled order needs no look",
@@ -48,6 +86,7 @@ ORDERS = (
             "quantity_reported=max(order.quantity_reported, cumulative)",
             "quantity_reported=cumulative",
         ),
+        Edit("orders.py", " or cumulative > order.quantity_reported:", " or True:"),
         plays("orders", "the_claims_high_water_mark_never_falls"),
     ),
     planted(
@@ -64,6 +103,7 @@ ORDERS = (
             " and not recognition.knows(order, report.execution):\n",
         ),
         properties("reports", "reports_of_a_buy_in_any_order_and_any_number_end_in_the_same_books"),
+        core("D2"),
         masked="what comes after the end is booked all the same",
     ),
     planted(
@@ -88,8 +128,8 @@ ORDERS = (
         "no execution-id dedupe",
         Edit(
             "recognition.py",
-            "        known.execution.execution_id == execution.execution_id\n",
-            "        False\n",
+            "        if known.execution.execution_id == execution.execution_id:\n",
+            "        if False:\n",
         ),
         plays("orders", "an_execution_is_known_by_its_id_or_by_where_it_ends"),
     ),
@@ -103,6 +143,7 @@ ORDERS = (
         plays("reports", "what_an_activity_and_the_stream_both_tell_is_booked_once"),
         properties("reports", "reports_of_a_buy_in_any_order_and_any_number_end_in_the_same_books"),
         worlds("repeats"),
+        core("D2"),
         masked="an execution is known by its id, and by the quantity at which it ends",
     ),
     planted(
@@ -115,6 +156,7 @@ ORDERS = (
         ),
         plays("reports", "a_late_fill_is_booked_and_somebody_hears_of_it"),
         scenario("s06-fills-in-any-order"),
+        core("D2"),
     ),
     planted(
         "a report that can't be about its order is believed",
@@ -179,6 +221,7 @@ ORDERS = (
             "corrections",
             "an_order_whose_only_execution_was_busted_ends_though_lists_of_fills_go_on_showing_it",
         ),
+        core("D2"),
     ),
 )
 
@@ -192,6 +235,7 @@ BOOKS = (
         ),
         plays("reports", "proof_that_nothing_lives_gives_cash_and_symbol_free"),
         worlds("lost replies", "D3"),
+        core("D3"),
     ),
     planted(
         "a final order keeps its reserve",
@@ -202,6 +246,7 @@ BOOKS = (
         ),
         plays("orders", "a_final_order_holds_no_cash"),
         worlds("nothing", "D3"),
+        core("D3"),
     ),
     planted(
         "a reservation is released twice",
@@ -212,6 +257,7 @@ BOOKS = (
         ),
         plays("reports", "an_order_is_acknowledged_filled_in_parts_and_booked_once"),
         worlds("nothing", "D3"),
+        core("D3"),
     ),
     planted(
         "a fill releases nothing of its reserve",
@@ -219,6 +265,7 @@ BOOKS = (
         properties(
             "orders", "the_reserve_shrinks_with_what_is_left_and_is_gone_with_the_last_share"
         ),
+        core("D3"),
     ),
     planted(
         "a market order reserves the quote without the collar",
@@ -239,6 +286,7 @@ BOOKS = (
         plays("reports", "an_order_is_acknowledged_filled_in_parts_and_booked_once"),
         plays("soundness", "a_day_of_fills_and_movements_adds_up", says="books_differ"),
         worlds("nothing"),
+        core("D1"),
     ),
     planted(
         "our own books are not added up after a fill",
@@ -286,6 +334,7 @@ BOOKS = (
         ),
         plays("accounting", "each_fill_balances_and_the_accounts_are_the_books"),
         worlds("nothing"),
+        core("D2"),
     ),
     planted(
         "the fee is forgotten in the cash",
@@ -296,6 +345,7 @@ BOOKS = (
         ),
         plays("accounting", "each_fill_balances_and_the_accounts_are_the_books"),
         worlds("nothing"),
+        core("D2"),
     ),
     planted(
         "buys pay the fee too",
@@ -319,6 +369,7 @@ BOOKS = (
             "cost_closed = position.cost",
         ),
         plays("positions", "a_trade_adds_cost_or_realizes_profit"),
+        core("D7"),
     ),
     planted(
         "the last sale leaves a rest of the cost",
@@ -338,11 +389,13 @@ BOOKS = (
             "cash = plain(sign * booked.notional)",
         ),
         plays("corrections", "a_bust_of_a_sale_takes_back_its_profit_and_its_fee"),
+        core("D2"),
     ),
     planted(
         "an activity is booked each time that it is told",
         Edit("movements.py", "    if activity.activity_id in state.booked:\n", "    if False:\n"),
         plays("movements", "an_activity_is_booked_once_and_the_broker_agrees"),
+        core("D9"),
     ),
     planted(
         "a fee that was accrued is charged once more",
@@ -353,6 +406,7 @@ BOOKS = (
         "a deposit is profit",
         Edit("movements.py", "amount if activity.kind in DEPOSITS else ZERO", "ZERO"),
         plays("movements", "a_deposit_is_no_profit_and_a_withdrawal_no_loss_to_the_brakes"),
+        core("D6"),
     ),
     planted(
         "the broker's statement is not compared",

@@ -1,6 +1,18 @@
 """Bugs planted in what the program decides of requests: duplicates, identity, limits and gates."""
 
-from tests.mutants.planted import Edit, planted, plays, properties, scenario, tidy, worlds
+from tests.mutants.planted import (
+    Edit,
+    contract,
+    core,
+    planted,
+    plays,
+    properties,
+    scenario,
+    tidy,
+    tight,
+    walk,
+    worlds,
+)
 
 NO_DUPLICATE_RULE = Edit(
     "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
@@ -12,6 +24,9 @@ FORGOTTEN = """orders=Map(
             }
         ),"""
 WITHOUT_ORDERS = "orders=Map(), positions=Map(), positions_value=plain(0 * state.positions_value),"
+SELLABLE_TWICE = Edit(
+    "positions.py", "return self.quantity - self.quantity_pending_sell", "return self.quantity"
+)
 
 DUPLICATES = (
     planted(
@@ -20,11 +35,13 @@ DUPLICATES = (
         plays("execution", "a_second_entry_is_blocked"),
         properties("execution", "eight_workers_get_one_order_in_any_order_and_over_any_batches"),
         worlds("nothing", "A"),
+        core("A1"),
     ),
     planted(
         "a decision that has its order is ordered again",
         Edit("risk.py", "    if wanted.decision_known:\n", "    if False:\n"),
         plays("execution", "the_same_decision_told_anew_is_blocked_by_itself"),
+        core("A3"),
     ),
     planted(
         "a live entry blocks nothing",
@@ -56,6 +73,7 @@ DUPLICATES = (
         ),
         plays("reports", "an_outcome_that_proves_nothing_is_doubt"),
         worlds("lost replies"),
+        walk("A1"),
     ),
     planted(
         "the id of an order is of its telling, not of its decision",
@@ -84,6 +102,7 @@ DUPLICATES = (
         "the same telling again is a new one",
         Edit("execution.py", "    if first_told == digest:\n", "    if False:\n"),
         plays("execution", "the_same_telling_again_writes_nothing"),
+        core("A4"),
     ),
     planted(
         "a telling with other content is taken for the first",
@@ -109,6 +128,7 @@ DUPLICATES = (
             "an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_again",
         ),
         worlds("deaths"),
+        walk("B7"),
     ),
     planted(
         "await inside the decision",
@@ -131,12 +151,9 @@ LIMITS = (
     ),
     planted(
         "an exit in doubt frees the shares that it may sell",
-        Edit(
-            "positions.py",
-            "return self.quantity - self.quantity_pending_sell",
-            "return self.quantity",
-        ),
+        SELLABLE_TWICE,
         plays("risk", "an_exit_in_doubt_still_holds_all_that_it_has_left"),
+        core("A10"),
     ),
     planted(
         "an exit goes by our holding where the broker's is smaller",
@@ -172,7 +189,7 @@ LIMITS = (
     ),
     planted(
         "the minute's entries are counted for ever",
-        Edit("inquiry.py", "if at_ns > state.at_ns - MINUTE_NS", "if at_ns"),
+        Edit("inquiry.py", "if abs(at_ns - state.at_ns) < MINUTE_NS", "if at_ns"),
         plays("risk", "entries_of_a_minute_are_forgotten_after_it"),
     ),
     planted(
@@ -199,6 +216,7 @@ LIMITS = (
         ),
         plays("execution", "a_halt_survives_a_crash_and_says_so"),
         scenario("s14-halt-in-flight"),
+        core("A9"),
     ),
     planted(
         "a life begins with its gates open",
@@ -208,10 +226,74 @@ LIMITS = (
             '(gate, "starting") for gate in ()',
         ),
         plays("execution", "a_life_begins_with_its_gates_shut"),
+        core("A9"),
     ),
     planted(
         "a lost trading stream leaves the books agreed",
         Edit("execution.py", "if report.gate is Gate.TRADING_STREAM and", "if False and"),
         plays("execution", "a_lost_trading_stream_ends_the_agreement"),
+    ),
+    planted(
+        "another limit is nobody's news",
+        Edit("execution.py", "[began, *limits_changed(state, boot)]", "[began]"),
+        plays("limits", "a_limit_that_is_another_one_in_the_next_life_is_an_event"),
+        contract(
+            "limits_of_runs", "a_limit_that_is_changed_between_runs_is_in_journal_log_and_status"
+        ),
+    ),
+    planted(
+        "a promotion holds however the strategy is configured",
+        Edit(
+            "state.py",
+            'return self.promoted.get(strategy) == self.strategies.get(strategy, "")',
+            "return strategy in self.promoted",
+        ),
+        plays("limits", "a_promotion_holds_over_lives_until_the_strategy_is_configured_otherwise"),
+    ),
+    planted(
+        "each new strategy is promoted",
+        Edit(
+            "inquiry.py",
+            "canary=None if state.is_promoted(request.strategy) else state.limits.canary",
+            "canary=None",
+        ),
+        plays("limits", "a_strategy_that_nobody_has_promoted_has_smaller_limits"),
+        contract("limits_of_runs", "a_new_strategy_trades_small_until_somebody_promotes_it"),
+    ),
+    planted(
+        "a session's dollars are never forgotten",
+        Edit("tally.py", "entries_notional=Decimal(0), ", ""),
+        plays("limits", "the_next_session_begins_at_nothing"),
+    ),
+    planted(
+        "real money trades by limits that nobody answers for",
+        Edit("cli/run.py", "if nobodys := unexplained(config.limits):", "if nobodys := []:"),
+        contract("limits_of_runs", "real_money_wants_every_limit_its_owner_and_its_reason"),
+    ),
+    *(
+        planted(
+            f"the venue is sent more than the limit says: {rule}",
+            Edit("risk.py", f"    {rule},\n", ""),
+            tight(reason),
+        )
+        for rule, reason in (
+            ("order_notional", "order_notional"),
+            ("entries_per_day", "entries_per_day"),
+            ("notional_per_day", "notional_per_day"),
+            ("canary", "canary"),
+        )
+    ),
+    planted(
+        "the venue is sent more than the limit says: entries_per_minute",
+        Edit("risk.py", "    entries_per_minute,\n", ""),
+        tight("entries_per_minute", "C17"),
+    ),
+    planted(
+        "a clock that is set back forgets the minute",
+        Edit("tally.py", "0 < abs(one[0] - now_ns) < MINUTE_NS", "0 < now_ns - one[0] < MINUTE_NS"),
+        plays(
+            "risk",
+            "a_clock_that_is_set_back_forgets_no_entry_of_the_minute_and_keeps_none_of_another",
+        ),
     ),
 )

@@ -68,6 +68,18 @@ def properties(file: str, *tests: str) -> Catch:
     return _in("unit", Layer.PROPERTIES, file, tests)
 
 
+def core(complaint: str) -> Catch:
+    """A few core worlds, one of which complains of this rule."""
+    test = "tests/core/test_core_worlds.py::test_no_promise_is_broken_in_a_few_core_worlds"
+    return Catch(Layer.CORE, (test,), says=f"{complaint}: ")
+
+
+def walk(complaint: str) -> Catch:
+    """Two wishes, a death and a loss, walked whole, of which one path breaks this rule."""
+    test = "tests/core/test_core_interleavings.py::test_a_lost_reply_or_report_and_a_death_lose_nothing"
+    return Catch(Layer.CORE, (test,), says=complaint)
+
+
 def tasks(file: str, *tests: str) -> Catch:
     return _in("tasks", Layer.TASKS, file, tests)
 
@@ -89,3 +101,9 @@ def worlds(aim: str, complaint: str = "") -> Catch:
     """The worlds of one aim (see test_aimed_worlds.py), one of which complains, of this where it is said."""
     test = f"tests/simulation/test_aimed_worlds.py::test_worlds_aimed_at_one_thing_are_well[{aim}]"
     return Catch(Layer.SIMULATION, (test,), says=f" s: {complaint}" if complaint else "")
+
+
+def tight(reason: str, complaint: str = "A12") -> Catch:
+    """The worlds in which this limit is tight (see test_tight_limits.py), one of which complains."""
+    test = "tests/simulation/test_tight_limits.py::test_what_the_venue_has_accepted_is_within_the_limit"
+    return Catch(Layer.SIMULATION, (f"{test}[{reason}]",), says=f" s: {complaint}")

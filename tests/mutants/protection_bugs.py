@@ -193,4 +193,18 @@ PROTECTIONS = (
         Edit("supervisor.py", "and not any(unguarded(state))", "and True"),
         tasks("protector", "an_end_of_the_program_waits_for_the_stop_of_what_was_just_bought"),
     ),
+    planted(
+        "a position is forgotten until its time comes, and then, too",
+        Edit("protector.py", "self._pace.market_ns() < self._timed[symbol]", "True"),
+        tasks("protector", "a_position_ends_at_its_time_though_nobody_touches_it"),
+    ),
+    planted(
+        "what waits for its time waits for nothing else",
+        Edit(
+            "protector.py",
+            "                if symbol in self._waiting:\n",
+            "                if False:\n",
+        ),
+        tasks("protector", "what_waits_for_its_time_gets_its_stop_meanwhile"),
+    ),
 )

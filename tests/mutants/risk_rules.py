@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from tests.mutants.planted import Catch, Edit, Planted, planted, plays
+from tests.mutants.planted import Catch, Edit, Planted, core, planted, plays
 from tests.program import ROOT
 
 MODULE = "risk.py"
@@ -18,6 +18,9 @@ OF_ENTRIES = {
 }
 OF_EXITS = {
     "expired": plays("risk", "a_late_exit_is_not_executed_either"),
+    "line_shut": plays(
+        "commands", "while_the_last_line_is_shut_nothing_is_wanted_that_would_come_back"
+    ),
     "market_closed": plays("risk", "nothing_trades_while_the_exchange_is_closed"),
     "price_jump": plays("disruptions", "nobody_sells_on_a_price_that_jumped_over_a_night"),
     "not_owner": plays("risk", "only_the_owner_and_an_operator_may_reduce_a_position"),
@@ -29,6 +32,13 @@ OF_EXITS = {
     "price_collar": plays("risk", "an_exit_priced_by_another_symbols_tick_is_denied"),
     "self_trade": plays("risk", f"{REASON}[self_trade]"),
 }
+# Of these the core simulation has sums of its own.
+BY_SUMS = {
+    ("not_ready", "entries"): core("A9"),
+    ("halted", "entries"): core("A9"),
+    ("buying_power", "entries"): core("D4"),
+    ("would_oversell", "exits"): core("A10"),
+}
 
 
 def rules_off() -> Iterator[Planted]:
@@ -36,13 +46,16 @@ def rules_off() -> Iterator[Planted]:
     for kind, table in (("entries", "ENTRY_RULES"), ("exits", "EXIT_RULES")):
         for rule, before, after in _lists_without_one(table):
             name = f"the rule {rule} is off for {kind}"
-            yield planted(name, Edit(MODULE, before, after), _noticed(kind, rule))
+            yield planted(name, Edit(MODULE, before, after), *_noticed(kind, rule))
 
 
-def _noticed(kind: str, rule: str) -> Catch:
+def _noticed(kind: str, rule: str) -> Iterator[Catch]:
     if kind == "exits":
-        return OF_EXITS[rule]
-    return OF_ENTRIES.get(rule) or plays("risk", f"{REASON}[{rule}]")
+        yield OF_EXITS[rule]
+    else:
+        yield OF_ENTRIES.get(rule) or plays("risk", f"{REASON}[{rule}]")
+    if (rule, kind) in BY_SUMS:
+        yield BY_SUMS[rule, kind]
 
 
 def _lists_without_one(table: str) -> Iterator[tuple[str, str, str]]:

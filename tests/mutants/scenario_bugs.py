@@ -120,4 +120,14 @@ SCENARIOS = (
         ),
         scenario("s22-cancel-on-a-bad-link"),
     ),
+    planted(
+        "a burst is let through",
+        Edit("risk.py", "    entries_per_minute,\n", ""),
+        scenario("s18-burst-and-rate-limit"),
+    ),
+    planted(
+        "a sale meets an order of our own",
+        Edit("risk.py", "    price_collar,\n    self_trade,\n)", "    price_collar,\n)"),
+        scenario("s26-own-order-rests"),
+    ),
 )

@@ -3,6 +3,8 @@
 from tests.mutants.planted import Edit, contract, planted, plays, scenario, tasks, tidy, worlds
 
 SEND = "            answer = await self._broker.submit(order)\n"
+POSTED_TWICE = Edit("outbox.py", SEND, SEND.replace("answer = ", "") + SEND)
+
 
 TURNS = (
     planted(
@@ -56,9 +58,9 @@ TURNS = (
 LANES = (
     planted(
         "a POST is sent twice",
-        Edit("outbox.py", SEND, SEND.replace("answer = ", "") + SEND),
+        POSTED_TWICE,
         tasks("outbox", "orders_leave_one_after_the_other_in_the_order_in_which_they_were_put"),
-        worlds("nothing", "B3"),
+        worlds("nothing", "C17"),
     ),
     planted(
         "resend under a new id after a timeout",

@@ -96,8 +96,8 @@ REDUCTIONS = (
         "what protects overnight is canceled overnight",
         Edit(
             "reducing.py",
-            "position.exits if state.phase is Phase.REGULAR else ()",
-            "position.exits",
+            "state.phase is Phase.REGULAR and not state.is_shut",
+            "not state.is_shut",
         ),
         plays("reducing", "out_of_regular_hours_what_protects_stays_and_entries_are_canceled"),
     ),

@@ -11,8 +11,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.plays import TEN_NS, some_order
 from trader.clock import FreePace
-from trader.config import Limits
 from trader.inbox import INBOX_MAX, Inbox
+from trader.limits import Limits
 from trader.messages import (
     Cancel,
     CancelOutcome,

@@ -389,6 +389,28 @@ async def test_a_position_whose_stop_is_refused_raises_the_alarm_within_five_sec
         assert len({one.decision_key for one in tries}) == len(tries)
 
 
+async def test_while_the_last_line_is_shut_no_stop_is_told_and_the_alarm_is(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of()
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        await pass_seconds(rig, 1)
+        shut = Command(command_id="x", verb="shut", who="the last line", reason="a bug")
+        await rig.parts.inbox.tell(shut)
+        await pass_seconds(rig, 1)
+        before = len(rig.kept.inputs(OrderRequest))
+        await pass_seconds(rig, 30)
+        assert len(rig.kept.inputs(OrderRequest)) == before
+        assert alarms(rig) == ["position_unprotected"]
+        await rig.parts.inbox.tell(
+            Command(command_id="y", verb="resume", who="ada", reason="mended")
+        )
+        await pass_seconds(rig, 5)
+        assert len(rig.kept.inputs(OrderRequest)) > before
+
+
 async def test_a_stop_in_doubt_is_no_protection(autojump_clock: MockClock) -> None:
     rig = rig_of()
     async with rig.running():
@@ -553,6 +575,29 @@ async def test_a_position_ends_at_its_time(autojump_clock: MockClock) -> None:
         rig.parts.protector.wake()
         await wait_all_tasks_blocked()
         assert at_venue(rig) == [("market", 100, "filled")]
+
+
+async def test_a_position_ends_at_its_time_though_nobody_touches_it(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of(Distances(exit_after=90))
+    async with rig.running():
+        await rig.minute()
+        await pass_seconds(rig, 80)
+        assert (held_at_venue(rig), at_venue(rig)) == (100, [])
+        await pass_seconds(rig, 15)
+        assert [one.reason.split(":")[0] for one in rig.kept.inputs(OrderRequest)][-1] == "time met"
+
+
+async def test_what_waits_for_its_time_gets_its_stop_meanwhile(autojump_clock: MockClock) -> None:
+    rig = rig_of(replace(TWO_PERCENT, exit_after=3_600))
+    refuse_stops(rig)
+    async with rig.running():
+        await rig.minute()
+        await pass_seconds(rig, 2)
+        tried = len(stops(rig))
+        await pass_seconds(rig, 30)
+        assert len(stops(rig)) > tried
 
 
 async def test_a_stop_that_cannot_rest_is_held_here_and_fires_when_confirmed(

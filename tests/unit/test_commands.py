@@ -7,7 +7,9 @@ import pytest
 from tests.plays import (
     TEN_NS,
     Expected,
+    Line,
     Play,
+    accepted,
     adopted,
     agreement,
     asked,
@@ -22,11 +24,13 @@ from tests.plays import (
     filled,
     moved,
     opened,
+    promoted,
     reboot,
     report,
     sell,
     send_ended,
     sent,
+    stop,
 )
 from trader import reducing
 from trader.messages import (
@@ -46,7 +50,7 @@ from trader.messages import (
     RequestAccepted,
     Resumed,
 )
-from trader.model import Symbol
+from trader.model import Protection, StrategyName, Symbol
 from trader.state import ANSWERS_MAX
 
 JD, GS = Symbol("JD"), Symbol("GS")
@@ -283,3 +287,53 @@ def test_a_halted_program_reduces() -> None:
     [step] = reducing.due(play.state)
     assert isinstance(step.wants, OrderRequest)
     play >> step.wants << Expected(RequestAccepted, {"order__quantity": Decimal(62)})
+
+
+# ------------------------------------------------------------------------------------ the shut last line
+
+
+SHUT = Command(command_id="last-line-x", verb="shut", who="the last line", reason="86 of 62 leave")
+
+
+def test_while_the_last_line_is_shut_nothing_is_wanted_that_would_come_back() -> None:
+    play = held() >> SHUT << Expected(Halted, {"who": "the last line", "shuts": True})
+    play >> sell("JD", 62, "31.9") << denied(DenyReason.HALTED)
+    play >> buy("GS", 1, "900.5") << denied(DenyReason.HALTED)
+    play >> asked("flatten", "JD")
+    assert "once somebody resumes: the last line before the socket is shut" in message(play)
+    assert list(reducing.due(play.state)) == []
+    assert reducing.waits_for(play.state, Symbol("JD")).startswith("a person: the last line")
+    assert mode_of(play) is Mode.HALTED
+
+
+def test_while_it_is_shut_stops_rest_on_and_entries_are_canceled() -> None:
+    guard = Protection(stop_price=Decimal("31.28"))
+    play = opened() >> buy("JD", 62, "31.95", protection=guard) >> filled(62, "31.92")
+    play >> stop(62) >> sent() >> report(Claim.NEW)
+    play >> buy("GS", 1, "900.5") >> sent() >> report(Claim.NEW)
+    play >> SHUT >> asked("halt", "flatten")
+    assert "nothing is sold before somebody resumes" in message(play)
+    assert mode_of(play) is Mode.HALTED, "REDUCING would promise that something is sold"
+    entry, guarding = play.order().client_order_id, play.order(-2).client_order_id
+    assert [one.name for one in reducing.due(play.state)] == [entry]
+    play >> asked("resume", name="a2")
+    assert {one.name for one in reducing.due(play.state)} == {entry, guarding}
+
+
+@pytest.mark.parametrize("later", [asked("halt"), asked("halt", "cancel"), reboot])
+def test_only_resuming_opens_it_again(later: Line) -> None:
+    play = held() >> SHUT >> later
+    assert play.state.is_shut
+    play >> command("resume") >> sell("JD", 62, "31.9") << accepted("JD", 62)
+    assert not play.state.is_shut
+
+
+# ------------------------------------------------------------------------------------------- promotion
+
+
+def test_a_strategy_is_promoted_once_and_only_one_that_there_is() -> None:
+    play = opened() >> asked("promote", "momentum") << answered("refused")
+    assert message(play) == "no such strategy: momentum; there are: crossover"
+    play >> asked("promote", "crossover", name="a2") << (promoted("crossover"), answered("done"))
+    assert play.state.is_promoted(StrategyName("crossover"))
+    play >> asked("promote", "crossover", name="a3") << answered("nothing")

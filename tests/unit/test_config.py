@@ -14,14 +14,24 @@ from trader.config import (
     Config,
     ConfigError,
     Fees,
-    Limits,
     for_real_money,
     is_symbol,
-    limits_lines,
     limits_missing,
     parse_config,
 )
 from trader.exits import Exit
+from trader.limits import (
+    CANARY_NAMES,
+    NAMES,
+    CanaryLimits,
+    Change,
+    Limits,
+    Why,
+    changes,
+    lines_of,
+    unexplained,
+    why_of,
+)
 from trader.model import Distances, Size, StrategyName
 from trader.money import plain
 
@@ -30,11 +40,14 @@ def test_an_empty_text_is_the_defaults() -> None:
     assert parse_config("") == Config()
 
 
-NUMBERS = [name for name in Limits.__struct_fields__ if name != "stop_required"]
+NUMBERS = [name for name in NAMES if name != "stop_required"]
 
 
 def test_the_template_writes_the_defaults_out() -> None:
-    assert parse_config(TEMPLATE) == Config()
+    written = parse_config(TEMPLATE)
+    plain_limits = msgspec.structs.replace(written.limits, canary=None, why={})
+    assert msgspec.structs.replace(written, limits=plain_limits) == Config()
+    assert written.limits.canary == CanaryLimits()
     assert limits_missing(TEMPLATE) == []
 
 
@@ -46,6 +59,7 @@ def test_the_default_limits_are_the_published_ones() -> None:
         "entries_open_max": 20,
         "entries_per_minute_max": 10,
         "entries_per_symbol_per_day_max": 3,
+        "entries_notional_per_day_max": Decimal(100_000),
         "executions_repeated_max": 3,
         "loss_day_max": Decimal("0.02"),
         "drawdown_max": Decimal("0.06"),
@@ -54,6 +68,10 @@ def test_the_default_limits_are_the_published_ones() -> None:
         "request_age_max": 60,
         "adds_max": 0,
         "stop_required": False,
+        "canary": None,
+        "owner": "",
+        "reason": "",
+        "why": {},
     }
     assert Limits().quote_age_ns_max == 90 * 10**9
     assert Limits().request_age_ns_max == 60 * 10**9
@@ -125,6 +143,21 @@ WRONG = {
     "limits.adds_max = -1": ":1: limits.adds_max: must be at least 0, not -1",
     "[[limits]]\nadds_max = 1": ": limits: Expected `object`, got `array`",
     "limits = 5": ":1: limits: Expected `object`, got `int`",
+    "[limits.canary]\norder_notional_max = 0": ":2: limits.canary.order_notional_max: must be above 0",
+    "[limits.canary]\norder_notional_max = 6_000": ":2: limits.canary.order_notional_max: must be at most"
+    " limits.order_notional_max, 5000, not 6000",
+    "[limits.canary]\norder_notional = 1": ":2: limits.canary.order_notional: unknown key, did you mean"
+    " order_notional_max?",
+    "[limits.canary]\nentries_per_day_max = 1.5": ":2: limits.canary.entries_per_day_max: Expected `int`",
+    "[limits]\ncanary = true": ":2: limits.canary: Expected `object | null`, got `bool`",
+    "[limits]\nowner = 5": ":2: limits.owner: Expected `str`, got `int`",
+    '[limits]\nowner = "a\\nb"': ":2: limits.owner: one line of up to 200 characters is wanted",
+    '[limits]\nreason = "   "': ":2: limits.reason: one line of up to 200 characters is wanted",
+    f'[limits]\nreason = "{"x" * 201}"': ":2: limits.reason: one line of up to 200 characters",
+    "[limits.why]\nadds = { owner = 'ada' }": ":2: limits.why.adds: no such limit, did you mean adds_max?",
+    "[limits.why]\nadds_max = 'so'": ": limits.why[...]: Expected `object`, got `str`",
+    "[limits.why]\nadds_max = { who = 'ada' }": ":2: limits.why.adds_max.who: unknown key",
+    "[limits.why]\nadds_max = { reason = '' , owner = \"\\u0007\" }": ":2: limits.why.adds_max.owner: one line",
     f"[limits]\nadds_max = {'9' * 5000}": ": a number of thousands of digits",
     f"x = {'[' * 50_000}": ": nested too deeply",
     "limits: {adds_max: 1}": ":1: Expected '='",
@@ -170,19 +203,29 @@ def test_a_text_that_is_too_long_is_refused_unread() -> None:
         parse_config("#" * (CONFIG_BYTES_MAX + 1))
 
 
-@pytest.mark.parametrize("name", [*NUMBERS, *Fees.__struct_fields__])
-def test_every_number_has_bounds(name: str) -> None:
-    table = "limits" if name in Limits.__struct_fields__ else "fees"
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("limits", one) for one in NUMBERS]
+    + [("limits.canary", one) for one in CANARY_NAMES]
+    + [("fees", one) for one in Fees.__struct_fields__],
+)
+def test_every_number_has_bounds(table: str, name: str) -> None:
     for number in ("-1", str(10**12)):
         with pytest.raises(ConfigError, match="must be"):
             parse_config(f"{table}.{name} = {number}")
 
 
 def test_the_limits_that_live_still_lacks_are_named() -> None:
-    assert limits_missing("") == NUMBERS
+    canary = [f"canary.{name}" for name in CANARY_NAMES]
+    assert limits_missing("") == [*NUMBERS, *canary]
     written = "".join(f"{name} = 1\n" for name in NUMBERS if name != "drawdown_max")
-    assert limits_missing(f"[limits]\n{written}") == ["drawdown_max"]
-    assert limits_missing("limits = 3") == NUMBERS
+    assert limits_missing(f"[limits]\n{written}") == ["drawdown_max", *canary]
+    also = "[limits.canary]\norder_notional_max = 1\nentries_per_day_max = 1\n"
+    assert limits_missing(f"[limits]\n{written}{also}") == [
+        "drawdown_max",
+        "canary.position_notional_max",
+    ]
+    assert limits_missing("limits = 3") == [*NUMBERS, *canary]
 
 
 def test_real_money_wants_a_stop_with_each_entry_unless_somebody_says_otherwise() -> None:
@@ -216,9 +259,61 @@ def test_what_cannot_guard_is_refused(protection: str, complaint: str) -> None:
 
 
 def test_the_summary_states_every_limit_in_plain_numbers() -> None:
-    text = ", ".join(limits_lines(Limits(order_notional_max=Decimal("1E+3"))))
+    limits = Limits(order_notional_max=Decimal("1E+3"), canary=CanaryLimits())
+    text = ", ".join(lines_of(limits))
     assert "order_notional_max 1000" in text
-    assert all(name in text for name in Limits.__struct_fields__)
+    assert all(name in text for name in NAMES)
+    assert all(f"canary.{name}" in text for name in CANARY_NAMES)
+
+
+# ------------------------------------------------------------------------------- whose, and why, and what changed
+
+OWNED = """
+[limits]
+owner = "ada"
+reason = "as last year"
+[limits.why]
+loss_day_max = { reason = "two bad days are a week's profit" }
+adds_max = { owner = "grace" }
+canary = { owner = "joan", reason = "nobody knows it yet" }
+[limits.canary]
+order_notional_max = 100
+"""
+
+
+def test_a_limit_has_its_own_owner_and_reason_or_those_of_the_table() -> None:
+    limits = parse_config(OWNED).limits
+    assert why_of(limits, "order_notional_max") == Why(owner="ada", reason="as last year")
+    assert why_of(limits, "loss_day_max").owner == "ada"
+    assert why_of(limits, "loss_day_max").reason == "two bad days are a week's profit"
+    assert why_of(limits, "adds_max") == Why(owner="grace", reason="as last year")
+    assert why_of(limits, "canary.order_notional_max").owner == "joan"
+    assert unexplained(limits) == []
+
+
+def test_limits_that_nobody_answers_for_are_named() -> None:
+    assert unexplained(Limits()) == list(NAMES)
+    assert unexplained(Limits(owner="ada")) == list(NAMES)
+    whys = {name: Why(owner="ada", reason="so") for name in NAMES if name != "adds_max"}
+    assert unexplained(Limits(why=whys)) == ["adds_max"]
+    assert unexplained(Limits(why=whys, canary=CanaryLimits()))[1:] == [
+        f"canary.{name}" for name in CANARY_NAMES
+    ]
+
+
+def test_a_change_says_what_was_and_is_and_who_wanted_it() -> None:
+    before = Limits(canary=CanaryLimits())
+    after = Limits(order_notional_max=Decimal(6000), adds_max=1, owner="ada", reason="more cash")
+    why = Why(owner="ada", reason="more cash")
+    assert list(changes(before, after)) == [
+        Change(limit="order_notional_max", before="5000", after="6000", why=why),
+        Change(limit="adds_max", before="0", after="1", why=why),
+        *(
+            Change(limit=f"canary.{name}", before=was, after="", why=why)
+            for name, was in zip(CANARY_NAMES, ("2000", "2000", "20"), strict=True)
+        ),
+    ]
+    assert list(changes(after, after)) == []
 
 
 @pytest.mark.parametrize("text", ["AAPL", "T", "BRK.B"])

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from tests.plays import (
     ROOMY,
     TEN_NS,
-    Line,
     Play,
     accepted,
     activity,
@@ -24,6 +23,7 @@ from tests.plays import (
     sell,
     send_ended,
     sent,
+    stop,
 )
 from trader.messages import Blocking, Claim, DenyReason
 from trader.model import (
@@ -35,9 +35,7 @@ from trader.model import (
     OrderType,
     Phase,
     Protection,
-    Purpose,
     Symbol,
-    TimeInForce,
 )
 from trader.positions import Position
 from trader.protection import (
@@ -57,17 +55,6 @@ D = Decimal
 JD = Symbol("JD")
 STOP = Protection(stop_price=D("31.28"))
 ACCOUNT = AccountId("a")
-
-
-def stop(shares: int, price: str = "31.28", **changes: object) -> Line:
-    """A protective stop, as the protector tells it."""
-    kind: dict[str, object] = {
-        "purpose": Purpose.STOP,
-        "order_type": OrderType.STOP,
-        "time_in_force": TimeInForce.GTC,
-        "stop_price": D(price),
-    }
-    return sell("JD", shares, None, **(kind | changes))
 
 
 def guarded(protection: Protection | None = STOP, shares: int = 62) -> Play:

@@ -178,6 +178,19 @@ def test_what_an_activity_and_the_stream_both_tell_is_booked_once() -> None:
     play >> report(Claim.PARTIALLY_FILLED, 20, activity, source="activity") << None
 
 
+def test_an_execution_is_booked_once_however_often_in_however_many_lives_and_days_it_is_told() -> (
+    None
+):
+    play = working() >> filled(20, "31.92")
+    books, told = play.state.books, play.entries[-1].input
+    for _ in range(10):
+        play >> told << None
+    play >> reboot >> told << None
+    play >> clock(1440, session="2026-01-27") >> told << None
+    assert play.order().quantity_filled == play.state.position(JD).quantity == 20
+    assert play.state.books == books
+
+
 # ------------------------------------------------------------------------------------ sends and doubt
 
 
@@ -291,6 +304,9 @@ def test_a_cancel_without_success_asks_what_became_of_the_order(outcome: str) ->
     play = working() >> command("cancel", "entries") >> cancel_ended(outcome)
     play << (moved("NEW"), looked_up())
     play >> again << None
+    assert play.order().lookup_open
+    play >> report(Claim.NEW, source="query")
+    assert not play.order().lookup_open, "nothing has changed, and that is the answer"
 
 
 def test_a_cancel_without_success_of_what_is_over_asks_nothing() -> None:

@@ -43,7 +43,8 @@ from tests.plays import (
     worker,
 )
 from trader import brakes, risk
-from trader.config import AtClose, Closing, Limits
+from trader.config import AtClose, Closing
+from trader.limits import CanaryLimits, Limits
 from trader.messages import Blocking, Brake, Claim, DenyReason, Gate, OrderReport
 from trader.model import (
     MINUTE_NS,
@@ -201,6 +202,23 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
         request(2),
         {"entries": "1", "entries_max": "1"},
     ),
+    DenyReason.NOTIONAL_PER_DAY: lambda: (
+        limited(entries_notional_per_day_max=D("3961.79"))
+        >> request(1, shares=62)
+        >> send_ended("rejected"),
+        request(2, shares=62),
+        {"notional": "3961.8", "notional_max": "3961.79"},
+    ),
+    DenyReason.CANARY: lambda: (
+        limited(canary=CanaryLimits(order_notional_max=D("1980.89"))),
+        request(1, shares=62),
+        {
+            "limit": "order_notional_max",
+            "wanted": "1980.9",
+            "max": "1980.89",
+            "strategy": "crossover",
+        },
+    ),
     DenyReason.REPEATED_EXECUTIONS: lambda: (
         thrice(),
         request(99),
@@ -275,6 +293,7 @@ def all_wrong() -> Question:
         is_tradable=False,
         is_warming_up=True,
         halted="ada: stop",
+        is_shut=False,
         quarantined="unexplained",
         trading_halt="",
         session_began_ns=0,
@@ -298,6 +317,9 @@ def all_wrong() -> Question:
         exposure=D(0),
         entries_open=20,
         entries_minute=10,
+        notional_session=D(97_266),
+        entries_strategy=20,
+        canary=CanaryLimits(),
         equity_session=D(0),
         equity_peak=D(0),
         opposite_orders=(some_order(side=Side.SELL, limit_price=D("31.9")),),
@@ -357,6 +379,8 @@ IN_ORDER: list[tuple[DenyReason, Mend]] = [
         DenyReason.ENTRIES_PER_DAY,
         _self(position=Position(symbol=Symbol("JD"), strategy=MOMENTUM, entries_session=2)),
     ),
+    (DenyReason.NOTIONAL_PER_DAY, _self(notional_session=D(97_265))),
+    (DenyReason.CANARY, _self(canary=None)),
     (DenyReason.REPEATED_EXECUTIONS, _standing(brakes=(Brake.DRAWDOWN, Brake.LOSS_DAY))),
     (DenyReason.LOSS_DAY, _standing(brakes=(Brake.DRAWDOWN,))),
     (DenyReason.DRAWDOWN, _standing(brakes=())),
@@ -585,6 +609,16 @@ def test_entries_of_a_minute_are_forgotten_after_it() -> None:
     almost = replace(clock(), at_ns=TEN_NS + MINUTE_NS - 1)
     play >> almost >> buy("JD", 10, "31.95") << denied(DenyReason.ENTRIES_PER_MINUTE)
     play >> clock(1) >> buy("JD", 10, "31.95") << accepted("JD", 10)
+
+
+def test_a_clock_that_is_set_back_forgets_no_entry_of_the_minute_and_keeps_none_of_another() -> (
+    None
+):
+    play = limited(entries_per_minute_max=2) >> clock(1)
+    play >> buy("GS", 1, "901") >> replace(clock(), at_ns=TEN_NS + MINUTE_NS // 2)
+    play >> buy("T", 1, "22.5") << accepted("T", 1)
+    play >> buy("JD", 10, "31.95") << denied(DenyReason.ENTRIES_PER_MINUTE)
+    play >> clock(-1) >> buy("JD", 10, "31.95") << accepted("JD", 10)
 
 
 def test_a_thousand_requests_in_a_second_are_limited_and_nothing_halts() -> None:

@@ -105,6 +105,8 @@ def long_play() -> Play:
         command("dance"),
         buy("T", 10, "22.5"),
         reboot,
+        command("promote", "crossover"),
+        boot(3, limits=replace(ROOMY, loss_day_max=D("0.002"))),
         gate(Gate.TRADING_STREAM, True),
         gate(Gate.MARKET_DATA, True),
         gate(Gate.FRESH_CODE, False, "edited"),

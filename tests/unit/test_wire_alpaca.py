@@ -1,5 +1,6 @@
 """Alpaca's bytes of orders, fills and accounts become our messages, and nonsense becomes none."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
@@ -222,9 +223,29 @@ def test_nonsense_in_place_of_an_order_is_unreadable_and_nothing_else(body: byte
         decode_order(body)
 
 
+ANSWERS = (decode_orders, decode_fills, decode_positions, decode_activities, decode_account)
+
+
+@pytest.mark.parametrize("decode", ANSWERS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"null", b"true", b"0", b'""', b"hello", b"[null]", b"[[]]", b"[] []", b"{} {}"),
+        *(b"\xef\xbb\xbf[]", b'["\xff"]', b'[{"id":"\xff"}]', b'{"cash":"\xff"}'),
+        *(b"[" * 100_000, b'{"cash":' + b"[" * 100_000, b'{"message":"internal server error"}'),
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_nonsense_in_place_of_an_answer_is_unreadable_and_nothing_else(
+    decode: Callable[[bytes], object], body: bytes
+) -> None:
+    with pytest.raises(Unreadable):
+        decode(body)
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_at_all_can_raise_anything_but_unreadable(body: bytes) -> None:
-    for decode in (decode_order, decode_orders, decode_fills, decode_positions, decode_account):
+    for decode in (decode_order, *ANSWERS):
         with pytest.raises(Unreadable):
             decode(b"\xff" + body)
     for frame in (body, b"{" + body, b"\x81" + body):
@@ -532,6 +553,9 @@ def test_a_report_that_names_its_order_but_cannot_be_believed_is_a_foreign_chang
         "hello",
         '{"stream":"trade_updates","data":{"event":"fill"}}',
         '{"stream":"trade_updates"}',
+        '\ufeff{"stream":"listening","data":{"streams":[]}}',
+        '{"stream":"listening","data":{"streams":[]}} {}',
+        b"\xef\xbb\xbf" + packed({"stream": "listening", "data": {"streams": []}}),
         b'{"stream":"trade_updates","data":{"event":"\xff"}}',
         b'{"stream":"trade_updates","data":' + b"[" * 100_000,
         b"\x81\xa4data" + b"\x91" * 100_000,

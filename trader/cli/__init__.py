@@ -14,6 +14,7 @@ VERBS: dict[str, dict[str, str]] = {
         "new-config": "Write a commented trader.toml.",
         "doctor": "Is everything fit to trade with, and what mends it.",
         "adopt": "Take into the books what the account held before.",
+        "promote": "Let a strategy out of the canary's smaller limits.",
     },
     "Look": {
         "status": "Who runs, may it enter, what is open or in doubt.",

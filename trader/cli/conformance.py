@@ -7,8 +7,8 @@ import click
 import msgspec
 import trio
 
+from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
-from trader.cli.visits import credentials
 from trader.config import BrokerName
 from trader.exits import Exit, Mistake, StartRefused
 from trader.live.alpaca import PAPER, local

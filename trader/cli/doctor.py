@@ -12,9 +12,10 @@ from trader import doctor
 from trader.alarm_command import check_program
 from trader.brokers.alpaca import ReadOnlyAlpacaBroker
 from trader.build import running_build
+from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
 from trader.cli.options import Common, common_options, read_config
-from trader.cli.visits import Whom, broker_options, credentials
+from trader.cli.visits import Whom, broker_options
 from trader.config import BrokerName, ConfigError
 from trader.credentials import Credentials
 from trader.doctor import Finding, Verdict

@@ -17,13 +17,16 @@ account = ""                # the broker's account number; live needs it
 symbols = ["AAPL", "JD", "TERN", "TRIP", "SNDK", "CYBR", "GS", "T"]
 extended_hours = false      # true: also before 09:30 and after 16:00 New York time
 
-[limits]                    # live needs every key of this table written out
+[limits]                    # live needs every key written out, and for each an owner and a reason
+owner = ""                              # who answers for these numbers
+reason = ""                             # and why they are these
 order_notional_max = 5_000              # dollars of one order
 position_notional_max = 12_500          # dollars in one symbol, orders in flight counted
 exposure_max = 1.0                      # of the account's equity, orders in flight counted
 entries_open_max = 20                   # symbols held or being bought at once
 entries_per_minute_max = 10             # exits, stops and cancels are not counted
 entries_per_symbol_per_day_max = 3
+entries_notional_per_day_max = 100_000  # dollars of all entries of a session
 executions_repeated_max = 3             # filled entries of one symbol in 10 minutes; halts
 loss_day_max = 0.02                     # of the equity that the session began with; halts
 drawdown_max = 0.06                     # of the highest equity; halts
@@ -32,6 +35,15 @@ quote_age_max = 90                      # seconds of market time
 request_age_max = 60                    # seconds of market time
 adds_max = 0                            # buys on top of an open position
 # stop_required = true                  # an entry without a stop is denied; left out: with real money only
+
+[limits.why]                # of single limits: another owner, or a reason of its own
+executions_repeated_max = { reason = "thrice in ten minutes is a program gone wrong, not a strategy" }
+price_deviation_max = { reason = "farther off is another share's price, or a slipped decimal point" }
+
+[limits.canary]             # of a strategy until `bin/trade promote NAME --reason TEXT`; without this table: none
+order_notional_max = 2_000
+position_notional_max = 2_000
+entries_per_day_max = 20                # of the strategy, in all symbols
 
 [fees]                      # accrued on sells: SEC on the notional, FINRA on each share
 sell_notional_rate = 0.0000278

@@ -15,6 +15,7 @@ from trader.build import running_build
 from trader.calendar import session_on
 from trader.cli.bypass import checked_start
 from trader.cli.commands import checked_reason
+from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
 from trader.cli.options import (
     Common,
@@ -23,7 +24,6 @@ from trader.cli.options import (
     quiet_interpreter,
     read_config,
 )
-from trader.cli.visits import credentials
 from trader.config import (
     BrokerName,
     Config,
@@ -37,6 +37,7 @@ from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
 from trader.feeds.synthetic import BASE_DATE, SyntheticMarket
+from trader.limits import unexplained
 from trader.live.alpaca import LIVE, PAPER, AlpacaRun, local, run_alpaca
 from trader.live.screen import LiveScreen, PlainScreen, SilentScreen
 from trader.live.simulated import SimulatedRun
@@ -288,6 +289,12 @@ def _check_live(common: Common, asked: Asked, config: Config) -> Config:
     if missing:
         raise Mistake(
             f"live needs every limit written out; missing: {', '.join(missing)}", where=where
+        )
+    if nobodys := unexplained(config.limits):
+        raise Mistake(
+            f"live needs an owner and a reason for each limit; missing for: {', '.join(nobodys)}",
+            where=where,
+            remedy="owner and reason in [limits], or for one limit in [limits.why]",
         )
     return for_real_money(config, text)
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from trader.cli.answers import Row, reading, rows_of, shown, table_lines
+from trader.cli.limits_left import Left, limits_left, lines_of
 from trader.cli.options import Common, common_options
 from trader.config import BrokerName
 from trader.journal.lock import writer_of
@@ -33,7 +34,8 @@ _REDUCTIONS = (
 )
 _CLOSED = "SELECT symbol, closed_reason FROM position_rows WHERE closed_reason <> ''"
 _NOTICES = """
-SELECT timestamp, kind, symbol, message FROM notice_rows WHERE sequence >= ? AND kind NOT IN ('resumed', 'released')
+SELECT timestamp, kind, symbol, message FROM notice_rows
+WHERE sequence >= ? AND kind NOT IN ('resumed', 'released', 'promoted', 'limit_changed')
 ORDER BY sequence, line
 """
 ALARMS_SHOWN_MAX = 10
@@ -57,6 +59,7 @@ class Status(Struct, frozen=True, kw_only=True):
     orders_open: list[Row]
     orders_unknown: list[Row]
     alarms: list[Row]
+    limits: list[Left]
 
 
 @click.command("status")
@@ -99,6 +102,7 @@ def _status(database: sqlite3.Connection, writer: tuple[int, str] | None) -> Sta
             {**row, "remedy": remedy(str(row["kind"]), str(row["symbol"] or "") or None)}
             for row in rows_of(database, _NOTICES, (began if isinstance(began, int) else 0,))
         ],
+        limits=limits_left(database),
     )
 
 
@@ -142,6 +146,9 @@ def _lines(status: Status) -> Iterator[str]:
         )
         if rows:
             yield from (f"  {line}" for line in table_lines(rows))
+    yield ""
+    for number, line in enumerate(lines_of(status.limits)):
+        yield ("          " if number else "limits    ") + line
     yield ""
     yield f"{len(status.alarms)} alarms since the start"
     for row in status.alarms[-ALARMS_SHOWN_MAX:]:

@@ -1,9 +1,7 @@
 """What the verbs share that ask a broker and write what a person decides about its answer: adopt and reconcile."""
 
 import functools
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
@@ -11,12 +9,12 @@ import trio
 from msgspec import Struct
 
 from trader.build import running_build
+from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
 from trader.cli.options import Common, read_config
 from trader.config import BrokerName, Config
-from trader.credentials import Credentials, credentials_from_environment, credentials_from_file
 from trader.executor import decided
-from trader.exits import JournalBroken, Mistake, StartRefused
+from trader.exits import JournalBroken, StartRefused
 from trader.journal.lock import writer_of
 from trader.live.archive import broker_books
 from trader.live.assembly import boot_of
@@ -168,19 +166,3 @@ def _which(whom: Whom, config: Config, state: ExecutionState) -> BrokerName:
         return BrokerName(whom.broker)
     name = state.account.partition(":")[0]
     return BrokerName(name) if name in set(BrokerName) else config.broker
-
-
-def credentials(file: str | None) -> Credentials:
-    """From a file or the environment; raises Mistake where there are none."""
-    found = (
-        credentials_from_environment(os.environ)
-        if file is None
-        else credentials_from_file(Path(file).absolute())
-    )
-    if found is None:
-        raise Mistake(
-            "there are no keys",
-            where="APCA_API_KEY_ID, APCA_API_SECRET_KEY",
-            remedy="set both, or name a file with --keys",
-        )
-    return found

@@ -24,7 +24,7 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A command; the same command_id asked again is the same command."""
 
     command_id: Word
-    verb: Literal["halt", "resume", "flatten", "cancel", "stop", "release"]
+    verb: Literal["halt", "resume", "flatten", "cancel", "stop", "release", "promote"]
     subject: Subject = ""
     who: Word
     reason: Reason

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from trader import brakes, risk
+from trader import allowance, brakes, risk
 from trader.explanation.facts import RuleSeen
 from trader.messages import Brake, Gate
 from trader.model import MINUTE_NS, SECOND_NS, Quote, Side
@@ -233,6 +233,22 @@ def _entries_per_day(question: Question) -> Numbers:
     )
 
 
+def _notional_per_day(question: Question) -> Numbers:
+    return _numbers(
+        notional=question.notional_session + question.cost,
+        notional_max=question.limits.entries_notional_per_day_max,
+    )
+
+
+def _canary(question: Question) -> Numbers:
+    if question.canary is None:
+        return _numbers(canary="no")
+    sums = allowance.canary_sums(question, question.canary)
+    return _numbers(
+        **{name.removesuffix("_max"): f"{wanted} of {most}" for name, wanted, most in sums}
+    )
+
+
 def _repeated_executions(question: Question) -> Numbers:
     at_ns = question.standing.at_ns
     filled = question.position.entries_filled_ns
@@ -279,6 +295,7 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "warming_up": lambda question: _numbers(warming_up=_yes(question.standing.is_warming_up)),
     "market_closed": _market_closed,
     "halted": lambda question: _numbers(halted=question.standing.halted or "no"),
+    "line_shut": lambda question: _numbers(shut=_yes(question.standing.is_shut)),
     "stale_code": _stale_code,
     "quarantined": lambda question: _numbers(quarantined=question.standing.quarantined or "no"),
     "price_jump": _price_jump,
@@ -304,6 +321,8 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     ),
     "entries_per_minute": _entries_per_minute,
     "entries_per_day": _entries_per_day,
+    "notional_per_day": _notional_per_day,
+    "canary": _canary,
     "repeated_executions": _repeated_executions,
     "loss_day": lambda question: _loss(
         question, Brake.LOSS_DAY, question.equity_session, question.limits.loss_day_max

@@ -8,6 +8,7 @@ Only additions, multiplications and divisions of floats decide a price before it
 or exponentials, whose last digit differs between machines.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from random import Random
@@ -88,11 +89,15 @@ class SyntheticMarket:
         dates = _session_dates(new_york_date(before_ns))
         for session_date in reversed(dates):
             bars = _day(self.seed, session_date, symbol).bars
-            known = [bar for bar in bars if bar.start_ns + bar.span_ns <= before_ns]
-            found = known + found
+            known = bisect_right(bars, before_ns, key=_end_ns)
+            found = [*bars[:known], *found]
             if len(found) >= count:
                 break
         return found[-count:]
+
+
+def _end_ns(bar: Bar) -> int:
+    return bar.start_ns + bar.span_ns
 
 
 class _Day(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from trader.journal.failures import JournalDamaged
 from trader.messages import Entry, decode_entry
 
 GENESIS = "0" * 64
-Row = tuple[str | int | None, ...]
+Cell = str | int | None
+Row = tuple[Cell, ...]
 
 
 class Link(NamedTuple):

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from trader.accounting import Posting, postings_of, release_postings
 from trader.evolve import evolve
 from trader.journal import tables
-from trader.journal.chain import Link, Row, chained
+from trader.journal.chain import Cell, Link, Row, chained
 from trader.journal.ledger import Ledger
-from trader.journal.tables import Cell, Place
+from trader.journal.tables import Place
 from trader.messages import (
     BooksMoved,
     BrakeTripped,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from trader import calendar
-from trader.journal.chain import Row
+from trader.journal.chain import Cell, Row
 from trader.journal.ledger import Ledger
 from trader.journal.moments import epoch_of, moment_of
 from trader.journal.schema import ENTRY_VERSION, TABLES
@@ -27,6 +27,8 @@ from trader.messages import (
     ExecutionBooked,
     Halted,
     LifeBegan,
+    LimitChanged,
+    Promoted,
     Quarantined,
     Released,
     RequestAccepted,
@@ -38,8 +40,6 @@ from trader.money import canonical, plain, price_of
 from trader.positions import Position
 from trader.reducing import waits_for
 from trader.state import ALL_SYMBOLS, ExecutionState
-
-Cell = str | int | None
 
 
 def exact(amount: Decimal) -> str:
@@ -229,9 +229,14 @@ def notice_row(place: Place, event: Event) -> Row | None:
             kind, symbol = "difference_found", event.symbol
         case Halted():
             kind, symbol, message = "halted", None, f"{event.who}: {event.reason}"
+        case LimitChanged():
+            message = f"{event.limit}: {event.before or 'none'}, now {event.after or 'none'}"
+            kind, symbol = "limit_changed", None
+        case Promoted():
+            message = f"{event.strategy}: {event.who}: {event.reason}"
+            kind, symbol = "promoted", None
         case Released():
-            kind, symbol = "released", event.symbol
-            message = f"{event.who}: {event.reason}"
+            kind, symbol, message = "released", event.symbol, f"{event.who}: {event.reason}"
         case Resumed():
             kind, symbol, message = "resumed", None, f"{event.who}: {event.reason}"
         case _:

@@ -201,7 +201,8 @@ async def _traded(
     fresh = freshness_of_run()
     check = partial(last_check, books, fresh)
     # One without a way to send, where nothing must be sent.
-    connect = ReadOnlyAlpacaBroker if run.dry_run else partial(AlpacaBroker, last_check=check)
+    sends = partial(AlpacaBroker, last_check=check, conservation=books.conservation)
+    connect = ReadOnlyAlpacaBroker if run.dry_run else sends
     config = _with_fees(run)
     links = Links() if run.is_local else SERVICE_LINKS
     clock = running(time.time_ns(), run.speed)
@@ -249,6 +250,7 @@ async def _traded(
                 pace=pace,
                 workers=worker_plans(run.config, run.config_path),
                 last_check=books.last_check,
+                conservation=books.conservation,
                 listeners=telling.listeners(),
                 senders=SENDERS,
             )

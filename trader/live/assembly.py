@@ -1,23 +1,24 @@
 """Puts the parts of a run together: executor, lanes, tape and worker plans, over whichever journal, broker and feed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from trader import __version__
 from trader.build import Build
-from trader.config import AtClose, Config
+from trader.config import AtClose, Config, configured
+from trader.conservation import Conservation
 from trader.executor import Executor, entry_refusal
 from trader.exits import Mistake
 from trader.heartbeat import BeatingPace, Heart
 from trader.inbox import Inbox
 from trader.market_guard import Rejection
-from trader.messages import Boot, Input
+from trader.messages import Boot, Entry, Input
 from trader.model import AccountId, Bar, Order, Quote, Symbol
 from trader.outbox import Outbox, lanes_needed
 from trader.overnight import Overnight
-from trader.ports import Broker, Feed, Journal, Pace
+from trader.ports import Batch, Broker, Feed, Journal, Pace
 from trader.protector import Protector
 from trader.reducer import Reducer
 from trader.state import ExecutionState
@@ -55,6 +56,7 @@ def assembled(
     pace: Pace,
     workers: Sequence[WorkerPlan],
     last_check: Callable[[Order], str],
+    conservation: Conservation,
     listeners: Listeners,
     senders: int = 1,
 ) -> Parts:
@@ -68,13 +70,14 @@ def assembled(
         senders=senders,
         capacity=lanes_needed(state, config.limits, len(config.symbols)),
         last_check=lambda order: last_check(order) or entry_refusal(executor.state, order),
+        untold=conservation.untold,
     )
     reducer = Reducer(inbox, pace)
     tape = Tape(config.symbols, pace.market_ns, listeners.rejected_tick)
     executor = Executor(
         state,
         inbox=inbox,
-        journal=journal,
+        journal=_ReadAlong(journal, conservation),
         put=outbox.put,
         publisher=tape,
         pace=pace,
@@ -104,6 +107,29 @@ def assembled(
     )
 
 
+class _ReadAlong:
+    """A journal whose rows the last line reads, once they are durable and before anything is done because of them."""
+
+    def __init__(self, journal: Journal, conservation: Conservation) -> None:
+        self._journal = journal
+        self._conservation = conservation
+
+    @property
+    def head(self) -> int:
+        return self._journal.head
+
+    async def commit(self, batch: Batch) -> None:
+        await self._journal.commit(batch)
+        for entry in batch.entries:
+            self._conservation.read(entry)
+
+    async def read(self, after: int, limit: int) -> list[Entry]:
+        return await self._journal.read(after, limit)
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        return self._journal.entries(after)
+
+
 def boot_of(config: Config, identity: Identity, at_ns: int) -> Boot:
     """The first word of a life: who it is, by which code, limits and fees it lives."""
     build = identity.build
@@ -126,6 +152,9 @@ def boot_of(config: Config, identity: Identity, at_ns: int) -> Boot:
             name: strategy.closing
             for name, strategy in sorted(config.strategies.items())
             if strategy.at_close is not AtClose.KEEP
+        },
+        strategies={
+            name: configured(strategy) for name, strategy in sorted(config.strategies.items())
         },
     )
 

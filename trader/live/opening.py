@@ -2,16 +2,18 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader import soundness
 from trader.build import Build
 from trader.calendar import iso
-from trader.config import Config, limits_lines
+from trader.config import Config
+from trader.conservation import Conservation
 from trader.control import halt_file
 from trader.evolve import evolve_entry
 from trader.exits import StartRefused
@@ -19,9 +21,10 @@ from trader.journal.comparing import appended_since
 from trader.journal.failures import JournalDamaged
 from trader.journal.sqlite import SqliteJournal, entries_of, open_journal, reading_connection
 from trader.journal.standing import standing_that_differ
+from trader.limits import lines_of
 from trader.live.assembly import Identity
 from trader.live.summary import Summary, orders_of_life, proven, summed_up
-from trader.messages import Boot, Gate
+from trader.messages import Boot, Entry, Gate
 from trader.model import AccountId, Order
 from trader.state import ExecutionState
 from trader.venue import Venue
@@ -30,10 +33,11 @@ Say = Callable[[str], None]
 
 
 class Books(Struct, frozen=True, kw_only=True):
-    """The open journal and what it adds up to."""
+    """The open journal, what it adds up to, and what the last line before the socket has read in it."""
 
     journal: SqliteJournal
     state: ExecutionState
+    conservation: Conservation
 
     def last_check(self, order: Order) -> str:
         """Right before bytes leave: why not, or nothing."""
@@ -42,6 +46,12 @@ class Books(Struct, frozen=True, kw_only=True):
         if not self.journal.is_current(order.epoch):
             return "another process has taken over"
         return ""
+
+    def after(self, state: ExecutionState, entries: Iterable[Entry]) -> "Books":
+        """Once these rows are written, beside any run."""
+        for entry in entries:
+            self.conservation.read(entry)
+        return replace(self, state=state)
 
     def identity(
         self, broker: str, account: AccountId, build: Build, *, pid: int | None = None
@@ -83,18 +93,19 @@ def opened(
         database, create=create, since=since, take_over=take_over, pid=pid, inline=inline
     )
     try:
-        state, mark = _folded(journal)
+        conservation = Conservation()
+        state, mark = _folded(conservation.reading(journal.entries()))
         _check_books(journal, state, mark)
-        return Books(journal=journal, state=state)
+        return Books(journal=journal, state=state, conservation=conservation)
     except BaseException:
         journal.close()
         raise
 
 
-def _folded(journal: SqliteJournal) -> tuple[ExecutionState, ExecutionState]:
+def _folded(entries: Iterable[Entry]) -> tuple[ExecutionState, ExecutionState]:
     """The state at the journal's end, and the one before its last life began."""
     state = mark = ExecutionState()
-    for entry in journal.entries():
+    for entry in entries:
         if isinstance(entry.input, Boot):
             mark = state
         state = evolve_entry(state, entry)
@@ -134,7 +145,7 @@ def ready_lines(config: Config, state: ExecutionState, tail: str) -> Sequence[st
     open_orders = sum(len(one.entries) + len(one.exits) for one in state.positions.values())
     agrees = "=" if state.agrees else "differ from"
     return (
-        *limits_lines(config.limits),
+        *lines_of(config.limits),
         f"books {agrees} broker: cash {state.books.cash:,.2f}, {held} positions, {open_orders} open orders. "
         f"{_allowed(state)} {len(config.symbols)} symbols, {tail}",
     )

@@ -13,12 +13,13 @@ from msgspec import Struct
 from trader.brokers.direct import DirectBroker
 from trader.calendar import session_on
 from trader.clock import FreePace
-from trader.config import Fees, Limits
+from trader.config import Fees
 from trader.execution import ExecutionState
 from trader.executor import Executor
 from trader.exits import StartRefused
 from trader.inbox import Inbox
 from trader.journal.memory import MemoryJournal
+from trader.limits import Limits
 from trader.messages import Boot, Clock, Gate, GateReport, OrderRequest
 from trader.model import (
     AccountId,

@@ -167,6 +167,7 @@ async def _traded(
             frame_taken=settled.frame_taken,
             links=SETTLED_LINKS,
             last_check=partial(last_check, books, fresh),
+            conservation=books.conservation,
         ) as broker,
         AlpacaFeed(
             rest_url=embedded.address,
@@ -189,6 +190,7 @@ async def _traded(
                 pace=pace,
                 workers=run.play.cast(worker_plans(run.config, run.config_path), session),
                 last_check=books.last_check,
+                conservation=books.conservation,
                 listeners=telling.listeners(),
                 senders=SENDERS if run.is_clocked else 1,
             )

@@ -58,6 +58,7 @@ async def taken_over(
         account=state.account,
         symbols=tuple(sorted(state.symbols)),
         limits=state.limits,
+        strategies=dict(sorted(state.strategies.items())),
         fees=state.fees,
         at_ns=state.at_ns,
     )
@@ -86,4 +87,4 @@ def _after(books: Books, inputs: list[Input]) -> Books:
         books.journal.write(Batch(entries=tuple(entries), after=state))
     except JournalFailed as failure:
         raise StartRefused(str(failure), where=str(books.journal.path)) from None
-    return Books(journal=books.journal, state=state)
+    return books.after(state, entries)

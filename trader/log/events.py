@@ -319,6 +319,24 @@ class BrakeTripped(LogEvent, frozen=True, kw_only=True, tag="brake_tripped"):
     numbers: dict[str, str]
 
 
+class LimitChanged(LogEvent, frozen=True, kw_only=True, tag="limit_changed"):
+    """A limit is another one than in the life before; who answers for it, and why. Empty: there was, or is, none."""
+
+    limit: str
+    before: str
+    after: str
+    owner: str
+    reason: str
+
+
+class Promoted(LogEvent, frozen=True, kw_only=True, tag="promoted"):
+    """A strategy, as it is configured, has the canary's limits no more."""
+
+    strategy: str
+    who: str
+    reason: str
+
+
 class LogLost(LogEvent, frozen=True, kw_only=True, tag="log_lost"):
     """The log could not be written for a while; `count` lines are missing before this one."""
 
@@ -385,6 +403,8 @@ Event = (
     | Alarm
     | Quarantined
     | BrakeTripped
+    | LimitChanged
+    | Promoted
     | LogLost
     | Noted
     | Program

@@ -59,6 +59,8 @@ class Notices:
                 return self._reduced(event)
             case messages.SecurityStatusMoved():
                 return self._status(event)
+            case messages.LimitChanged() | messages.Promoted():
+                return self._limits(event)
             case _:
                 return self._alarm(event)
 
@@ -241,6 +243,33 @@ class Notices:
             message=f"{symbol} has to go ({kind}, by {who})" + because(reason),
             kind=kind,
             who=who,
+            reason=reason,
+        )
+
+    def _limits(self, event: messages.LimitChanged | messages.Promoted) -> Event:
+        reason = outside(event.reason)
+        if isinstance(event, messages.Promoted):
+            who, strategy = outside(event.who), outside(event.strategy)
+            return log.Promoted(
+                timestamp=self.timestamp,
+                sequence=self.sequence,
+                message=f"{strategy} promoted by {who}: {reason}",
+                strategy=strategy,
+                who=who,
+                reason=reason,
+            )
+        owner, before, after = outside(event.owner), event.before or "none", event.after or "none"
+        return log.LimitChanged(
+            timestamp=self.timestamp,
+            level="warning",
+            sequence=self.sequence,
+            message=f"limit {event.limit} changed from {before} to {after}"
+            + (f" by {owner}" if owner else "")
+            + because(reason),
+            limit=event.limit,
+            before=event.before,
+            after=event.after,
+            owner=owner,
             reason=reason,
         )
 

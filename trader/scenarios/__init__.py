@@ -6,6 +6,7 @@ from trader.scenarios import (
     data,
     events,
     lives,
+    pace,
     processes,
     protections,
     replies,
@@ -40,6 +41,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     requests.TwoStrategies,
     data.BadTicks,
     requests.TooLate,
+    pace.BurstAndRateLimit,
     processes.KilledAtEachStep,
     events.FilledAfterAll,
     lives.FillsReplayed,
@@ -47,6 +49,7 @@ SCENARIOS: tuple[type[Play], ...] = (
     lives.StopWhileReconnecting,
     lives.WorkerAndExecutorFail,
     lives.TamperedBooks,
+    pace.OwnOrderRests,
     protections.StopHoldsTheShares,
     replies.NoSecondPost,
 )

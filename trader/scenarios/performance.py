@@ -100,7 +100,13 @@ def lives_of(run: SimulatedRun, build: Build, screen: PlainScreen) -> Iterator[t
         if len(lives) > 1:
             screen.say(f"life {number} of {len(lives)}: {life.story}")
         life.before(run.database)
-        ended = _lived(replace(run, play=life, fresh=run.fresh and number == 1), build, screen)
+        played = replace(
+            run,
+            play=life,
+            config=life.configured(run.config),
+            fresh=run.fresh and number == 1,
+        )
+        ended = _lived(played, build, screen)
         if ended.words and len(lives) > 1:
             screen.say(ended.words)
         yield life, ended

@@ -8,6 +8,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from trader.calendar import Session
+from trader.config import Config
 from trader.exits import Exit
 from trader.inbox import Inbox
 from trader.messages import Entry
@@ -108,6 +109,10 @@ class Play:
 
     def before(self, database: Path) -> None:
         """What is done to the files before the program starts."""
+
+    def configured(self, config: Config) -> Config:
+        """By which limits it is played, in place of the configured ones."""
+        return config
 
     def cast(self, plans: Sequence[WorkerPlan], session: Session) -> list[WorkerPlan]:
         """The workers of the day, in place of the configured ones."""

@@ -17,6 +17,7 @@ from trader.messages import (
     BooksMoved,
     DuplicateBlocked,
     Entry,
+    Event,
     ExecutionBooked,
     Gate,
     Halted,
@@ -43,6 +44,10 @@ from trader.model import (
 from trader.money import ZERO
 from trader.ports import Batch
 from trader.reducing import waits_for
+from trader.simulation.draw import Setting
+from trader.simulation.fault import UNFORESEEABLE
+from trader.simulation.pace_check import PaceCheck
+from trader.simulator.broker import SimulatedBroker
 from trader.state import ExecutionState
 from trader.venue import Venue, VenueAccount
 
@@ -76,6 +81,7 @@ class Auditor:
         symbols: set[Symbol] = set()
         for entry in batch.entries:
             symbols |= self._read(entry)
+            self._check_last_line(entry.events)
         state = batch.after
         self._check_cash(state)
         self._check_positions(state, symbols)
@@ -151,6 +157,12 @@ class Auditor:
 
     # ---------------------------------------------------------------------------------------------- checks
 
+    def _check_last_line(self, events: Iterable[Event]) -> None:
+        """It is shut by a bug only: of a program that works nothing ever comes to it that must not leave."""
+        for event in events:
+            if isinstance(event, Halted) and event.shuts:
+                self._complain(f"C17: {event.reason}")
+
     def _check_cash(self, state: ExecutionState) -> None:
         if state.books.cash != self._cash:
             self._complain(f"D2: cash {state.books.cash}, from the events {self._cash}")
@@ -202,17 +214,16 @@ class Sent(Struct, frozen=True, kw_only=True):
 class Gatekeeper:
     """Stands at the broker's door: sees every order as it arrives, and what the venue then holds."""
 
-    def __init__(
-        self, venue: Callable[[], Venue], account: Callable[[], VenueAccount], complain: Complain
-    ) -> None:
-        self._venue = venue
-        self._account = account
+    def __init__(self, setting: Setting, broker: SimulatedBroker, complain: Complain) -> None:
+        self._venue: Callable[[], Venue] = lambda: broker.venue  # another one after a restart
+        self._account: Callable[[], VenueAccount] = lambda: broker.account
         self._complain = complain
         self._intents: dict[str, Order] = {}
         self._arrived: Counter[str] = Counter()
         self._given_up: set[str] = set()  # proven never sent, we say
         self._lost: set[str] = set()  # what the journal knew before an older copy took its place
-        self.is_foreseeable = True
+        self._is_foreseeable = not (UNFORESEEABLE & setting.rates.keys())
+        self._pace = PaceCheck(setting, self._venue, self._intents.get, complain)
 
     def intended(self, batch: Batch) -> None:
         """Intents that are durable from now on."""
@@ -231,6 +242,7 @@ class Gatekeeper:
         self._lost |= self._intents.keys()
         self._arrived.clear()
         self._given_up.clear()
+        self._pace.restored()
 
     def _changed(self, name: str, state: OrderState) -> None:
         """An order that was given up may neither be there already nor come later."""
@@ -243,7 +255,8 @@ class Gatekeeper:
             self._complain(f"B5: {name} is called never sent, and the broker has it")
 
     def asked(self, method: str, path: str, body: bytes) -> None:
-        """A request arrives."""
+        """A request arrives; what came of those before is the venue's by now."""
+        self._pace.look()
         if method == "PATCH":
             self._complain("S22: a PATCH")
         if method == "POST" and path == "/v2/orders":
@@ -290,14 +303,14 @@ class Gatekeeper:
         ]
         if live:
             self._complain(f"A1: {intent.client_order_id} arrives while {live} live")
-        if not self.is_foreseeable or intent.purpose is not Purpose.ENTER:
+        if not self._is_foreseeable or intent.purpose is not Purpose.ENTER:
             return
         if held := self._account().quantity(intent.symbol):
             self._complain(f"A2: {intent.client_order_id} arrives while {held} are held")
 
     def _exit_arrives(self, intent: Order) -> None:
         """A10."""
-        if not self.is_foreseeable:
+        if not self._is_foreseeable:
             return
         selling = sum(
             (

@@ -9,7 +9,6 @@ import math
 import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableSequence
 from contextlib import contextmanager
-from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeVar
@@ -115,7 +114,7 @@ class VirtualTime:
     def __init__(self) -> None:
         self.clock = MockClock(autojump_threshold=0)
         self._now_s = self.clock.current_time()
-        self._coming: list[tuple[float, int, _Due]] = []
+        self._coming: list[tuple[float, int, _Due | _Sleeper]] = []
         self._numbers = itertools.count()
         # MockClock is final: no class of ours can say this.
         setattr(self.clock, "current_time", lambda: self._now_s)  # noqa: B010
@@ -125,16 +124,23 @@ class VirtualTime:
         """See trio.sleep."""
         if not seconds >= 0:
             raise ValueError("`seconds` must be non-negative")
-        await self.sleep_until(self._now_s + seconds)
+        deadline = self._now_s + seconds
+        if deadline <= self._now_s:
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.wait_task_rescheduled(self._sleeper(deadline))
 
     async def sleep_until(self, deadline: float) -> None:
         """See trio.sleep_until."""
         if deadline <= self._now_s:
             await trio.lowlevel.checkpoint()
             return
-        sleeper = _Due(partial(trio.lowlevel.reschedule, trio.lowlevel.current_task()))
+        await trio.lowlevel.wait_task_rescheduled(self._sleeper(deadline))
+
+    def _sleeper(self, deadline: float) -> Callable[[Any], trio.lowlevel.Abort]:
+        sleeper = _Sleeper(trio.lowlevel.current_task())
         heappush(self._coming, (deadline, next(self._numbers), sleeper))
-        await trio.lowlevel.wait_task_rescheduled(sleeper.roused)
+        return sleeper.roused
 
     def at(self, due_s: float, deed: Callable[[], None]) -> Callable[[], None]:
         """Do it when nobody can run before that instant, in no task: it may not raise. Returns what takes it back."""
@@ -145,7 +151,7 @@ class VirtualTime:
     def _jump(self) -> None:
         """Nobody can run: on to the next instant at which somebody can."""
         coming = self._coming
-        while coming and coming[0][2].deed is None:
+        while coming and coming[0][2].is_off:
             heappop(coming)
         due_s = scheduler.GLOBAL_RUN_CONTEXT.runner.deadlines.next_deadline()
         if coming:
@@ -153,23 +159,37 @@ class VirtualTime:
         if due_s < math.inf:
             self._now_s = max(self._now_s, due_s)
         while coming and coming[0][0] <= self._now_s:
-            deed = heappop(coming)[2].deed
-            if deed is not None:
-                deed()
+            due = heappop(coming)[2]
+            if not due.is_off:
+                due.come()
 
 
 class _Due:
-    """Something to be done, until it is done or taken back."""
+    """Something to be done, unless it is taken back."""
 
-    __slots__ = ("deed",)
+    __slots__ = ("come", "is_off")
 
     def __init__(self, deed: Callable[[], None]) -> None:
-        self.deed: Callable[[], None] | None = deed
+        self.come = deed
+        self.is_off = False
 
     def take_back(self) -> None:
-        self.deed = None
+        self.is_off = True
+
+
+class _Sleeper:
+    """A task to be woken, unless it is cancelled before."""
+
+    __slots__ = ("is_off", "task")
+
+    def __init__(self, task: trio.lowlevel.Task) -> None:
+        self.task = task
+        self.is_off = False
+
+    def come(self) -> None:
+        trio.lowlevel.reschedule(self.task)
 
     def roused(self, _: object) -> trio.lowlevel.Abort:
-        """A sleeper is cancelled."""
-        self.deed = None
+        """It is cancelled."""
+        self.is_off = True
         return trio.lowlevel.Abort.SUCCEEDED

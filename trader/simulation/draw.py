@@ -11,20 +11,35 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.config import Limits
+from trader.limits import CanaryLimits, Limits
 from trader.model import SECOND_NS, Side, Symbol
 from trader.money import ONE
-from trader.simulation.fault import AIMS, RATES, RULES, SHARED, WORDS, Fault
+from trader.simulation.fault import AIMS, AT_THE_CLOSE, RATES, RULES, SHARED, WORDS, Fault
 from trader.simulator.faults import FaultRule
 from trader.simulator.scheduled import EventName, ScheduledEvent
 
+# The last seconds of a session: only so is anything sent then, what rests until the close canceled, and what was sent
+# not heard of before the next life.
+LAST_WORD = {
+    Fault.OPERATOR: "flatten",
+    Fault.WILD_REQUESTS: "all want in",
+    Fault.CRASH: "POST arrives",
+}
 # Where a process is killed: the ports it passes, by the beginning of their names.
 ARRIVES = "POST arrives"
 SESSION_MINUTES = 390
 AT_CLOSE_PART = 0.2  # of what befalls us, where the close is within it
+AT_CLOSE_PART_AIMED = 0.8
 AT_CLOSE_S = (-8.0, 40.0)
+AT_CLOSE_S_AIMED = (-6.0, 1.0)
 BACKUP_BEFORE_CLOSE_S = (60.0, 900.0)
 TIGHT_PART = 0.12  # of the limits of all worlds
+DOLLARS_A_DAY = (*map(Decimal, (6_000, 30_000, 100_000, 1_000_000, 10_000_000)),)
+CANARY = CanaryLimits(
+    order_notional_max=Decimal(1_200),
+    position_notional_max=Decimal(1_200),
+    entries_per_day_max=12,
+)
 OVERFILL_SHARES = Decimal(50)
 HALTED_S = (60.0, 900.0)
 STEPS = (
@@ -57,6 +72,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     seed: int
     hours: float
     begins_minute: int  # of the session
+    is_about_the_close: bool  # most of what befalls us does then
     limits: Limits
     rates: dict[Fault, float]  # those that are on
     latency_s: tuple[float, float]
@@ -129,24 +145,29 @@ def drawn(
             rates[fault] = rate
     # Bounded before the others are left out: whatever is allowed, a fault strikes as often.
     rates = {fault: rate for fault, rate in _bounded(rates).items() if fault in allowed}
-    begins = _beginning(random, hours)
+    is_about_the_close = mood == "aimed" and aim is AT_THE_CLOSE
+    begins = _beginning(random, hours, is_about_the_close)
     slow = random.choice((0.005, 0.05, 0.3))
     return Setting(
         seed=seed,
         hours=hours,
         begins_minute=begins,
-        limits=_limits(random),
+        is_about_the_close=is_about_the_close,
+        limits=_limits(random, Random(f"{seed}/limits")),
         rates=rates,
         latency_s=(0.001, slow),
         commit_s=(0.0002, random.choice((0.002, 0.02, 0.2))),
         participation=Decimal(random.choice(("0.1", "0.1", "0.0001", "0.00001"))),
         partial=random.choice((0.0, 0.3, 0.8)),
-        arrival_s=random.choice((0.0, 0.0, 0.0, 2.0, 70.0)),
-        cancel_s=random.choice((0.0, 0.0, 3.0, 10.0)),
+        arrival_s=random.choice((2.0, 70.0) if is_about_the_close else (0.0, 0.0, 0.0, 2.0, 70.0)),
+        cancel_s=random.choice((1.0, 10.0) if is_about_the_close else (0.0, 0.0, 3.0, 10.0)),
         cash=Decimal(random.choice((250_000, 250_000, 250_000, 250_000, 20_000, 4_000))),
-        restlessness=random.choice((0.1, 0.2, 0.4)),
+        restlessness=random.choice((0.1,) if is_about_the_close else (0.1, 0.2, 0.4)),
         plan=tuple(
-            sorted(_plan(seed, hours, begins, rates), key=lambda one: (one.at_s, one.fault))
+            sorted(
+                _plan(seed, hours, _close_s(begins), is_about_the_close, rates),
+                key=lambda one: (one.at_s, one.fault),
+            )
         ),
     )
 
@@ -161,14 +182,15 @@ def _bounded(rates: dict[Fault, float]) -> dict[Fault, float]:
     return bounded
 
 
-def _beginning(random: Random, hours: float) -> int:
+def _beginning(random: Random, hours: float, is_about_the_close: bool) -> int:
     """In the morning, at noon, so that peace comes with the close, or so that the close comes before peace."""
     to_the_close = int(SESSION_MINUTES - 60 * hours)
     before_peace = to_the_close + random.randrange(5, 25)
-    return max(0, random.choice((0, 120, to_the_close, before_peace, before_peace)))
+    begins = random.choice((0, 120, to_the_close, before_peace, before_peace))
+    return max(0, before_peace if is_about_the_close else begins)
 
 
-def _limits(random: Random) -> Limits:
+def _limits(random: Random, own: Random) -> Limits:
     """Mostly so wide that orders come of wishes, each sometimes so narrow that it says no."""
 
     def pick(*values: int | str) -> Decimal:
@@ -181,46 +203,57 @@ def _limits(random: Random) -> Limits:
         entries_open_max=int(pick(1, 3, 20)),
         entries_per_minute_max=int(pick(1, 3, 10, 100)),
         entries_per_symbol_per_day_max=int(pick(2, 10, 1_000)),
+        entries_notional_per_day_max=own.choice(DOLLARS_A_DAY),
         executions_repeated_max=int(pick(2, 5, 1_000)),
         loss_day_max=pick("0.0001", "0.02", "0.5"),
         drawdown_max=pick("0.0001", "0.06", "0.5"),
         adds_max=int(pick(2, 0, 2)),
         stop_required=bool(pick(1, 0)),
+        canary=CANARY if own.random() < TIGHT_PART else None,
     )
 
 
 def _plan(
-    seed: int, hours: float, begins_minute: int, rates: dict[Fault, float]
+    seed: int, hours: float, close_s: float, is_about_it: bool, rates: dict[Fault, float]
 ) -> list[Misfortune]:
     plan: list[Misfortune] = []
-    close_s = _close_s(begins_minute)
     for fault in _PLANNED:
         if fault not in rates:
             continue
         random = Random(f"{seed}/{fault}/plan")
         expected = rates[fault] * hours / 2
         for _ in range(int(expected) + (random.random() < expected % 1)):
-            plan.append(
-                Misfortune(
-                    at_s=_moment(random, fault, hours * 3600, close_s),
-                    fault=fault,
-                    word=random.choice(STEPS),
-                    amount=random.random(),
-                )
+            one = Misfortune(
+                at_s=_moment(random, fault, hours * 3600, close_s, is_about_it),
+                fault=fault,
+                word=random.choice(STEPS),
+                amount=random.random(),
             )
+            if fault in LAST_WORD and is_about_it and _is_at(close_s, one.at_s):
+                one = replace(one, word=LAST_WORD[fault])
+            plan.append(one)
     return plan
+
+
+def _is_at(close_s: float, at_s: float) -> bool:
+    before_s, after_s = AT_CLOSE_S_AIMED
+    return before_s <= at_s - close_s <= after_s
 
 
 def _close_s(begins_minute: int) -> float:
     return (SESSION_MINUTES - begins_minute) * 60.0
 
 
-def _moment(random: Random, fault: Fault, heals_s: float, close_s: float) -> float:
+def _moment(
+    random: Random, fault: Fault, heals_s: float, close_s: float, is_about_it: bool
+) -> float:
     """Any; or around the close, when orders end by themselves."""
-    at_s, after_s = random.uniform(0.01, 0.97) * heals_s, random.uniform(*AT_CLOSE_S)
+    span_s = AT_CLOSE_S_AIMED if is_about_it else AT_CLOSE_S
+    at_s, after_s = random.uniform(0.01, 0.97) * heals_s, random.uniform(*span_s)
     if fault is Fault.RESTORED_BACKUP:
         after_s = -random.uniform(*BACKUP_BEFORE_CLOSE_S)
-    is_at_close = random.random() < AT_CLOSE_PART and 0 < close_s + after_s < heals_s - 60.0
+    part = AT_CLOSE_PART_AIMED if is_about_it else AT_CLOSE_PART
+    is_at_close = random.random() < part and 0 < close_s + after_s < heals_s - 60.0
     return round(close_s + after_s if is_at_close else at_s, 3)
 
 
@@ -278,7 +311,9 @@ def befalling(setting: Setting, began_ns: int, symbols: tuple[Symbol, ...]) -> l
         expected = setting.rate(fault) * setting.hours / 2
         for _ in range(int(expected) + (random.random() < expected % 1)):
             name = _BEFALLS.get(fault) or random.choice(_MOVES)
-            at_s = _moment(random, fault, setting.heals_s, setting.close_s)
+            at_s = _moment(
+                random, fault, setting.heals_s, setting.close_s, setting.is_about_the_close
+            )
             event = _event(random, name, began_ns + int(at_s * SECOND_NS), symbols)
             if name is EventName.FILL:
                 some = random.choice((None, None, ONE))

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     FAILED_QUERY = "failed-query"
     STALE_GET = "stale-get"
     LOOKUP_404 = "lookup-404"
+    EMPTY_SNAPSHOT = "empty-snapshot"
     # [broker: orders and events]
     REJECT_AFTER_ACCEPT = "reject-after-accept"
     REJECT_LATER = "reject-later"
@@ -107,6 +108,7 @@ RATES = {
     Fault.FAILED_QUERY: 0.05,
     Fault.STALE_GET: 0.03,
     Fault.LOOKUP_404: 0.3,
+    Fault.EMPTY_SNAPSHOT: 0.02,
     Fault.REJECT_AFTER_ACCEPT: 0.05,
     Fault.REJECT_LATER: 0.04,
     Fault.SLOW_CANCEL: 0.15,
@@ -156,8 +158,26 @@ _DISORDER = frozenset(
         Fault.VENUE_RESTART,
     }
 )
+# What crosses with the end of a session; drawn so that most of it befalls around the close.
+AT_THE_CLOSE = frozenset(
+    {
+        Fault.DROP_EVENT,
+        Fault.REPLAY_EVENTS,
+        Fault.STREAM_CUT,
+        Fault.VENUE_RESTART,
+        Fault.OPERATOR,
+        Fault.SLOW_CANCEL,
+        Fault.REJECT_CANCEL,
+        Fault.DELAY_ACK,
+        Fault.DELAY_EVENT,
+        Fault.WILD_REQUESTS,
+        Fault.CRASH,
+    }
+)
 # What belongs together, for worlds that are aimed: alone, each of these seldom leads where together they do.
 AIMS: tuple[frozenset[Fault], ...] = (
+    AT_THE_CLOSE,
+    AT_THE_CLOSE,  # twice as often: a session ends only once in a world
     # Answers that come after the order has moved on, or not at all.
     _DISORDER
     | {
@@ -219,7 +239,7 @@ SHARED: tuple[tuple[float, frozenset[Fault]], ...] = (
             }
         ),
     ),
-    (0.03, frozenset({Fault.FAILED_QUERY, Fault.STALE_GET})),
+    (0.03, frozenset({Fault.FAILED_QUERY, Fault.STALE_GET, Fault.EMPTY_SNAPSHOT})),
     (0.003, frozenset({Fault.STREAM_CUT, Fault.STREAM_DEAD, Fault.MUTE_STREAM})),
     (
         0.4,
@@ -300,6 +320,13 @@ RULES: dict[Fault, FaultRule] = {
     Fault.LOOKUP_404: FaultRule(
         verb=FaultVerb.LOOKUP_404, method="GET", path_prefix="/v2/orders:by_client_order_id"
     ),
+    Fault.EMPTY_SNAPSHOT: FaultRule(
+        verb=FaultVerb.ANSWER_INSTEAD,
+        method="GET",
+        path_prefix="/v2/positions",
+        status=200,
+        body="[]",
+    ),
     Fault.ODD_EVENT: FaultRule(verb=FaultVerb.ODD_WORD, method=EVENT, path_prefix="new"),
     Fault.REJECT_AFTER_ACCEPT: FaultRule(
         verb=FaultVerb.REJECT_AFTER_ACCEPT, method="POST", word="halted"
@@ -342,3 +369,5 @@ UNFORESEEABLE = frozenset(
         Fault.RESTORED_BACKUP,
     }
 )
+# By these the market's minutes are others for us than for the broker.
+UNSOUND_CLOCKS = frozenset({Fault.CLOCK_JUMP, Fault.MACHINE_SLEEPS})

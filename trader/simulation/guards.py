@@ -53,6 +53,8 @@ class Watch:
         """For ever. Looks are counted, not seconds: while a strategy computes, nobody else runs."""
         while True:
             await trio.sleep(EVERY_S)
+            if not self._told:
+                continue  # Everything is guarded.
             if self._process is None or not _is_awake(self._process, self._state):
                 self._looks.clear()
                 continue

@@ -176,6 +176,7 @@ class Process:
                 market_ns=self._market_ns,
                 links=links,
                 last_check=lambda order: self._last_check(books, order),
+                conservation=books.conservation,
             ) as broker,
             AlpacaFeed(
                 rest_url=ADDRESS,
@@ -213,6 +214,7 @@ class Process:
                 pace=pace,
                 workers=self._workers,
                 last_check=lambda order: self._last_check(books, order),
+                conservation=books.conservation,
                 listeners=Listeners(unjournaled=self._unjournaled),
             )
             ending = await run_clocked(
@@ -265,7 +267,7 @@ class Process:
         batch = Batch(entries=tuple(entries), after=state)
         books.journal.write(batch)
         self._watch(self, batch)
-        return Books(journal=books.journal, state=state)
+        return books.after(state, entries)
 
     def _committed(self, batch: Batch) -> None:
         """Called when a commit has returned, before anything is done because of it."""

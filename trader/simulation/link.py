@@ -18,6 +18,7 @@ import trio
 from msgspec import Struct
 from starlette.types import ASGIApp
 
+from trader.brokers.alpaca.transport import FIRST_BYTE
 from trader.brokers.alpaca.websocket import Handshake, Socket, StreamLost
 from trader.simulator.connections import Connections
 
@@ -104,6 +105,8 @@ class Link:
         if fate.is_refused:
             await trio.sleep(fate.out_s)
             raise httpx2.ConnectError("All connection attempts failed", request=request)
+        if (trace := request.extensions.get("trace")) is not None:
+            await trace(FIRST_BYTE, None)  # Who looks at the last moment looks here, too.
         exchange, now_s = _Exchange(), trio.current_time()
         self._calendar.at(now_s + fate.out_s, partial(self._arrive, request, fate, exchange))
         no_deadline = self._calendar.at(now_s + _read_timeout(request), exchange.end_late)

@@ -9,14 +9,14 @@ import trio
 from trader.exits import StartRefused
 from trader.live.opening import opened
 from trader.messages import Command, Gate, GateReport, OrderRequest
-from trader.model import SECOND_NS
+from trader.model import ENTRY_PURPOSES, SECOND_NS
 from trader.simulation.broker_side import Hands
 from trader.simulation.disk import Disk
-from trader.simulation.draw import Misfortune, Setting
+from trader.simulation.draw import LAST_WORD, Misfortune, Setting
 from trader.simulation.fault import Fault
 from trader.simulation.life import Process
 from trader.simulation.operator import settle
-from trader.simulation.players import Trouble, wild
+from trader.simulation.players import Trouble, wanting_in, wild
 from trader.state import ALL_SYMBOLS
 
 EPISODE_S_MAX = 120.0
@@ -112,6 +112,8 @@ class Misfortunes:
                 await self._full_disk(process, seconds)
             case Fault.STALE_CODE:
                 await self._stale(process, seconds)
+            case Fault.OPERATOR if one.word == LAST_WORD[one.fault]:
+                await self._flattened(process, Random(one.amount))
             case Fault.OPERATOR if one.amount < CANCELS_PART:
                 await self._command(process, "cancel", "entries")
             case Fault.OPERATOR if one.amount < CANCELS_PART + FLATTENS_PART:
@@ -175,8 +177,12 @@ class Misfortunes:
         await self._tell(process, said)
 
     async def _wild(self, process: Process, one: Misfortune) -> None:
-        if process.requests:
-            random = Random(one.amount)
+        random, state = Random(one.amount), process.state
+        if one.word == LAST_WORD[one.fault] and state is not None:
+            entries = [told for told in process.requests if told.purpose in ENTRY_PURPOSES]
+            for told in {one.symbol: one for one in entries}.values():
+                await self._tell(process, wanting_in(random, told, state.at_ns))
+        elif process.requests:
             told = random.choice(process.requests)
             await self._tell(process, wild(random, told, int(one.amount * SECOND_NS)))
 

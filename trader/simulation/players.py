@@ -146,6 +146,20 @@ def cast(
     ]
 
 
+def wanting_in(random: Random, told: OrderRequest, at_ns: int) -> OrderRequest:
+    """The same entry as a decision of its own, at this market time, and at the market."""
+    name = f"{random.getrandbits(128):032x}"
+    return replace(
+        told,
+        request_id=RequestId(f"last/{name}"),
+        decision_key=DecisionKey(name),
+        at_ns=at_ns,
+        purpose=Purpose.ENTER,
+        order_type=OrderType.MARKET,
+        limit_price=None,
+    )
+
+
 def wild(random: Random, told: OrderRequest, number: int) -> OrderRequest:
     """A request like one that was told, and wrong in one respect; or the very same again."""
     renewed = replace(

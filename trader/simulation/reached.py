@@ -59,12 +59,7 @@ SELDOM: dict[Pair, str] = {
         "executed after its end, taken back, and neither was heard of before the broker is asked",
     ),
     **_rows(
-        [_S.EXPIRED],
-        [_T.DOUBT],
-        "orders are given on the minute, and an answer is waited for a quarter of one",
-    ),
-    **_rows(
-        [_S.SENT],
+        [_S.SENT, _S.UNKNOWN],
         [_T.CANCEL_REJECTED],
         "somebody else's cancel is refused, and of all words about the order that one comes first",
     ),
@@ -77,13 +72,16 @@ class _Counting(dict[Pair, Row]):
         self._counts = counts
 
     def __getitem__(self, key: Pair) -> Row:
-        self._counts[row_name(*key)] += 1
+        self._counts[_NAMES[key]] += 1
         return super().__getitem__(key)
 
 
 def row_name(state: OrderState, trigger: Trigger) -> str:
     """How a row of the order table is called in a report."""
     return f"row {state.value} {trigger.name}"
+
+
+_NAMES = {key: row_name(*key) for key in TRANSITIONS}
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from trader.simulation.checks import Auditor, Gatekeeper, unsettled
 from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
 from trader.simulation.disk import Disk, memory
 from trader.simulation.draw import ARRIVES, Setting, befalling, fault_of
-from trader.simulation.fault import UNFORESEEABLE, Fault
+from trader.simulation.fault import Fault
 from trader.simulation.life import Process
 from trader.simulation.link import Link
 from trader.simulation.market_checks import MarketWatch
@@ -102,9 +102,7 @@ class World:
         self._broker, self._credentials = broker_of(setting, self._config.fees)
         self._application = build_application(self._broker)
         self.hands = Hands(self._broker, Random(f"{setting.seed}/hands"))
-        broker = self._broker
-        self._door = Gatekeeper(lambda: broker.venue, lambda: broker.account, self.complain)
-        self._door.is_foreseeable = not (UNFORESEEABLE & setting.rates.keys())
+        self._door = Gatekeeper(setting, self._broker, self.complain)
         self.trouble = Trouble()
         self.time = VirtualTime()
         self._auditor = Auditor(self.complain)

@@ -1,7 +1,6 @@
 """Bars that a query asks for: any timeframe from a minute to months, adjusted or as they were."""
 
 import re
-from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -85,12 +84,14 @@ def bars_between(
     ]
 
 
-def aggregated(bars: Iterable[Bar], timeframe: Timeframe) -> list[Bar]:
+def aggregated(bars: list[Bar], timeframe: Timeframe) -> list[Bar]:
     """Bars of a longer span, the last of them perhaps unfinished."""
+    span_ns = timeframe.span_ns
+    if all(span_ns <= bar.span_ns for bar in bars):
+        return bars
     groups: dict[int, list[Bar]] = {}
     for bar in bars:
         groups.setdefault(timeframe.start_ns(bar.start_ns), []).append(bar)
-    span_ns = timeframe.span_ns
     return [
         group[0] if span_ns <= group[0].span_ns else merged(group, start_ns, span_ns)
         for start_ns, group in groups.items()

@@ -87,7 +87,9 @@ class ReshapedMarket:
 
     def history(self, symbol: Symbol, before_ns: int, count: int) -> list[Bar]:
         bars = self._market.history(symbol, before_ns, count)
-        return [self._bar(bar) for bar in bars if not self._is_silent(bar)]
+        if symbol in self._halts:
+            bars = [bar for bar in bars if not self._is_silent(bar)]
+        return [self._bar(bar) for bar in bars] if symbol in self._steps else bars
 
     def _step(self, symbol: Symbol, step: _Step) -> None:
         self._steps.setdefault(symbol, []).append(step)

@@ -24,6 +24,7 @@ from trader.brokers.alpaca.transport import (
 )
 from trader.brokers.alpaca.websocket import OpenSocket, open_socket
 from trader.brokers.alpaca.witness import Witness
+from trader.conservation import Conservation
 from trader.credentials import Credentials
 from trader.messages import CancelOutcome, Input, LookupMissed, OrderReport, SendOutcome, Statement
 from trader.model import AccountId, Bar, ClientOrderId, Order, Symbol
@@ -182,7 +183,10 @@ class ReadOnlyAlpacaBroker:
 
 
 class AlpacaBroker(ReadOnlyAlpacaBroker):
-    """The same, and it sends; `last_check` says why an order must not leave after all, right before its bytes do."""
+    """The same, and it sends; right before an order's bytes leave, `last_check` may say why they must not after all.
+
+    Then `conservation` reads them; None is for who sends by hand, with no journal behind it.
+    """
 
     def __init__(
         self,
@@ -195,6 +199,7 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
         frame_taken: Callable[[str], None] = _nobody_counts,
         links: Links = REAL_LINKS,
         last_check: Callable[[Order], str] = lambda order: "",
+        conservation: Conservation | None = None,
     ) -> None:
         super().__init__(
             base_url=base_url,
@@ -208,7 +213,7 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
         self._order_link = self._link(base_url, is_patient=False)
         # With questions of its own: a cancel that needs the broker's id must not wait for the budget.
         questions = Queries(self._order_link, name, market_ns)
-        self._sender = Sender(self._order_link, questions, self._budget, last_check)
+        self._sender = Sender(self._order_link, questions, self._budget, last_check, conservation)
 
     async def __aexit__(
         self,
