@@ -1,6 +1,7 @@
 """What a campaign must have reached, what it can't, and that the two lists are kept honest."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import pytest
 
@@ -10,11 +11,11 @@ from trader.orders import TRANSITIONS
 from trader.simulation.campaign import totalled
 from trader.simulation.draw import drawn
 from trader.simulation.fault import SHARED, Fault
-from trader.simulation.reached import OUT_OF_REACH, SELDOM, row_name
+from trader.simulation.reached import AFTER_A_RESTORE, OUT_OF_REACH, SELDOM, row_name
 from trader.simulation.world import Verdict
 
 
-def verdict(reached: Counter[str]) -> Verdict:
+def verdict(reached: Counter[str], faults: Collection[Fault] = tuple(Fault)) -> Verdict:
     return Verdict(
         seed=1,
         hours=1.0,
@@ -27,7 +28,7 @@ def verdict(reached: Counter[str]) -> Verdict:
         torn_tails=0,
         steps=0,
         cpu_s=0.0,
-        faults=dict.fromkeys(Fault, 1),
+        faults=dict.fromkeys(faults, 1),
         reached=dict(reached),
     )
 
@@ -52,7 +53,15 @@ def test_a_row_that_was_not_reached_is_named(key: tuple[str, str]) -> None:
 @pytest.mark.parametrize("key", sorted(OUT_OF_REACH))
 def test_a_row_that_is_listed_and_was_reached_after_all_is_named(key: tuple[str, str]) -> None:
     name = row_name(*key)  # type: ignore[arg-type]
-    assert totalled([verdict(everything() + Counter([name]))]).beyond == (name,)
+    beyond = verdict(Counter([name]), set(Fault) - {Fault.RESTORED_BACKUP})
+    assert totalled([verdict(everything()), beyond]).beyond == (name,)
+
+
+@pytest.mark.parametrize("key", sorted(OUT_OF_REACH))
+def test_where_a_journal_was_restored_some_of_them_may_be_reached(key: tuple[str, str]) -> None:
+    name = row_name(*key)  # type: ignore[arg-type]
+    beyond = () if key in AFTER_A_RESTORE else (name,)
+    assert totalled([verdict(everything() + Counter([name]))]).beyond == beyond
 
 
 def test_a_reason_that_was_not_reached_is_named() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trader.simulation.campaign import shrunk, totalled, verdicts
-from trader.simulation.draw import drawn
+from trader.simulation.draw import LAST_WORD, drawn
 from trader.simulation.fault import Fault
 from trader.simulation.world import simulated
 
@@ -71,3 +71,14 @@ def test_leaving_a_fault_out_changes_nothing_of_what_is_drawn_for_the_others() -
     assert less.rates == rates
     assert less.plan == tuple(one for one in whole.plan if one.fault is not Fault.CRASH)
     assert less.limits == whole.limits
+
+
+def test_worlds_about_the_close_are_struck_in_the_last_seconds_of_their_session() -> None:
+    worlds = [one for seed in range(300) if (one := drawn(seed, 2.0)).is_about_the_close]
+    assert len(worlds) > 15, "enough of them to reach what only they can"
+    planned = [(one, what) for one in worlds for what in one.plan]
+    last = [what for one, what in planned if -6.0 <= what.at_s - one.close_s <= 1.0]
+    assert len(last) > len(planned) / 2
+    assert {what.fault for what in last} >= LAST_WORD.keys()
+    assert all(what.word == LAST_WORD[what.fault] for what in last if what.fault in LAST_WORD)
+    assert all(0 < one.close_s < one.heals_s for one in worlds), "it closes, and then all settles"

@@ -83,8 +83,13 @@ def totalled(found: Sequence[Verdict]) -> Totals:
         cpu_s=round(sum(one.cpu_s for one in found), 1),
         failed=tuple(one.seed for one in found if one.violations),
         unreached=tuple(_unreached(reached, faults)),
-        beyond=tuple(rows_beyond(reached)),
+        beyond=tuple(sorted({name for one in found for name in _beyond(one)})),
     )
+
+
+def _beyond(one: Verdict) -> list[str]:
+    is_restored = one.faults.get(Fault.RESTORED_BACKUP, 0) > 0
+    return rows_beyond(Counter(one.reached), is_restored=is_restored)
 
 
 def _unreached(reached: Counter[str], faults: Counter[str]) -> Iterator[str]:
