@@ -287,6 +287,10 @@ def test_wrong_options_are_one_line(folder: Path, capsys: Captured) -> None:
     assert "--statement" in refused(capsys, path, "--statement", "nowhere.csv")
     Path("rows.csv").write_text("symbol,side,quantity,price,timestamp\nJD,BUY,x,1,2026-01-26\n")
     assert "rows.csv:2" in refused(capsys, path, "--statement", "rows.csv")
+    Path("rows.csv").write_text('symbol;side;qty;price;time\nJD;BUY;1;"31,92";2026-01-26 10:00\n')
+    assert "not a number that can be read for sure: '31,92'" in refused(
+        capsys, path, "--statement", "rows.csv"
+    )
 
 
 # -------------------------------------------------------------------------------------------- statements

@@ -1,20 +1,20 @@
 """A broker's statement from a file: a CSV of executions, or the JSON that Alpaca answers when asked for activities."""
 
-import csv
-import io
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
 
-from trader.audit.cells import Amounts, Moments, day_of, is_buy, midnight_ns, symbol_of
+from trader.audit.cells import Moments, day_of, is_buy, midnight_ns, symbol_of
 from trader.audit.columns import COLUMNS
 from trader.audit.words import Execution, Statement
 from trader.exits import Mistake
 from trader.money import ZERO
+from trader.statements.columns import plain_name
+from trader.statements.reading import rows_of
+from trader.statements.statement import number_of
 
 DAY_NS = 86_400 * 1_000_000_000
 FILL = "FILL"
@@ -33,20 +33,15 @@ class Fill(Struct, frozen=True, kw_only=True):
 
 def read_statement(path: Path, moments: Moments) -> Statement:
     """The statement in a file; raises Mistake with the row that makes no sense."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"can't be read: {error}", where=f"--statement {path}") from None
     fills: list[Fill] = []
     flows: list[tuple[int, Decimal]] = []
-    rows = _json_rows(path, text) if text.lstrip()[:1] in "[{" else _csv_rows(path, text)
-    amounts = Amounts()
-    for where, row in rows:
+    for where, named in rows_of(path).rows:
+        row = {plain_name(name): cell for name, cell in named.items()}
         kind = str(row.get("activity_type", FILL)).upper()
         if kind == FILL:
-            fills.append(_fill(where, row, amounts, moments))
-        elif (amount := amounts.read(row.get("net_amount"))) is not None:
-            flows.append((_time(where, row, moments), amount))
+            fills.append(_fill(where, row, moments))
+        elif text := row.get("net_amount"):
+            flows.append((_time(where, row, moments), number_of(text, f"{where}: net_amount")))
     if not fills:
         raise Mistake("no executions in it", where=f"--statement {path}")
     times = [one.at_ns for one in fills] + [at_ns for at_ns, _ in flows]
@@ -61,38 +56,12 @@ def read_statement(path: Path, moments: Moments) -> Statement:
 Cells = Mapping[str, str]
 
 
-def _json_rows(path: Path, text: str) -> Iterator[tuple[str, Cells]]:
-    try:
-        # Numbers stay the text that they are: no float on the way.
-        found = json.loads(text, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError) as error:
-        raise Mistake(f"not JSON: {error}", where=f"--statement {path}") from None
-    if not isinstance(found, list):
-        raise Mistake("not a list of activities", where=f"--statement {path}")
-    for number, row in enumerate(found, start=1):
-        if not isinstance(row, dict):
-            raise Mistake("not an activity", where=f"{path}: number {number}")
-        yield (
-            f"{path}: number {number}",
-            {key: str(cell) for key, cell in row.items() if cell is not None},
-        )
-
-
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, Cells]]:
-    lines = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    for row in lines:
-        named = {
-            str(key).strip().lower(): cell for key, cell in row.items() if isinstance(cell, str)
-        }
-        yield f"{path}:{lines.line_num}", {key: cell for key, cell in named.items() if cell.strip()}
-
-
-def _fill(where: str, row: Cells, amounts: Amounts, moments: Moments) -> Fill:
+def _fill(where: str, row: Cells, moments: Moments) -> Fill:
     symbol = symbol_of(_cell(where, row, "symbol").strip())
     side = is_buy(_cell(where, row, "side"))
-    quantity = amounts.read(_cell(where, row, "quantity"))
-    price = amounts.read(_cell(where, row, "price"))
-    if not symbol or side is None or not quantity or price is None or price <= 0:
+    quantity = number_of(_cell(where, row, "quantity"), f"{where}: quantity")
+    price = number_of(_cell(where, row, "price"), f"{where}: price")
+    if not symbol or side is None or not quantity or price <= 0:
         raise Mistake("no symbol, side, quantity or price", where=where)
     return Fill(
         order_id=next(
