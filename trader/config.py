@@ -26,6 +26,7 @@ SYMBOLS_MAX = 1_000
 COUNT_MAX = 1_000_000  # of a limit that counts something
 SECONDS_MAX = 86_400
 PROTECTED_S_MAX = 366 * 86_400
+AUCTION_SHUT_MINUTES = 10  # before the close, when the closing auction takes no more orders
 MINUTES_BEFORE_CLOSE_MAX = 120  # a half day has 210
 DIGITS_MAX = 40  # before or after the point of a number that is read at all
 
@@ -75,6 +76,7 @@ class AtClose(StrEnum):
     KEEP = "keep"
     CANCEL = "cancel"  # working entries go, positions stay
     FLATTEN = "flatten"  # both go
+    AUCTION = "auction"  # both go, positions with the closing auction
 
 
 class Closing(Struct, frozen=True, kw_only=True):
@@ -338,6 +340,12 @@ def _check_config(config: Config) -> None:
             )
         if wrong := strategy.protection.objection():
             raise _BadKey(f"strategies.{name}.protection", wrong)
+        is_late = strategy.minutes_before_close <= AUCTION_SHUT_MINUTES
+        if strategy.at_close is AtClose.AUCTION and is_late:
+            raise _BadKey(
+                f"strategies.{name}.minutes_before_close",
+                f"the closing auction takes no orders in its last {AUCTION_SHUT_MINUTES} minutes: give more",
+            )
 
 
 def is_symbol(text: str) -> bool:

@@ -298,6 +298,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     if event.symbol is not None:
         before = state.position(event.symbol)
         after = protection.after_split(before, positions.moved(before, event), event)
+        after = protection.brought_back(after, event, state.orders)
         held, value = held.set(event.symbol, after), value - before.value + after.value
     # What the owner brings or takes is neither profit nor loss.
     state = replace(

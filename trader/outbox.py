@@ -135,13 +135,14 @@ class Outbox:
                 reason="we stopped while it was being sent",
             )
             with suppress(trio.WouldBlock):  # Unheard, it is in doubt from the next start on.
-                self._inbox.tell_nowait(unknown)
+                for heard in (*self._untold(), unknown):
+                    self._inbox.tell_nowait(heard)
             raise
         finally:
             self._doubts.send_ended(order, trio.current_time())
-        await self._inbox.tell(answer)
-        for heard in self._untold():
+        for heard in self._untold():  # First: what is wanted next is to hear of it.
             await self._inbox.tell(heard)
+        await self._inbox.tell(answer)
         steps.reach("reply told")
 
     def _refusal(self, put_s: float, order: Order) -> str:

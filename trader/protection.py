@@ -176,6 +176,24 @@ def after_split(before: Position, after: Position, event: BooksMoved) -> Positio
     return replace(after, protection=replace(guard, **prices), high=high)
 
 
+def brought_back(
+    after: Position, event: BooksMoved, orders: Mapping[ClientOrderId, Order]
+) -> Position:
+    """What was sold and is taken back is guarded as it was: by the entries that brought it, the last one last."""
+    if event.kind != "bust" or after.quantity <= 0 or after.protection is not None:
+        return after
+    entries = [
+        order
+        for order in orders.values()
+        if order.symbol == after.symbol
+        and order.purpose in ENTRY_PURPOSES
+        and order.quantity_filled
+    ]
+    for order in sorted(entries, key=lambda one: one.decision_id):
+        after = guarded(after, order)
+    return after
+
+
 class Cover(Struct, frozen=True, kw_only=True):
     """How much of a position is safe. Quantities are shares.
 

@@ -11,6 +11,7 @@ ones, too, because they may hold or sell the same shares.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from trader.config import AUCTION_SHUT_MINUTES
 from trader.evolve import evolve
 from trader.inquiry import exit_key, shares_to_go
 from trader.messages import (
@@ -37,6 +38,7 @@ from trader.model import (
     Side,
     Size,
     Symbol,
+    TimeInForce,
 )
 from trader.money import ONE, ZERO
 from trader.positions import Position
@@ -69,9 +71,15 @@ def began(
     who: str,
     reason: str,
 ) -> tuple[ReductionBegan, ...]:
-    """The event that begins it; none where nothing is there to go, it goes already, or nobody may touch it."""
-    position = state.position(symbol)
-    if _is_gone(position) or position.is_hands_off or symbol in state.reductions:
+    """The event that begins it; none where nothing is there to go, it goes already, or nobody may touch it.
+
+    What waits for the closing auction does not go yet: whoever wants it gone at once takes its place.
+    """
+    position, standing = state.position(symbol), state.reductions.get(symbol)
+    is_going = standing is not None and (
+        kind is not ReductionKind.FLATTEN or not standing.is_for_auction(state.session)
+    )
+    if _is_gone(position) or position.is_hands_off or is_going:
         return ()
     return (
         ReductionBegan(
@@ -265,9 +273,18 @@ def _exit(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> OrderR
         side=Side.SELL,
         purpose=Purpose.EXIT,
         order_type=OrderType.MARKET,
+        time_in_force=_time_in_force(state, reduction),
         size=Size(unit="shares", amount=shares_to_go(state, symbol)),
         limit_price=None,
         quote=None,
         reason=f"{reduction.kind.value} by {reduction.who}: {reduction.reason}",
         urgency=max(0, int(position.value)),
     )
+
+
+def _time_in_force(state: ExecutionState, reduction: Reduction) -> TimeInForce:
+    """The closing auction's, while that takes orders; what comes too late for it is sold at once."""
+    left_ns = state.session_closes_ns - state.at_ns
+    is_taken = left_ns > AUCTION_SHUT_MINUTES * MINUTE_NS
+    meets = is_taken and reduction.is_for_auction(state.session)
+    return TimeInForce.CLS if meets else TimeInForce.DAY

@@ -26,6 +26,10 @@ class Reduction(Struct, frozen=True, kw_only=True):
     exits: int = 0  # orders so far
     exit: ClientOrderId | None = None  # the last of them
 
+    def is_for_auction(self, session: str) -> bool:
+        """It sells with the closing auction of this session, the only one that it was begun for."""
+        return self.reference == auction_of(session)
+
     @property
     def words(self) -> str:
         """For people: why the symbol takes no entries."""
@@ -33,6 +37,11 @@ class Reduction(Struct, frozen=True, kw_only=True):
 
 
 ReductionMap = Map[Symbol, Reduction]
+
+
+def auction_of(session: str) -> str:
+    """The reference of what a session's closing auction is to sell."""
+    return f"auction|{session}"
 
 
 def moved(reductions: ReductionMap, event: ReductionBegan | ReductionEnded) -> ReductionMap:

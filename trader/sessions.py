@@ -10,7 +10,10 @@ from trader import closing, reducing
 from trader.config import AtClose, Closing
 from trader.messages import Alarmed, CancelRequested, Event, ReductionKind
 from trader.model import ENTRY_PURPOSES, Phase, StrategyName
+from trader.reductions import auction_of
 from trader.state import ExecutionState
+
+LEAVES = frozenset({AtClose.FLATTEN, AtClose.AUCTION})
 
 
 def closed_by(state: ExecutionState) -> tuple[Event, ...]:
@@ -21,7 +24,7 @@ def closed_by(state: ExecutionState) -> tuple[Event, ...]:
             rule, state.at_ns, state.session_closes_ns
         ):
             events += _cancels(state, strategy, rule)
-            if rule.at_close is AtClose.FLATTEN:
+            if rule.at_close in LEAVES:
                 events += _reductions(state, strategy, rule)
     return tuple(events)
 
@@ -48,13 +51,15 @@ def _cancels(
 
 
 def _reductions(state: ExecutionState, strategy: StrategyName, rule: Closing) -> Iterator[Event]:
+    is_auction = rule.at_close is AtClose.AUCTION
+    reference = auction_of(state.session) if is_auction else f"session|{state.session}"
     for symbol, position in sorted(state.positions.items()):
         if position.strategy == strategy:
             yield from reducing.began(
                 state,
                 symbol,
                 ReductionKind.SESSION,
-                reference=f"session|{state.session}",
+                reference=reference,
                 who=strategy,
                 reason=_words(rule),
             )

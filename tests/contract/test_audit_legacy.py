@@ -174,6 +174,30 @@ def test_three_profits_that_differ_are_set_side_by_side(folder: Path, capsys: Ca
     assert "the trades that happened: 10.00; account, its own column: 12.50" in says
 
 
+def test_books_at_fifo_cost_are_sound_and_that_is_said(folder: Path, capsys: Captured) -> None:
+    days = [f"2026-01-{day} 10:00:00" for day in (20, 21, 22)]
+    path = database(
+        folder / "old.db",
+        trades=[
+            ("JD", "BUY", 10, 5, days[0]),
+            ("JD", "BUY", 10, 7, days[1]),
+            ("JD", "SELL", 12, 8, days[2]),
+        ],
+        positions=[("JD", 8, 7)],
+        account=[(976, 1032, 32, 1000)],
+    )
+    found = report(capsys, str(path))
+    assert found["findings"] == []
+    assert "first in, first out, not at average, in 1 positions: JD" in " ".join(found["notes"])
+    path = database(
+        path,
+        trades=[("JD", "BUY", 10, 5, days[0]), ("JD", "BUY", 10, 7, days[1])],
+        positions=[("JD", 20, 6.5)],
+    )
+    says = said(report(capsys, str(path)), "position_unexplained")
+    assert "its cost is neither the average's nor FIFO's" in says
+
+
 def test_deposits_are_counted_and_a_withdrawal_too(folder: Path, capsys: Captured) -> None:
     path = database(
         folder / "old.db",

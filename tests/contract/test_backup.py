@@ -224,9 +224,10 @@ def test_orders_that_an_old_backup_has_intended_are_found_by_their_ids(account: 
 
 def test_what_an_old_backup_does_not_know_is_not_traded_over(account: Account) -> None:
     """The backup is older than both intents: the broker holds what the books never heard of, and a person decides."""
-    with account.trading() as trader:
-        trader.wait_line(lambda line: line.startswith("self-test"))
+    with account.watched() as trader:
+        trader.hold_at(("rows durable", "committed Statement"))
         verb(account, "backup", "early.db")
+        trader.close()
         wait_until_it_holds(trader)
         trader.end(signal.SIGKILL)
     before = sorted(order["client_order_id"] for order in account.accepted())

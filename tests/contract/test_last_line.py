@@ -16,6 +16,7 @@ BUYS = (
 )
 NEVER_SENT = "SELECT count(*) FROM orders WHERE state = 'NEVER_SENT'"
 DENIED = "SELECT DISTINCT reason FROM decisions WHERE outcome = 'denied'"
+SALES = "SELECT json_extract(\"order\", '$.order_type'), status FROM orders WHERE side = 'SELL'"
 HALTED = "SELECT message FROM notice_rows WHERE kind = 'halted'"
 
 
@@ -71,7 +72,7 @@ def test_an_order_that_is_posted_twice_leaves_once(mutant: Mutant) -> None:
 def test_without_the_rule_for_the_pace_no_more_entries_leave_in_a_minute(mutant: Mutant) -> None:
     mutant.edit(Edit("risk.py", "    entries_per_minute,\n", ""))
     (mutant.folder.path / "trader.toml").write_text("[limits]\nentries_per_minute_max = 3\n")
-    ended = mutant.folder.run("--scenario", "stampede")
+    ended = mutant.folder.run("--symbols", "GS,JD,T,TRIP", "--scenario", "stampede")
     assert ended.code in {1, 4}
     assert "3 entries have left in a minute, 3 may" in halted(mutant)
     assert len(at_venue(mutant, "BUY")) == 3
@@ -92,12 +93,11 @@ def test_where_the_rules_forget_a_resting_stop_no_exit_leaves_beside_it(mutant: 
     ended = mutant.folder.run("--scenario", "s27-stop-holds-the-shares")
     assert ended.code != 0
     assert "are to be sold, 0 are there to sell" in halted(mutant)
-    stops = "SELECT count(*) FROM orders WHERE json_extract(\"order\", '$.order_type') LIKE '%stop%' AND status = 'new'"
-    assert mutant.folder.theirs(stops) == [(3,)], "what protects rests on"
+    kinds = mutant.folder.theirs(SALES)
+    assert all("stop" in str(kind) for kind, _ in kinds), "no exit ever came to the broker"
+    assert [status for _, status in kinds].count("new") == 3, "and what protects rests on"
     assert ("halted",) in mutant.folder.ours(DENIED)
-    [(never,)] = mutant.folder.ours(NEVER_SENT)
-    assert int(str(never)) <= 3, "of what was on its way; and nothing is wanted afterwards"
-    assert at_venue(mutant, "SELL") == at_venue(mutant, "BUY")
+    assert mutant.folder.ours(NEVER_SENT) == [(1,)], "nothing is wanted afterwards"
 
 
 def test_a_stop_that_lost_its_price_on_the_way_sells_nothing(mutant: Mutant) -> None:

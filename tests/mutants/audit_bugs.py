@@ -156,6 +156,12 @@ REPAIR = (
         masked="the rehearsed restore is held against the books",
     ),
     planted(
+        "positions at FIFO cost are called unexplained",
+        Edit("audit/judging.py", "            opinion.is_fifo = True\n", ""),
+        plays("audit_judging", "books_at_fifo_cost_are_recognized_and_their_profit_is_fifos"),
+        contract("audit_legacy", "books_at_fifo_cost_are_sound_and_that_is_said"),
+    ),
+    planted(
         "an import takes what is not proved",
         Edit(
             "audit/opening.py",

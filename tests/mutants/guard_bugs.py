@@ -115,6 +115,26 @@ DATA = (
 
 SESSIONS = (
     planted(
+        "what comes too late for the closing auction is sent to it",
+        Edit("reducing.py", "meets = is_taken and", "meets ="),
+        plays(
+            "sessions",
+            "the_closing_auction_sells_what_is_held_and_the_market_what_comes_too_late_for_it",
+        ),
+    ),
+    planted(
+        "yesterday's auction is today's",
+        Edit(
+            "reductions.py", "return self.reference == auction_of(session)", "return bool(session)"
+        ),
+        plays("sessions", "who_wants_out_at_once_does_not_wait_for_the_auction"),
+    ),
+    planted(
+        "who wants out at once waits for the auction",
+        Edit("reducing.py", "kind is not ReductionKind.FLATTEN or not", "True or not"),
+        plays("sessions", "who_wants_out_at_once_does_not_wait_for_the_auction"),
+    ),
+    planted(
         "every day closes at four",
         Edit(
             "supervisor.py",
@@ -125,7 +145,7 @@ SESSIONS = (
     ),
     planted(
         "what should go before the close stays",
-        Edit("sessions.py", "if rule.at_close is AtClose.FLATTEN:", "if False:"),
+        Edit("sessions.py", "if rule.at_close in LEAVES:", "if False:"),
         plays("sessions", "what_is_held_goes_so_long_before_the_close_of_that_day"),
         tasks("sessions", "three_minutes_before_the_close_all_is_sold_once_and_nothing_bought"),
     ),

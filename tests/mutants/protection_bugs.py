@@ -165,6 +165,16 @@ PROTECTIONS = (
         ),
     ),
     planted(
+        "what a bust brings back is guarded by nothing",
+        Edit(
+            "evolve.py",
+            "        after = protection.brought_back(after, event, state.orders)\n",
+            "",
+        ),
+        plays("protection", "shares_that_a_bust_brings_back_are_guarded_as_they_were"),
+        tasks("protector", "a_position_that_a_bust_brings_back_has_a_stop_again"),
+    ),
+    planted(
         "a split leaves a stop where it was",
         Edit(
             "evolve.py",

@@ -17,6 +17,7 @@ from trader.messages import (
     Activity,
     AlarmReport,
     CancelOutcome,
+    Claim,
     Clock,
     Command,
     ExecutionCorrected,
@@ -31,6 +32,7 @@ from trader.model import (
     Bar,
     ClientOrderId,
     Distances,
+    Execution,
     ExecutionId,
     Order,
     OrderState,
@@ -304,6 +306,56 @@ async def test_a_stop_shrinks_when_an_execution_is_taken_back(autojump_clock: Mo
         assert held == 400
         assert [int(one.quantity) for one in live(rig)] == [400]
         assert sum(one.quantity_leaves for one in live(rig)) <= held
+
+
+async def test_a_position_that_a_bust_brings_back_has_a_stop_again(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of()
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        (first,) = stops(rig)
+        sold = Execution(
+            execution_id=ExecutionId("y1"),
+            quantity=first.quantity,
+            price=Decimal("31.2"),
+            quantity_cumulative=first.quantity,
+            at_ns=rig.market_ns(),
+        )
+        told = OrderReport(
+            client_order_id=first.client_order_id,
+            broker_order_id=first.broker_order_id,
+            symbol=JD,
+            side=Side.SELL,
+            claim=Claim.FILLED,
+            quantity=first.quantity,
+            quantity_cumulative=first.quantity,
+            execution=sold,
+            at_ns=rig.market_ns(),
+            source="stream",
+        )
+        taken_back = ExecutionCorrected(
+            client_order_id=first.client_order_id,
+            symbol=JD,
+            execution_id=sold.execution_id,
+            replacement=None,
+            at_ns=rig.market_ns(),
+        )
+        for heard in (told, taken_back):
+            await rig.parts.inbox.tell(heard)
+            await wait_all_tasks_blocked()
+        known = rig.venue.venue.order_by_client_id("direct", first.client_order_id)
+        assert known is not None
+        over = rig.venue.venue.cancel("direct", known.order_id)
+        assert not isinstance(over, Refusal)
+        rig.venue._queue(over)
+        await wait_all_tasks_blocked()
+        await pass_seconds(rig, 5)
+        (again,) = [one for one in live(rig) if is_resting_stop(one)]
+        assert again.client_order_id != first.client_order_id
+        assert (again.quantity, again.stop_price) == (first.quantity, first.stop_price)
+        assert rig.state.position(JD).quantity == first.quantity
 
 
 async def test_what_the_broker_does_not_hold_is_not_sold_by_a_stop(

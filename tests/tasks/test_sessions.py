@@ -13,7 +13,7 @@ from trader.calendar import session_on
 from trader.config import AtClose, StrategyConfig
 from trader.evolve import fold
 from trader.messages import ReductionBegan
-from trader.model import MINUTE_NS, StrategyName, Symbol
+from trader.model import MINUTE_NS, Side, StrategyName, Symbol, TimeInForce
 from trader.state import ExecutionState
 
 WHOLE_DAY, HALF_DAY = "2026-11-25", "2026-11-27"
@@ -102,3 +102,23 @@ async def test_who_keeps_holds_over_the_night() -> None:
         for _ in range(5):
             await rig.minute()
     assert not sold(rig)
+
+
+@pytest.mark.parametrize("date", [WHOLE_DAY, HALF_DAY])
+async def test_the_closing_auction_sells_all_once_over_a_restart(date: str) -> None:
+    auction = replace(FLATTENS, at_close=AtClose.AUCTION, minutes_before_close=15)
+    first = rig_at(close_of(date) - 20 * MINUTE_NS, strategy=auction)
+    async with first.running():
+        for _ in range(9):
+            await first.minute()
+        assert not any(sold(first).values()), "the auction is at the close"
+    second = rig_at(first.market_ns(), before=first, strategy=auction)
+    async with second.running():
+        await wait_all_tasks_blocked()
+        while second.market_ns() <= close_of(date):
+            await second.minute()
+        assert is_flat(second)
+    assert sold(second) == ALL_SOLD
+    orders = second.venue.venue.state.orders.values()
+    exits = [one.time_in_force for one in orders if one.side is Side.SELL]
+    assert exits == [TimeInForce.CLS] * len(SYMBOLS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from trader.audit.judging import judged
-from trader.audit.ledger import added_up
+from trader.audit.ledger import added_up, first_in_first_out
 from trader.audit.repeats import gaps_of, in_windows, same_second
 from trader.audit.words import Evidence, Execution, Judged, Ledger, Position, Statement, Trades
 
@@ -244,3 +244,64 @@ def test_of_a_sound_history_with_duplicates_exactly_the_duplicates_are_found(
     assert set(one.phantom_ids) == duplicates
     sound = [trade for number, trade in enumerate(told, start=1) if number not in duplicates]
     assert one.explained == added_up(trades(*sound))
+
+
+# ---------------------------------------------------------------------------------------------- FIFO cost
+
+
+def test_books_at_fifo_cost_are_recognized_and_their_profit_is_fifos() -> None:
+    told: Sequence[Told] = ((0, 10, "5"), (90_000, 10, "7"), (180_000, -12, "8"))
+    one = judge(held(8, "56"), *told)  # Of the second lot alone; 48 at average.
+    assert (one.is_fifo, one.is_sure, one.evidence) == (True, True, Evidence.COST)
+    assert one.explained.realized == Decimal(32)  # 10 x 3 + 2 x 1
+    assert "FIFO" in one.why
+    assert not judge(held(8, "48"), *told).is_fifo
+
+
+def test_a_phantom_in_books_at_fifo_cost_is_found() -> None:
+    told = ((0, 10, "5"), (90_000, 10, "7"), (90_001, 9, "7"), (180_000, -12, "8"))
+    one = judge(held(8, "56"), *told)
+    assert (one.phantom_ids, one.is_fifo, one.is_sure) == ((3,), True, True)
+
+
+def test_a_cost_that_is_neither_is_not_sure() -> None:
+    told = ((0, 10, "5"), (90_000, 10, "7"), (90_001, 9, "7"), (180_000, -12, "8"))
+    one = judge(held(8, "55"), *told)
+    assert (one.is_sure, one.is_fifo, one.phantom_buys) == (False, False, 0)
+    assert "neither the average's nor FIFO's" in one.why
+
+
+@given(history_with_duplicates(), st.integers(1, 50), st.integers(100, 9_999))
+def test_of_a_sound_history_at_fifo_cost_exactly_the_duplicates_are_found(
+    drawn: tuple[list[Told], set[int], int, Decimal], more: int, price: int
+) -> None:
+    """Before it a buy that was kept, hours earlier, of which the sales took first; each trip adds to it."""
+    told, duplicates, shares, _ = drawn
+    early: Told = (-200_000, more, str(Decimal(price) / 100))
+    rows = [early, *told]
+    moved = {number + 1 for number in duplicates}
+    sound = trades(*(row for number, row in enumerate(rows, 1) if number not in moved))
+    lots = first_in_first_out(sound)
+    assert lots is not None
+    assert lots.quantity == shares + more
+    one = judge(Position(quantity=lots.quantity, cost=lots.cost, value=None), *rows)
+    if one.is_sure:
+        assert set(one.phantom_ids) == moved
+        expected = lots if one.is_fifo else added_up(sound)
+        assert one.explained.cost == expected.cost
+    else:
+        assert one.phantom_buys == 0, "who isn't sure leaves everything alone"
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9).filter(bool), st.integers(1, 999)), max_size=12))
+def test_fifo_and_average_agree_on_shares_and_cash_and_on_profit_where_nothing_is_held(
+    drawn: list[tuple[int, int]],
+) -> None:
+    told = trades(*((at, shares, str(price)) for at, (shares, price) in enumerate(drawn)))
+    average, lots = added_up(told), first_in_first_out(told)
+    if lots is None:
+        return  # It sells what isn't there.
+    assert (lots.quantity, lots.cash) == (average.quantity, average.cash)
+    assert lots.cost - lots.realized == -lots.cash
+    if not lots.quantity:
+        assert (lots.cost, lots.realized) == (Decimal(0), average.realized)

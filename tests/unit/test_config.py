@@ -175,6 +175,9 @@ WRONG = {
     "[strategies.a]\nkind = 'a'\nsize = {}": ":3: strategies.a.size: exactly one of",
     "[strategies.a]\nkind = 'a'\nsize = {shares = 0}": ":3: strategies.a.size.shares: must be above 0",
     "[strategies.a]\nkind = 'a'\nat_close = 'sell'": ": strategies[...].at_close: Invalid enum value 'sell'",
+    "[strategies.a]\nkind = 'a'\nat_close = 'auction'\nminutes_before_close = 10": (
+        ":4: strategies.a.minutes_before_close: the closing auction takes no orders"
+    ),
     "[strategies.a]\nkind = 'a'\nminutes_before_close = 0": ":3: strategies.a.minutes_before_close: must be above 0",
     "[strategies.a]\nkind = 'a'\nminutes_before_close = 121": ":3: strategies.a.minutes_before_close: must be at most",
     "[strategies.a]\nkind = 'a'\nminutes_before_close = 1.5": ": strategies[...].minutes_before_close: Expected `int`",

@@ -16,6 +16,7 @@ from tests.plays import (
     clock,
     corrected,
     denied,
+    executed,
     filled,
     opened,
     quote,
@@ -313,3 +314,31 @@ def test_one_tick_confirms_nothing() -> None:
     assert heard.hear(stop_met, 12) == nothing  # the one in between starts it over
     assert heard.hear(stop_met, 13) == stop_met
     assert heard.hear(stop_met | {Leg.TAKE_PROFIT}, 14) == stop_met
+
+
+# -------------------------------------------------------------------------------------- what is brought back
+
+
+def test_shares_that_a_bust_brings_back_are_guarded_as_they_were() -> None:
+    play = guarded() >> filled(62, "31.92") >> stop(62) >> sent() >> report(Claim.NEW)
+    before = play.state.position(JD)
+    play >> report(Claim.FILLED, 62, executed(62, "31.2", 62, "y1"))
+    assert play.state.position(JD).protection is None
+    play >> corrected("y1")
+    now = play.state.position(JD)
+    assert (now.quantity, now.protection) == (D(62), STOP)
+    assert now.guarded_by == before.guarded_by
+    assert wants_stop(now, is_required=False)
+    play >> report(Claim.CANCELED)
+    assert lacking(play) == (62, 62, 0)
+
+
+def test_shares_that_nothing_guarded_come_back_as_they_were_and_a_new_entrys_guard_stays() -> None:
+    play = guarded(None) >> filled(62, "31.92") >> sell("JD", 62, "31.9") >> sent()
+    play >> report(Claim.FILLED, 62, executed(62, "31.9", 62, "y1"))
+    play >> buy("JD", 10, "31.95", protection=STOP) >> filled(10, "31.92")
+    play >> corrected("y1", of=1)
+    assert play.state.position(JD).protection == STOP
+    play = guarded(None) >> filled(62, "31.92") >> sell("JD", 62, "31.9") >> sent()
+    play >> report(Claim.FILLED, 62, executed(62, "31.9", 62, "y1")) >> corrected("y1")
+    assert play.state.position(JD).protection is None

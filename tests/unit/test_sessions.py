@@ -16,19 +16,22 @@ from tests.plays import (
     sell,
     sent,
 )
+from trader import reducing
 from trader.config import AtClose, Closing
 from trader.messages import (
     Alarmed,
     CancelRequested,
     Claim,
     Clock,
+    Command,
     DenyReason,
+    OrderRequest,
     ReductionBegan,
     ReductionKind,
     RequestAccepted,
     RequestDenied,
 )
-from trader.model import MINUTE_NS, Phase, StrategyName, Symbol
+from trader.model import MINUTE_NS, Phase, StrategyName, Symbol, TimeInForce
 
 JD = Symbol("JD")
 CLOSES = 360  # minutes after ten o'clock: 16:00
@@ -83,7 +86,9 @@ def test_of_another_strategy_nothing_goes() -> None:
     assert not [one for one in play.events if isinstance(one, CancelRequested)]
 
 
-@pytest.mark.parametrize(("at_close", "cancels"), [("keep", 0), ("cancel", 1), ("flatten", 1)])
+@pytest.mark.parametrize(
+    ("at_close", "cancels"), [("keep", 0), ("cancel", 1), ("flatten", 1), ("auction", 1)]
+)
 def test_its_working_entries_go_and_silence_is_asked_again(at_close: str, cancels: int) -> None:
     play = day(AtClose(at_close))
     play >> buy("JD", 10, "31") >> sent() >> report(Claim.NEW) >> at(CLOSES - 5)
@@ -103,7 +108,7 @@ def test_an_entry_that_is_filled_after_all_goes_too() -> None:
     assert JD in play.state.reductions
 
 
-@pytest.mark.parametrize("at_close", [AtClose.CANCEL, AtClose.FLATTEN])
+@pytest.mark.parametrize("at_close", [AtClose.CANCEL, AtClose.FLATTEN, AtClose.AUCTION])
 def test_nobody_enters_who_is_about_to_leave(at_close: AtClose) -> None:
     play = day(at_close)
     play >> at(CLOSES - 6) >> buy("JD", 10, "31.95")
@@ -147,3 +152,52 @@ def test_each_life_goes_by_its_own_configuration() -> None:
     play = holding(AtClose.FLATTEN)
     play >> boot(play.state.epoch + 1)
     assert not play.state.closings
+
+
+# --- the closing auction
+
+
+def exit_due(play: Play) -> OrderRequest:
+    [step] = reducing.due(play.state)
+    assert isinstance(step.wants, OrderRequest)
+    return step.wants
+
+
+def test_the_closing_auction_sells_what_is_held_and_the_market_what_comes_too_late_for_it() -> None:
+    play = holding(AtClose.AUCTION, 15)
+    play >> at(CLOSES - 15)
+    assert play.state.reductions[JD].is_for_auction("2026-01-26")
+    assert exit_due(play).time_in_force is TimeInForce.CLS
+    play >> at(CLOSES - 11)
+    assert exit_due(play).time_in_force is TimeInForce.CLS
+    play >> at(CLOSES - 10)
+    assert exit_due(play).time_in_force is TimeInForce.DAY
+
+
+def test_an_order_for_the_auction_is_waited_for_and_one_that_is_refused_is_followed_by_another() -> (
+    None
+):
+    play = holding(AtClose.AUCTION, 15)
+    play >> at(CLOSES - 15)
+    play >> exit_due(play) >> sent() >> report(Claim.NEW) >> at(CLOSES - 12)
+    assert list(reducing.due(play.state)) == []
+    play >> report(Claim.REJECTED)
+    assert exit_due(play).time_in_force is TimeInForce.CLS
+    play >> at(CLOSES - 9)
+    assert exit_due(play).time_in_force is TimeInForce.DAY
+
+
+def test_who_wants_out_at_once_does_not_wait_for_the_auction() -> None:
+    play = holding(AtClose.AUCTION, 15)
+    play >> at(CLOSES - 15)
+    play >> exit_due(play) >> sent() >> report(Claim.NEW)
+    for_auction = play.order().client_order_id
+    play >> Command(command_id="c", verb="flatten", subject="JD", who="ana", reason="out")
+    assert play.state.reductions[JD].who == "ana"
+    [step] = reducing.due(play.state)
+    assert isinstance(step.wants, Command)
+    assert (step.wants.verb, step.wants.subject) == ("cancel", for_auction)
+    play >> report(Claim.CANCELED) >> at(CLOSES - 14)
+    assert exit_due(play).time_in_force is TimeInForce.DAY
+    play >> Command(command_id="d", verb="flatten", subject="JD", who="bob", reason="out, too")
+    assert play.state.reductions[JD].who == "ana", "it goes already"

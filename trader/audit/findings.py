@@ -208,6 +208,13 @@ def notes_of(
     )
     if added:
         notes.append(f"{added:,} buys within an hour of another that the position accounts for")
+    fifo = [one.symbol for one in symbols if one.is_fifo]
+    if fifo:
+        more = ", …" if len(fifo) > SYMBOLS_SHOWN_MAX else ""
+        notes.append(
+            f"cost is kept first in, first out, not at average, in {len(fifo)} positions:"
+            f" {', '.join(fifo[:SYMBOLS_SHOWN_MAX])}{more}"
+        )
     if (voided := reading.voided()) > 0:
         notes.append(f"{voided:,} rows were voided by a repair and are left out")
     if bursts and not any(one.phantom_buys or one.unproved for one in symbols):

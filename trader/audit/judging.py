@@ -4,14 +4,13 @@ A *reading* is a choice of phantoms. Without a broker's statement, the first rea
 counts: all are real; of each group of repeated buys only the first is; as many of the first of each group as the next
 sales, or the position, account for; only buys of a flat symbol are; at last, the one choice of repeated buys that
 explains it, if it is the only one. A reading must never sell what isn't there. That the real trades also cost what
-the position is recorded to have cost is what makes a choice sure: shares alone could come from another choice.
-"""
+the X"""
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 
-from trader.audit.ledger import added_up
+from trader.audit.ledger import added_up, first_in_first_out
 from trader.audit.matching import matched
 from trader.audit.repeats import NOT_REPEATED, gaps_of, in_windows, same_second
 from trader.audit.words import (
@@ -43,6 +42,7 @@ class Opinion:
         self.is_sure = is_sure
         self.why = why
         self.missing: tuple[Execution, ...] = ()
+        self.is_fifo = False  # the recorded cost is that of the lots that were bought last
 
 
 def judged(
@@ -82,10 +82,18 @@ def _with_cost(
 ) -> Opinion:
     if recorded.cost is None or not recorded.quantity:
         return Opinion(reading, Evidence.POSITION, is_sure=True, why=why)
-    for choice in (reading, *_exchanged(trades, gaps, reading)):
+    choices = (reading, *_exchanged(trades, gaps, reading))
+    for choice in choices:
         if abs(added_up(trades, choice).cost - recorded.cost) <= COST_TOLERANCE:
             return Opinion(choice, Evidence.COST, is_sure=True, why=why)
-    return Opinion(reading, Evidence.POSITION, is_sure=not reading, why=f"{why}; its cost differs")
+    for choice in choices:
+        lots = first_in_first_out(trades, choice)
+        if lots is not None and abs(lots.cost - recorded.cost) <= COST_TOLERANCE:
+            opinion = Opinion(choice, Evidence.COST, is_sure=True, why=f"{why}, at FIFO cost")
+            opinion.is_fifo = True
+            return opinion
+    why += "; its cost is neither the average's nor FIFO's"
+    return Opinion(reading, Evidence.POSITION, is_sure=not reading, why=why)
 
 
 def _readings(
@@ -263,6 +271,8 @@ def _written(
         unproved = [index for index, gap in enumerate(gaps) if gap != NOT_REPEATED]
     bought = [index for index in phantoms if trades.is_buy[index]]
     explained = added_up(trades, phantoms) if phantoms else told
+    if opinion.is_fifo:
+        explained = first_in_first_out(trades, phantoms) or explained
     times = [trades.at_ns[index] for index in phantoms]
     groups, grouped = same_second(trades)
 
@@ -296,6 +306,7 @@ def _written(
         evidence=opinion.evidence,
         is_sure=opinion.is_sure,
         why=opinion.why,
+        is_fifo=opinion.is_fifo,
         phantom_ids=tuple(sorted(trades.ids[index] for index in phantoms)),
         unproved_ids=tuple(trades.ids[index] for index in unproved),
         missing=opinion.missing,

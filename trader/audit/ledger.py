@@ -1,5 +1,6 @@
 """What trades add up to at average cost: shares, what they cost, what was earned, what it did to cash."""
 
+from collections import deque
 from collections.abc import Container
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation
 
@@ -47,6 +48,40 @@ def added_up(trades: Trades, without: Container[int] = NOTHING) -> Ledger:
             cash -= fees
             realized -= fees
     return Ledger(quantity=quantity, cost=cost, realized=realized, cash=cash)
+
+
+def first_in_first_out(trades: Trades, without: Container[int] = NOTHING) -> Ledger | None:
+    """The same trades where a sale sells what was bought first; None where one sells what isn't there.
+
+    Only cost and profit differ from those at average cost, and only while something is held.
+    """
+    lots: deque[tuple[Decimal, Decimal]] = deque()  # shares and price, the oldest first
+    realized = cash = ZERO
+    rows = zip(trades.is_buy, trades.quantities, trades.prices, trades.fees, strict=True)
+    for index, (buy, shares, price, fees) in enumerate(rows):
+        if index in without:
+            continue
+        cash += (-shares if buy else shares) * price - fees
+        realized -= fees
+        if buy:
+            lots.append((shares, price))
+            continue
+        left = shares
+        while left:
+            if not lots:
+                return None
+            quantity, paid = lots.popleft()
+            sold = min(quantity, left)
+            realized += sold * (price - paid)
+            left -= sold
+            if quantity > sold:
+                lots.appendleft((quantity - sold, paid))
+    return Ledger(
+        quantity=sum((shares for shares, _ in lots), ZERO),
+        cost=sum((shares * price for shares, price in lots), ZERO),
+        realized=realized,
+        cash=cash,
+    )
 
 
 def _turned(

@@ -63,7 +63,7 @@ def checked_header(path: Path) -> bytes:
         raise Mistake(
             "this program's own books, which prove themselves",
             where=str(path),
-            remedy="bin/trade doctor, bin/trade reconcile",
+            remedy="bin/trade verify",
         )
     return header
 

@@ -129,7 +129,7 @@ class Trades(Struct, frozen=True, kw_only=True):
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
-    """What trades add up to at average cost, in shares and dollars."""
+    """What trades add up to at average cost, or at that of FIFO lots, in shares and dollars."""
 
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
@@ -164,6 +164,7 @@ class Judged(Struct, frozen=True, kw_only=True):
     unproved_ids: tuple[int, ...]
     missing: tuple[Execution, ...] = ()  # told by the statement, and recorded nowhere
     profit: Decimal | None = None  # the rows' own column
+    is_fifo: bool = False  # the recorded cost, and so what is explained, is that of FIFO lots
     first_phantom_ns: int = 0
     last_phantom_ns: int = 0
 

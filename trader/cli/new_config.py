@@ -56,7 +56,7 @@ sell_share_cap = 8.30
 [strategies.sma-crossover]  # any number of [strategies.NAME] tables
 kind = "sma-crossover"
 params = { fast = 10, slow = 30 }
-at_close = "keep"           # or "cancel" (working entries), "flatten" (positions, too), with the regular session
+at_close = "keep"           # or "cancel" (working entries), "flatten" (positions, too), "auction" (with the close)
 minutes_before_close = 5    # when that begins; from then on it enters nothing
 size = { notional = 2_000 } # or shares, equity (a fraction of it), target (the position to have)
 # What guards what it buys: fractions of the price, seconds of market time. Left out: nothing does.
