@@ -330,6 +330,7 @@ def data_saying(*frames: object, answers: Sequence[object] = ()) -> Script:
                 "bars": ["JD", "T"],
                 "quotes": ["JD", "T"],
                 "statuses": ["JD", "T"],
+                "lulds": ["JD", "T"],
             },
         ]
         for frame in frames:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from trader.calendar import new_york_date
-from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Bar, PriceBand, Quote, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR
 from trader.nights import is_far
 
@@ -23,6 +23,7 @@ JUMP_PER_MILLE_MAX = 100
 NIGHT_PER_MILLE_MAX = 40  # beyond it the day before is asked about: it may have been a split
 FROZEN_NS_MAX = 10 * MINUTE_NS  # of ticks that never differ, while others move
 FROZEN_TICKS_MIN = 10  # of them; a few in ten minutes are a quiet market
+BAND_NS_MAX = MINUTE_NS  # bands follow the market each half minute: which it has left for longer, that is an old one
 AGE_NS_MAX = 90 * SECOND_NS
 AHEAD_NS_MAX = 10 * SECOND_NS  # the venue's clock may run that far ahead of ours
 PRICE_MAX = 10_000_000 * PRICE_TICKS_PER_DOLLAR
@@ -40,6 +41,7 @@ class Rejection(StrEnum):
     OUT_OF_ORDER = "out_of_order"  # before what came earlier, a repeated bar, or ahead of the clock
     STALE = "stale"
     FAR_FROM_LAST = "far_from_last"
+    OUTSIDE_BAND = "outside_band"  # where nobody may trade
     FROZEN = "frozen"  # the same values for too long, while other symbols move
     HELD = "held"  # for a moment, while the day before is asked about; it is judged again
 
@@ -71,6 +73,12 @@ class Guard:
         self._confirmations = 0
         self._bar_start_ns = -1
         self._quote_at_ns = -1
+        self._band: PriceBand | None = None
+        self._outside_ns = -1  # since when quotes are beyond it
+
+    def take_band(self, band: PriceBand) -> None:
+        """Quotes are held against it until the next one comes."""
+        self._band, self._outside_ns = band if band.up else None, -1
 
     def settle(self, reference: int | None) -> bool:
         """The last price of the day before in today's shares, None: it isn't known. Whether there was a split."""
@@ -121,6 +129,8 @@ class Guard:
         if rejection is None:
             is_older = quote.at_ns < self._quote_at_ns
             rejection = self._untimely(is_older, quote.at_ns, now_ns)
+        if rejection is None and self._band is not None and self._is_outside(self._band, quote):
+            rejection = Rejection.OUTSIDE_BAND
         values = (quote.bid, quote.bid_size, quote.ask, quote.ask_size)
         if rejection is None and self._quote_seen.is_frozen(values, quote.at_ns, others_moved_ns):
             rejection = Rejection.FROZEN
@@ -156,6 +166,20 @@ class Guard:
         if bid > ask > 0:
             return Rejection.CROSSED
         return None
+
+    def _is_outside(self, band: PriceBand, quote: Quote) -> bool:
+        """Wholly: a quote of which one side is within it can be traded at. A band is of its day."""
+        low, high = quote.bid or quote.ask, quote.ask or quote.bid
+        if low <= band.up and high >= band.down:
+            self._outside_ns = -1
+            return False
+        if self._outside_ns < 0:
+            self._outside_ns = quote.at_ns
+        is_old = quote.at_ns - self._outside_ns > BAND_NS_MAX
+        if is_old or new_york_date(quote.at_ns) != new_york_date(band.at_ns):
+            self._band, self._outside_ns = None, -1
+            return False
+        return True
 
     def _untimely(self, is_late_in_line: bool, at_ns: int, now_ns: int) -> Rejection | None:
         # A tick of the future is no better than one of the past, and would make all that follow look old.

@@ -114,6 +114,18 @@ class Quote(Struct, frozen=True, kw_only=True):
     ask_size: int
 
 
+class PriceBand(Struct, frozen=True, kw_only=True):
+    """Limit up, limit down: price ticks beyond which nobody may trade; both 0 where that is not known."""
+
+    symbol: Symbol
+    at_ns: int
+    up: int
+    down: int
+
+
+Tick = Bar | Quote | PriceBand  # what a feed delivers
+
+
 class Size(Struct, frozen=True, kw_only=True):
     """How much is wanted; the executor turns it into whole shares (positions and cash are its to know).
 

@@ -17,7 +17,7 @@ from trader.messages import (
     SendOutcome,
     Statement,
 )
-from trader.model import AccountId, Bar, ClientOrderId, Order, Quote, Symbol
+from trader.model import AccountId, Bar, ClientOrderId, Order, Symbol, Tick
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     after: ExecutionState
 
 
-Deliver = Callable[[Bar | Quote], None]
+Deliver = Callable[[Tick], None]
 Hear = Callable[[Input], Awaitable[None]]
 
 

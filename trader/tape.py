@@ -12,7 +12,7 @@ from trader.mailbox import Mailbox
 from trader.market_guard import Guard, Rejection
 from trader.marks import Mark
 from trader.messages import SecurityStatus
-from trader.model import Bar, Quote, Symbol
+from trader.model import Bar, PriceBand, Quote, Symbol, Tick
 from trader.strategies.base import Fill, SymbolView
 
 HELD_MAX = 1_000  # ticks of one symbol that wait while the day before is asked about
@@ -55,10 +55,13 @@ class Tape:
         self.bars_ns: dict[Symbol, int] = {}  # when the last bar began
         self.listener: Listener | None = None
 
-    def deliver(self, tick: Bar | Quote) -> None:
+    def deliver(self, tick: Tick) -> None:
         """Judge it, and hand it on if it is fit to decide on; symbols that nobody asked for are dropped."""
         guard = self._guards.get(tick.symbol)
         if guard is None:
+            return
+        if isinstance(tick, PriceBand):
+            guard.take_band(tick)
             return
         was_held = guard.is_held
         rejection = self._judged(guard, tick)

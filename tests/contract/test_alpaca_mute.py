@@ -37,7 +37,7 @@ from tests.alpaca_fakes import (
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
 from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.messages import Gate, GateReport, OrderReport
-from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote
+from trader.model import MINUTE_NS, SECOND_NS, Bar, PriceBand, Quote, Tick
 
 WATCHFUL = StreamDeadlines(
     back_off_min=0.01, back_off_max=0.05, look_every=0.01, untold=0.05, backfill=0.3
@@ -74,12 +74,12 @@ class Market:
 class Fed(Struct, frozen=True):
     """What arrives, and the servers."""
 
-    data: trio.MemoryReceiveChannel[Bar | Quote]
+    data: trio.MemoryReceiveChannel[Tick]
     heard: Heard
     streams: SocketFake
     http: HttpFake
 
-    async def next(self) -> Bar | Quote:
+    async def next(self) -> Tick:
         with trio.fail_after(10):
             return await self.data.receive()
 
@@ -92,7 +92,7 @@ class Fed(Struct, frozen=True):
 @asynccontextmanager
 async def fed(market: Market, *scripts: Script, routes: Routes | None = None) -> AsyncIterator[Fed]:
     heard = Heard()
-    send, receive = trio.open_memory_channel[Bar | Quote](1_000)
+    send, receive = trio.open_memory_channel[Tick](1_000)
     async with socket_fake(scripts) as streams, http_fake(routed(routes or {})) as http:
         feed = AlpacaFeed(
             rest_url=http.url,
@@ -185,7 +185,7 @@ def bar_frame(minute: int, symbol: str = "T") -> list[Json]:
     return [BAR | {"S": symbol, "t": msgspec.msgpack.Ext(-1, seconds.to_bytes(4, "big"))}]
 
 
-def told(bar: Bar | Quote) -> tuple[str, int]:
+def told(bar: Tick) -> tuple[str, int]:
     assert isinstance(bar, Bar)
     return str(bar.symbol), (bar.start_ns - NOON_NS) // MINUTE_NS
 
@@ -252,6 +252,21 @@ async def test_a_short_loss_asks_for_nothing() -> None:
         cut.set()
         assert told(await on.next()) == ("T", 1)
         assert on.http.requests == []
+
+
+async def test_a_price_band_of_before_a_loss_holds_nothing_back_after_it() -> None:
+    market, cut = Market(), trio.Event()
+    stamp = msgspec.msgpack.Ext(-1, (NOON_NS // SECOND_NS).to_bytes(4, "big"))
+    band: Json = {"T": "l", "S": "T", "u": 23.1, "d": 20.9, "i": "B", "z": "A", "t": stamp}
+    first = then(data_saying([band]), cut, None)
+    async with fed(market, first, data_saying(bar_frame(1), bar_frame(2))) as on:
+        told = await on.next()
+        cut.set()
+        forgotten = await on.next()
+        assert isinstance(told, PriceBand)
+        assert isinstance(forgotten, PriceBand)
+        assert (told.up, forgotten.symbol, forgotten.up) == (231_000, told.symbol, 0)
+        assert isinstance(await on.next(), Bar)
 
 
 # --- the trading stream

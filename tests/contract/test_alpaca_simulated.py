@@ -29,7 +29,7 @@ from trader.messages import (
     SendOutcome,
     Statement,
 )
-from trader.model import MINUTE_NS, Bar, ClientOrderId, Order, Quote, Side, Symbol
+from trader.model import MINUTE_NS, Bar, ClientOrderId, Order, PriceBand, Quote, Side, Symbol, Tick
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.simulation.link import Fate, Link
 from trader.simulator.application import build_application
@@ -555,14 +555,19 @@ async def test_a_new_connection_listens_first_and_says_so() -> None:
 async def test_market_data_arrives_as_the_market_made_it_and_every_frame_is_counted() -> None:
     async with bench() as on, trio.open_nursery() as nursery:
         heard = Heard()
-        send, receive = trio.open_memory_channel[Bar | Quote](10_000)
+        send, receive = trio.open_memory_channel[Tick](10_000)
         await nursery.start(partial(on.feed.run, send.send_nowait, heard.hear))
         assert (await heard.next()).is_open  # type: ignore[union-attr]
         made = [instant for _ in range(5) if (instant := await on.venue.advance()) is not None]
         bars = [bar for instant in made for bar in instant.bars]
         quotes = [quote for instant in made for quote in instant.quotes]
+        items: list[Tick] = []
         with trio.fail_after(10):
-            items = [await receive.receive() for _ in (*bars, *quotes)]
+            while sum(not isinstance(item, PriceBand) for item in items) < len(bars) + len(quotes):
+                items.append(await receive.receive())
+        bands = [item for item in items if isinstance(item, PriceBand)]
+        assert {band.symbol for band in bands} == set(SYMBOLS)
+        assert all(band.down < band.up for band in bands)
         assert [item for item in items if isinstance(item, Bar)] == bars
         assert [item for item in items if isinstance(item, Quote)] == quotes
         with trio.fail_after(10):

@@ -34,7 +34,7 @@ from tests.alpaca_fakes import (
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
 from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.messages import Claim, Gate, GateReport, OrderReport
-from trader.model import Bar, Quote, Symbol
+from trader.model import Bar, Quote, Symbol, Tick
 from trader.ports import BrokerRefused, BrokerUnavailable
 
 QUICK = StreamDeadlines(
@@ -323,9 +323,9 @@ async def test_a_bug_of_the_listener_is_not_swallowed() -> None:
 @asynccontextmanager
 async def fed(
     *scripts: Script, deadlines: StreamDeadlines = PATIENT, counted: Counted | None = None
-) -> AsyncIterator[tuple[trio.MemoryReceiveChannel[Bar | Quote], Heard, SocketFake]]:
+) -> AsyncIterator[tuple[trio.MemoryReceiveChannel[Tick], Heard, SocketFake]]:
     heard = Heard()
-    send, receive = trio.open_memory_channel[Bar | Quote](1_000)
+    send, receive = trio.open_memory_channel[Tick](1_000)
     async with socket_fake(scripts) as fake:
         feed = AlpacaFeed(
             rest_url="http://127.0.0.1:1",

@@ -53,7 +53,7 @@ from trader.messages import (
     decode_entry,
     encode,
 )
-from trader.model import Bar, BrokerOrderId, Execution, Order, Quote, Symbol
+from trader.model import Bar, BrokerOrderId, Execution, Order, Quote, Symbol, Tick
 from trader.money import MONEY_MAX, bounded
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.state import ExecutionState
@@ -145,7 +145,7 @@ def orders_of(body: bytes) -> object:
 
 
 def ticks_of(frame: bytes | str) -> object:
-    ticks: list[Bar | Quote] = []
+    ticks: list[Tick] = []
     read = MarketDataReader(SYMBOLS).read(frame, ticks.append)
     assert read.events >= len(ticks)
     return ticks

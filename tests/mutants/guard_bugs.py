@@ -45,6 +45,21 @@ ALARMS = (
 
 DATA = (
     planted(
+        "quotes beyond the price band are believed",
+        Edit("market_guard.py", "if low <= band.up and high >= band.down:", "if band.up:"),
+        plays("market_guard", "where_nobody_may_trade_a_quote_says_nothing"),
+    ),
+    planted(
+        "a price band holds quotes back for ever",
+        Edit("market_guard.py", "if is_old or new_york_date", "if new_york_date"),
+        plays("market_guard", "a_band_that_the_market_has_left_for_a_minute_is_an_old_one"),
+    ),
+    planted(
+        "a price band of before a lost connection goes on",
+        Edit("brokers/alpaca/data_stream.py", "        self._gap.forget_bands()\n", ""),
+        contract("alpaca_mute", "a_price_band_of_before_a_loss_holds_nothing_back_after_it"),
+    ),
+    planted(
         "every tick is fit to decide on",
         Edit(
             "tape.py",

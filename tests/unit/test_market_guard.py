@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from trader.calendar import parse_iso
 from trader.market_guard import AHEAD_NS_MAX, PRICE_MAX, SHARES_MAX, Guard, Rejection
-from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Bar, PriceBand, Quote, Symbol
 
 T = Symbol("T")
 OPEN_NS = parse_iso("2026-01-26T14:30:00Z")
@@ -210,3 +210,58 @@ def test_one_tick_alone_never_moves_the_trusted_price_by_more_than_a_tenth(
         assert not is_near or verdict is None
         assert is_near or verdict is not None or confirming >= 3
         confirming = 0 if verdict is None else confirming + 1
+
+
+# --- price bands
+
+BAND = PriceBand(symbol=T, at_ns=OPEN_NS, up=PRICE + 5_000, down=PRICE - 5_000)
+
+
+def banded(band: PriceBand = BAND) -> Guard:
+    guard = seasoned()
+    guard.take_band(band)
+    return guard
+
+
+@pytest.mark.parametrize(
+    ("told", "rejection"),
+    [
+        (quote(1, bid=BAND.up - 100, ask=BAND.up), None),
+        (quote(1, bid=BAND.up, ask=BAND.up + 100), None),
+        (quote(1, bid=BAND.up + 1, ask=BAND.up + 100), "outside_band"),
+        (quote(1, bid=BAND.down - 100, ask=BAND.down), None),
+        (quote(1, bid=BAND.down - 100, ask=BAND.down - 1), "outside_band"),
+        (quote(1, bid=0, ask=BAND.down - 1), "outside_band"),
+        (quote(1, bid=BAND.up + 1, ask=0), "outside_band"),
+    ],
+)
+def test_where_nobody_may_trade_a_quote_says_nothing(told: Quote, rejection: str | None) -> None:
+    assert judged(banded(), told) == [rejection]
+    assert judged(seasoned(), told) == [None], "within a tenth of the last price"
+
+
+def test_a_band_that_the_market_has_left_for_a_minute_is_an_old_one() -> None:
+    guard, far = banded(), BAND.up + 100
+    outside = [quote(second, bid=far, ask=far + 100) for second in (1, 30, 61, 62, 63)]
+    assert judged(guard, *outside) == ["outside_band"] * 3 + [None] * 2
+
+
+def test_a_quote_within_the_band_between_begins_the_minute_anew() -> None:
+    guard, far = banded(), BAND.up + 100
+    assert judged(guard, quote(1, bid=far, ask=far + 100), quote(50)) == ["outside_band", None]
+    assert judged(guard, quote(63, bid=far, ask=far + 100)) == ["outside_band"]
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        PriceBand(symbol=T, at_ns=OPEN_NS, up=0, down=0),
+        PriceBand(symbol=T, at_ns=OPEN_NS, up=PRICE + 9_000, down=PRICE),
+        PriceBand(symbol=T, at_ns=OPEN_NS - 24 * 60 * MINUTE_NS, up=BAND.up, down=BAND.down),
+    ],
+    ids=["not known any more", "another one", "of the day before"],
+)
+def test_another_band_takes_its_place(instead: PriceBand) -> None:
+    guard = banded()
+    guard.take_band(instead)
+    assert judged(guard, quote(1, bid=BAND.up + 100, ask=BAND.up + 200)) == [None]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trader.calendar import iso
 from trader.messages import SecurityStatus
-from trader.model import Bar, Quote, Symbol
+from trader.model import Bar, PriceBand, Quote, Symbol, Tick
 from trader.wire.alpaca_data import (
     DataError,
     FrameRead,
@@ -69,11 +69,21 @@ def bar(encode: Encode, **changes: object) -> dict[str, object]:
     } | changes
 
 
-def read(frame: str | bytes) -> tuple[list[Bar | Quote], FrameRead, dict[str, int]]:
+def read(frame: str | bytes) -> tuple[list[Tick], FrameRead, dict[str, int]]:
     reader = MarketDataReader([JD])
-    delivered: list[Bar | Quote] = []
+    delivered: list[Tick] = []
     result = reader.read(frame, delivered.append)
     return delivered, result, dict(reader.ignored)
+
+
+@BOTH
+def test_a_price_band_is_one_more_message_of_market_data(encode: Encode) -> None:
+    told = {"T": "l", "S": "JD", "u": 33.52, "d": 30.325, "i": "B", "z": "C", "t": stamp(encode)}
+    delivered, frame, ignored = read(encode([told, told | {"S": "XX"}, told | {"d": -1}]))
+    [band] = delivered
+    assert isinstance(band, PriceBand)
+    assert (band.symbol, band.up, band.down) == (JD, 335_200, 303_250)
+    assert (frame.events, ignored) == (3, {"another symbol": 1, "T=l": 1})
 
 
 @BOTH

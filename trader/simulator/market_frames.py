@@ -12,11 +12,10 @@ from msgspec import Struct
 
 from trader.calendar import iso
 from trader.feeds.market import MarketTrade
-from trader.model import SECOND_NS, Bar, Quote
+from trader.model import SECOND_NS, Bar, PriceBand, Quote
 from trader.money import PRICE_TICKS_PER_DOLLAR
 from trader.simulator.market_words import (
     MarketWord,
-    PriceBand,
     TradeCancel,
     TradeCorrection,
     TradingStatus,

@@ -5,9 +5,9 @@ from statistics import fmean
 
 from trader.calendar import DAY_NS, new_york_date, session_on
 from trader.feeds.market import Instant, Market, MarketTrade
-from trader.model import MINUTE_NS, Bar, Quote, Symbol
+from trader.model import MINUTE_NS, Bar, PriceBand, Quote, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR
-from trader.simulator.market_words import MarketWord, PriceBand
+from trader.simulator.market_words import MarketWord
 
 TRADES_MADE = 4  # of a bar without trades: at its open, both ends, and its close
 REFERENCE_BARS = 5

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from trader.feeds.market import MarketTrade
-from trader.model import Bar, Quote, Symbol
+from trader.model import Bar, PriceBand, Quote, Symbol
 
 
 class TradingStatus(Struct, frozen=True, kw_only=True):
@@ -17,15 +17,6 @@ class TradingStatus(Struct, frozen=True, kw_only=True):
     words: str
     reason: str = ""
     reason_words: str = ""
-
-
-class PriceBand(Struct, frozen=True, kw_only=True):
-    """Limit up, limit down: prices beyond which nobody may trade."""
-
-    symbol: Symbol
-    at_ns: int
-    up: int
-    down: int
 
 
 class TradeCorrection(Struct, frozen=True, kw_only=True):

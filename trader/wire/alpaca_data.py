@@ -13,7 +13,7 @@ from msgspec import Meta, Raw, Struct, field
 
 from trader.calendar import iso
 from trader.messages import SecurityStatus
-from trader.model import MINUTE_NS, Bar, Quote, Symbol
+from trader.model import MINUTE_NS, Bar, PriceBand, Quote, Symbol, Tick
 from trader.money import PRICE_TICKS_PER_DOLLAR
 from trader.wire.alpaca import Stamp, stamp_ns
 from trader.wire.encodings import as_bytes, decoded
@@ -45,6 +45,7 @@ class _Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe", tag_field="
     bars: list[str]
     quotes: list[str]
     statuses: list[str]
+    lulds: list[str]
 
 
 def authenticate(key: str, secret: str) -> bytes:
@@ -53,9 +54,9 @@ def authenticate(key: str, secret: str) -> bytes:
 
 
 def subscribe(symbols: Iterable[Symbol]) -> bytes:
-    """Minute bars, quotes and trading statuses of these symbols."""
+    """Minute bars, quotes, trading statuses and price bands of these symbols."""
     names: list[str] = sorted(symbols)
-    return msgspec.msgpack.encode(_Subscribe(bars=names, quotes=names, statuses=names))
+    return msgspec.msgpack.encode(_Subscribe(bars=names, quotes=names, statuses=names, lulds=names))
 
 
 # --- what is received
@@ -94,6 +95,13 @@ class _StreamStatus(Struct, frozen=True, kw_only=True, gc=False, tag_field="T", 
     t: Stamp
 
 
+class _StreamBand(Struct, frozen=True, kw_only=True, gc=False, tag_field="T", tag="l"):
+    S: DataSymbol
+    u: Price
+    d: Price
+    t: Stamp
+
+
 class Success(Struct, frozen=True, kw_only=True, tag_field="T", tag="success"):
     """'connected' or 'authenticated'."""
 
@@ -120,7 +128,8 @@ class _Tagged(Struct, frozen=True, kw_only=True):
 
 
 Control = Success | Subscribed | DataError
-_Message = _StreamQuote | _StreamBar | _StreamStatus | Success | Subscribed | DataError
+_Item = _StreamQuote | _StreamBar | _StreamBand
+_Message = _Item | _StreamStatus | Success | Subscribed | DataError
 
 
 _JSON = msgspec.json.Decoder(list[_Message])
@@ -144,7 +153,7 @@ class MarketDataReader:
         self._symbols: dict[str, Symbol] = {str(symbol): symbol for symbol in symbols}
         self.ignored: Counter[str] = Counter()
 
-    def read(self, frame: str | bytes, deliver: Callable[[Bar | Quote], None]) -> FrameRead:
+    def read(self, frame: str | bytes, deliver: Callable[[Tick], None]) -> FrameRead:
         """Deliver what is in it, in its order. Raises Unreadable where it is no array of messages at all."""
         skipped = 0
         try:
@@ -157,7 +166,7 @@ class MarketDataReader:
         statuses: list[SecurityStatus] = []
         for message in messages:
             match message:
-                case _StreamQuote() | _StreamBar():
+                case _StreamQuote() | _StreamBar() | _StreamBand():
                     item = self._item(message)
                     if item is not None:
                         deliver(item)
@@ -171,7 +180,7 @@ class MarketDataReader:
             statuses=tuple(statuses),
         )
 
-    def _item(self, message: _StreamQuote | _StreamBar) -> Quote | Bar | None:
+    def _item(self, message: _Item) -> Tick | None:
         symbol = self._symbols.get(message.S)
         if symbol is None:
             self.ignored["another symbol"] += 1
@@ -179,6 +188,8 @@ class MarketDataReader:
         try:
             if isinstance(message, _StreamQuote):
                 return _quote_of(symbol, message)
+            if isinstance(message, _StreamBand):
+                return _band_of(symbol, message)
             return bar_of(symbol, message)
         except ValueError:
             self.ignored["time"] += 1
@@ -240,6 +251,15 @@ def _quote_of(symbol: Symbol, message: _StreamQuote) -> Quote:
         bid_size=int(message.bs),
         ask=round(message.ap * PRICE_TICKS_PER_DOLLAR),
         ask_size=int(message.as_),
+    )
+
+
+def _band_of(symbol: Symbol, message: _StreamBand) -> PriceBand:
+    return PriceBand(
+        symbol=symbol,
+        at_ns=stamp_ns(message.t),
+        up=round(message.u * PRICE_TICKS_PER_DOLLAR),
+        down=round(message.d * PRICE_TICKS_PER_DOLLAR),
     )
 
 

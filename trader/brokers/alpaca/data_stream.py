@@ -93,6 +93,7 @@ class DataConversation:
 
     async def listen(self, socket: Socket, open_gate: OpenGate) -> None:
         """What was missed, then message after message."""
+        self._gap.forget_bands()
         await self._gap.fill()
         if not self._is_mute:
             await open_gate()

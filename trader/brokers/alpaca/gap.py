@@ -7,7 +7,7 @@ import trio
 
 from trader.brokers.alpaca.history import bars_between
 from trader.brokers.alpaca.transport import HttpLink
-from trader.model import MINUTE_NS, Bar, Quote, Symbol
+from trader.model import MINUTE_NS, Bar, PriceBand, Symbol, Tick
 from trader.ports import BrokerUnavailable, Deliver
 
 logger = logging.getLogger("trader.adapter")
@@ -37,15 +37,24 @@ class Gap:
         self._deliver = deliver
         self._seconds_max = seconds_max
         self._last: dict[Symbol, int] = {}  # start of the last bar
+        self._banded: set[Symbol] = set()
         self._filled: dict[Symbol, int] = {}  # the same, of those that filled a gap
 
-    def deliver(self, tick: Bar | Quote) -> None:
+    def deliver(self, tick: Tick) -> None:
         """Hand it on, but not again what has filled a gap."""
         if isinstance(tick, Bar):
             if tick.start_ns <= self._filled.get(tick.symbol, -1):
                 return
             self._last[tick.symbol] = max(tick.start_ns, self._last.get(tick.symbol, -1))
+        elif isinstance(tick, PriceBand):
+            self._banded.add(tick.symbol)
         self._deliver(tick)
+
+    def forget_bands(self) -> None:
+        """Those of before may have moved while nobody heard it."""
+        for symbol in sorted(self._banded):
+            self._deliver(PriceBand(symbol=symbol, at_ns=self._market_ns(), up=0, down=0))
+        self._banded.clear()
 
     async def fill(self) -> None:
         """Deliver what is missing, in its order. The first time of all nothing is: workers begin with history."""
