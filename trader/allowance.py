@@ -1,8 +1,8 @@
 """What may still be entered today, and how little by a strategy that nobody has promoted: two rules of risk.py's list.
 
 A strategy is new until a person promotes it (`bin/trade promote`): not by its name alone, but as it is configured. One
-whose kind, parameters or size are others today than those that were promoted is new again. Its code isn't looked at:
-each update of the program would make everything new.
+of which anything is set otherwise today than when it was promoted is new again. Its code isn't looked at: each update
+of the program would make everything new.
 """
 
 from decimal import Decimal
