@@ -234,7 +234,7 @@ BOOKS = (
             "books = state.books",
         ),
         plays("reports", "proof_that_nothing_lives_gives_cash_and_symbol_free"),
-        worlds("lost replies", "D3"),
+        worlds("lost replies"),  # by the world's own sum, or by the next start's
         core("D3"),
     ),
     planted(

@@ -218,9 +218,8 @@ async def test_a_life_that_ends_at_any_commit_is_followed_by_one_that_goes_on(
 ) -> None:
     deaths = 0
     for commit in range(1, 60):
-        first = rig_of(journal=Mortal())
-        kept = first.parts.executor._journal
-        assert isinstance(kept, Mortal)
+        kept = Mortal()
+        first = rig_of(journal=kept)
         with pytest.RaisesGroup(Killed, flatten_subgroups=True, allow_unwrapped=True) as _:
             async with first.running():
                 await first.minute()
