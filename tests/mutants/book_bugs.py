@@ -256,7 +256,7 @@ BOOKS = (
             "reserved=plain(books.reserved - 2 * event.released)",
         ),
         plays("reports", "an_order_is_acknowledged_filled_in_parts_and_booked_once"),
-        worlds("nothing", "D3"),
+        worlds("nothing"),
         core("D3"),
     ),
     planted(

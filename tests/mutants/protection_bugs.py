@@ -29,7 +29,6 @@ PROTECTIONS = (
         Edit("protection.py", "        str(position.stops),\n", ""),
         plays("protection", "the_same_state_wants_the_same_stop_and_a_renewed_one_is_another"),
         tasks("protector", "a_stop_that_ends_is_renewed_under_another_id"),
-        worlds("stops", "A10"),
     ),
     planted(
         "an exit beside a live stop",
@@ -40,7 +39,7 @@ PROTECTIONS = (
         ),
         plays("protection", "no_stop_sells_more_than_is_proven_and_free"),
         scenario("s27-stop-holds-the-shares"),
-        worlds("stops", "A10"),
+        worlds("stops", "C17"),
     ),
     planted(
         "an exit that leaves before the stop is proven gone",

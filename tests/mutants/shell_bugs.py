@@ -18,7 +18,7 @@ TURNS = (
         ),
         tasks("executor", "a_batch_is_one_commit_and_each_input_sees_what_the_one_before_it_did"),
         tasks("stampede", "any_number_of_tasks_buys_once"),
-        worlds("nothing", "A"),
+        worlds("nothing", "C17"),  # The last line is the first to see it.
     ),
     planted(
         "intent written after sending",
