@@ -1,0 +1,49 @@
+"""Bars as columns: the form in which years of them are read, kept and gone through."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from trader.model import Bar, Symbol
+
+Column: TypeAlias = NDArray[np.int64]
+
+
+class Columns(Struct, frozen=True, kw_only=True):
+    """All bars of one symbol, in order of time, none overlapping: one number a bar in each column.
+
+    start_ns and ends_ns are nanoseconds since 1970 (UTC); prices are price ticks, volume is shares.
+    """
+
+    symbol: Symbol
+    start_ns: Column
+    ends_ns: Column
+    open: Column
+    high: Column
+    low: Column
+    close: Column
+    volume: Column
+
+    def __len__(self) -> int:
+        return len(self.start_ns)
+
+    def bar(self, place: int) -> Bar:
+        """The bar at that place."""
+        start_ns = int(self.start_ns[place])
+        return Bar(
+            symbol=self.symbol,
+            start_ns=start_ns,
+            span_ns=int(self.ends_ns[place]) - start_ns,
+            open=int(self.open[place]),
+            high=int(self.high[place]),
+            low=int(self.low[place]),
+            close=int(self.close[place]),
+            volume=int(self.volume[place]),
+        )
+
+    def bars(self) -> Iterator[Bar]:
+        """One after the other."""
+        return (self.bar(place) for place in range(len(self)))
