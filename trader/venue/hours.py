@@ -8,6 +8,7 @@ from trader.calendar import (
     Session,
     new_york_date,
     next_session,
+    phase,
     session_of,
     session_on,
 )
@@ -70,6 +71,38 @@ def is_closing(bar_end_ns: int) -> bool:
     """Whether a bar that ends then is the regular session's last."""
     session = session_of(bar_end_ns)
     return session is not None and bar_end_ns == session.close_ns
+
+
+class Hours:
+    """When a market trades: those of the exchange, by its calendar."""
+
+    def phase(self, at_ns: int) -> Phase:
+        return phase(at_ns)
+
+    def starts_ns(self, extended_hours: bool, at_ns: int) -> int:
+        return starts_ns(extended_hours, at_ns)
+
+    def expires_ns(self, time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> int:
+        return expires_ns(time_in_force, extended_hours, at_ns)
+
+    def is_closing(self, bar_end_ns: int) -> bool:
+        return is_closing(bar_end_ns)
+
+
+class AlwaysOpen(Hours):
+    """A market that never closes: a day is as long as any other, from the moment that an order is taken."""
+
+    def phase(self, at_ns: int) -> Phase:
+        return phase(at_ns, always=True)
+
+    def starts_ns(self, extended_hours: bool, at_ns: int) -> int:
+        return at_ns
+
+    def expires_ns(self, time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> int:
+        return at_ns + (GTC_DAYS if time_in_force is TimeInForce.GTC else 1) * DAY_NS
+
+    def is_closing(self, bar_end_ns: int) -> bool:
+        return False
 
 
 def _session_ahead(at_ns: int, extended_hours: bool) -> Session:

@@ -4,13 +4,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trader.calendar import phase
 from trader.model import Side, Symbol, TimeInForce
 from trader.money import CENT, MILL, ONE, ZERO, rounded_down
 from trader.venue import acceptance, cover
 from trader.venue.accounts import VenueAccount
 from trader.venue.assets import ANY_ASSET, VenueAsset
-from trader.venue.hours import expires_ns, works
+from trader.venue.hours import works
 from trader.venue.ledger import Ledger
 from trader.venue.margin import power
 from trader.venue.matching import Book, nano_shares, trailing_stop_price, value_price
@@ -141,16 +140,18 @@ class Intake:
             status=OrderStatus.PENDING_NEW,
             submitted_ns=self._now_ns,
             updated_ns=self._now_ns,
-            expires_ns=expires_ns(new.time_in_force, new.extended_hours, self._now_ns),
+            expires_ns=self._ledger.hours.expires_ns(
+                new.time_in_force, new.extended_hours, self._now_ns
+            ),
         )
         draft = self._valued(account, draft)
-        at = phase(self._now_ns)
+        at = self._ledger.hours.phase(self._now_ns)
         waits = not works(draft, at) or new.time_in_force is TimeInForce.OPG
         return replace(draft, status=OrderStatus.ACCEPTED) if waits else draft
 
     def _valued(self, account: VenueAccount, draft: VenueOrder) -> VenueOrder:
         """With what each share of it holds and, where dollars were named, how many shares those seem to be."""
-        book, at = self._books[draft.symbol], phase(self._now_ns)
+        book, at = self._books[draft.symbol], self._ledger.hours.phase(self._now_ns)
         price = value_price(draft, book, at)
         if draft.order_type is OrderType.TRAILING_STOP and draft.hwm is None:
             price = ZERO

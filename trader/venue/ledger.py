@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from trader.model import Side, Symbol
 from trader.money import ZERO
 from trader.venue.accounts import VenueAccount
+from trader.venue.hours import Hours
 from trader.venue.words import (
     Activity,
     EventKind,
@@ -52,8 +53,9 @@ class VenueState(Struct, kw_only=True):
 class Ledger:
     """`random` gives identifiers only: nothing that happens depends on it."""
 
-    def __init__(self, state: VenueState, random: Random) -> None:
+    def __init__(self, state: VenueState, random: Random, hours: Hours | None = None) -> None:
         self.state = state
+        self.hours = hours or Hours()
         self._random = random
         # Kept in order of acceptance: an order that has ended never opens again.
         self._open: dict[Symbol, dict[str, VenueOrder]] = {}

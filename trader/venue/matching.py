@@ -52,6 +52,7 @@ class Book(Struct, kw_only=True):
     is_quoted: bool = False
     is_halted: bool = False
     closed_ns: int = 0
+    taken: Decimal = ZERO  # at the open of the bar under way
     _ask: Liquidity = field(default_factory=Liquidity)
     _bid: Liquidity = field(default_factory=Liquidity)
     _quote: Quote | None = None  # whose sides are not made yet
@@ -209,6 +210,19 @@ def trailing_stop_price(
 
 
 # --- bars
+
+
+def opening_match(
+    order: VenueOrder, bar: Bar, volume_left: Decimal, *, half_spread_rate: Decimal
+) -> tuple[Decimal, Decimal]:
+    """(quantity, price) at a bar's open, half the spread worse, for an order that was there when it opened."""
+    is_late = order.working_ns > bar.start_ns
+    if is_late or order.is_resting_stop or order.time_in_force is TimeInForce.CLS:
+        return ZERO, ZERO
+    price = slipped(order.side, price_of(bar.open), half_spread_rate)
+    if not _admits(order, price):
+        return ZERO, ZERO
+    return max(min(wanted(order, price), volume_left), ZERO), price
 
 
 def bar_match(

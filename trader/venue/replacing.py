@@ -9,13 +9,11 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trader.calendar import phase
 from trader.model import Side, Symbol
 from trader.money import ZERO
 from trader.venue import acceptance, cover
 from trader.venue.accounts import VenueAccount
 from trader.venue.assets import ANY_ASSET
-from trader.venue.hours import expires_ns
 from trader.venue.intake import guard_price
 from trader.venue.ledger import Ledger
 from trader.venue.margin import power
@@ -103,7 +101,7 @@ class Replacing:
             updated_ns=self._now_ns,
             expires_ns=old.expires_ns
             if time_in_force is old.time_in_force
-            else expires_ns(time_in_force, old.extended_hours, self._now_ns),
+            else self._ledger.hours.expires_ns(time_in_force, old.extended_hours, self._now_ns),
             replaces=old.order_id,
             extra=ZERO,
         )
@@ -113,7 +111,7 @@ class Replacing:
         )
         if not old.is_opening:
             return draft
-        price = value_price(draft, self._books[old.symbol], phase(self._now_ns))
+        price = value_price(draft, self._books[old.symbol], self._ledger.hours.phase(self._now_ns))
         return replace(draft, reserve_price=price or old.reserve_price)
 
     # --- let it be

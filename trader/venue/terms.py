@@ -16,6 +16,9 @@ class VenueTerms(Struct, frozen=True, kw_only=True):
     for each share sold, with a cap (FINRA's trading activity fee); a commission for each share, of buys too, is off
     unless set. Interest is charged a session on cash owed and on the worth of shares owed, a year having 360 days.
 
+    `is_always_open`: there is no calendar. `trades_at_open`: where a bar brings no quote, none is made of it; an order
+    waits for the open of the next bar, half the spread worse.
+
     `bar_participation` and `quote_participation` are the parts of a bar's volume and of a quoted size that may be
     taken; `slippage_rate` makes prices of orders without a limit worse than the quote; `spread_rate` is the whole
     width of a quote made of a bar. An order reaches the book `latency_ns` after it was taken, and a part of
@@ -39,6 +42,8 @@ class VenueTerms(Struct, frozen=True, kw_only=True):
     replace_latency_ns: int = 0
     partial_probability: float = 0.0
     seed: int = 0
+    is_always_open: bool = False
+    trades_at_open: bool = False
 
     def sell_fee(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Of one execution, rounded up to the cent once, after adding."""

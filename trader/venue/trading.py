@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from random import Random
 
-from trader.calendar import phase
 from trader.model import Bar, Phase, Side, Symbol, TimeInForce
 from trader.money import ONE, ZERO, price_of
-from trader.venue.hours import is_closing, works
+from trader.venue.hours import works
 from trader.venue.ledger import Ledger
 from trader.venue.margin import power
 from trader.venue.matching import (
@@ -22,6 +21,7 @@ from trader.venue.matching import (
     is_triggered_by_quote,
     may_concern,
     nano_shares,
+    opening_match,
     quoted_match,
     takeable_volume,
     trailed,
@@ -38,6 +38,7 @@ class Trading:
 
     def __init__(self, ledger: Ledger, books: dict[Symbol, Book], terms: VenueTerms) -> None:
         self._ledger = ledger
+        self._hours = ledger.hours
         self._books = books
         self._terms = terms
         self._random = Random(f"{terms.seed}/trading")
@@ -56,7 +57,7 @@ class Trading:
         """The book has a new quote."""
         if not self._ledger.has_open(symbol):
             return
-        at, book = phase(self._now_ns), self._books[symbol]
+        at, book = self._hours.phase(self._now_ns), self._books[symbol]
         for order_id in self._by_priority(symbol, at, book):
             order = self._ledger.state.orders[order_id]
             # What the ones before it did may have ended it.
@@ -65,15 +66,35 @@ class Trading:
                 if order.time_in_force is TimeInForce.OPG and book.far_side(order.side).price:
                     self._ledger.cancel(order_id)
 
+    def open_bar(self, bar: Bar) -> None:
+        """Its open is the price that orders have waited for, where no quote is made of the bar before."""
+        book = self._books[bar.symbol]
+        book.last = price_of(bar.open)
+        book.taken = ZERO
+        whole = takeable_volume(bar, self._terms.bar_participation)
+        if book.is_halted:
+            return
+        for order_id in self._by_priority(bar.symbol, self._hours.phase(bar.start_ns)):
+            order = self._ledger.state.orders[order_id]
+            quantity, price = opening_match(
+                order, bar, whole - book.taken, half_spread_rate=self._terms.spread_rate / 2
+            )
+            if quantity and order.status in EXECUTABLE:
+                self._execute(order, quantity, price)
+                book.taken += quantity
+            if order.time_in_force is TimeInForce.OPG:
+                self._ledger.cancel(order_id)
+
     def take_bar(self, bar: Bar, *, is_quoted: bool) -> None:
         """`is_quoted`: the symbol has quotes, or one comes with the bar; else the bar makes one."""
         book = self._books[bar.symbol]
-        volume_left = takeable_volume(bar, self._terms.bar_participation)
+        volume_left = takeable_volume(bar, self._terms.bar_participation) - book.taken
+        book.taken = ZERO
         if not book.is_halted:
-            for order_id in self._by_priority(bar.symbol, phase(bar.start_ns)):
+            for order_id in self._by_priority(bar.symbol, self._hours.phase(bar.start_ns)):
                 volume_left -= self._meet_bar(order_id, bar, volume_left, is_quoted=is_quoted)
         book.last = price_of(bar.close)
-        if is_closing(bar.start_ns + bar.span_ns):
+        if self._hours.is_closing(bar.start_ns + bar.span_ns):
             book.closed_ns = bar.start_ns + bar.span_ns
         if not is_quoted:
             book.make_quote(bar, volume_left, self._terms.spread_rate / 2)
@@ -91,6 +112,8 @@ class Trading:
         book = self._books[order.symbol]
         if order.is_resting_stop:
             order = self._follow_quote(order, book)
+        if self._terms.trades_at_open and not book.is_quoted:
+            return
         quantity, price = quoted_match(order, book, self._terms)
         is_whole = quantity == wanted(order, price) if quantity else False
         if not quantity or (order.time_in_force is TimeInForce.FOK and not is_whole):
@@ -127,7 +150,7 @@ class Trading:
                 order,
                 bar,
                 volume_left,
-                is_quoted=is_quoted,
+                is_quoted=is_quoted or self._waits_for_open(order),
                 half_spread_rate=self._terms.spread_rate / 2,
             )
         if not quantity:
@@ -135,16 +158,18 @@ class Trading:
         self._execute(order, quantity, price)
         return quantity
 
-    @staticmethod
     def _closing_match(
-        order: VenueOrder, bar: Bar, volume_left: Decimal
+        self, order: VenueOrder, bar: Bar, volume_left: Decimal
     ) -> tuple[Decimal, Decimal]:
         price, limit = price_of(bar.close), order.limit_price
-        if not is_closing(bar.start_ns + bar.span_ns):
+        if not self._hours.is_closing(bar.start_ns + bar.span_ns):
             return ZERO, ZERO
         if limit is not None and (price > limit if order.side is Side.BUY else price < limit):
             return ZERO, ZERO
         return min(order.quantity_leaves, volume_left), price
+
+    def _waits_for_open(self, order: VenueOrder) -> bool:
+        return self._terms.trades_at_open and order.order_type is OrderType.MARKET
 
     def _perhaps_a_part(self, order: VenueOrder, quantity: Decimal) -> Decimal:
         """By chance less than there is, in whole shares; the rest trades with a later quote."""

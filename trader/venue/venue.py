@@ -13,7 +13,6 @@ from random import Random
 import msgspec
 from msgspec.structs import replace
 
-from trader.calendar import phase
 from trader.model import Bar, Quote, Symbol, TimeInForce
 from trader.money import ZERO
 from trader.venue import margin
@@ -22,7 +21,7 @@ from trader.venue.assets import ANY_ASSET, VenueAsset
 from trader.venue.back_office import BackOffice
 from trader.venue.day_end import charge_day
 from trader.venue.groups import Groups
-from trader.venue.hours import starts_ns, works
+from trader.venue.hours import AlwaysOpen, Hours, works
 from trader.venue.intake import Intake
 from trader.venue.ledger import Ledger, VenueState
 from trader.venue.matching import Book
@@ -59,7 +58,8 @@ class Venue:
         self.state = state or VenueState()
         self.books: dict[Symbol, Book] = {symbol: Book() for symbol in symbols}
         self.assets = dict(assets or {})
-        self._ledger = Ledger(self.state, random)
+        hours = AlwaysOpen() if self.terms.is_always_open else Hours()
+        self._ledger = Ledger(self.state, random, hours)
         self._intake = Intake(self._ledger, self.books, self.assets)
         self._trading = Trading(self._ledger, self.books, self.terms)
         self._replacing = Replacing(self._ledger, self.books)
@@ -264,6 +264,13 @@ class Venue:
             self._trading.take_quote(quote.symbol)
         return self._ledger.take_told()
 
+    def open_bar(self, bar: Bar) -> list[OrderEvent]:
+        """A bar begins, now or before: what waits for the next price trades at its open, where the terms say so."""
+        assert self.terms.trades_at_open
+        assert bar.start_ns <= self.now_ns
+        self._trading.open_bar(bar)
+        return self._ledger.take_told()
+
     def next_due_ns(self) -> int | None:
         """When the clock alone will do something to an order; it may turn out to be nothing. None: never."""
         for order_id in self._ledger.take_fresh():
@@ -302,10 +309,10 @@ class Venue:
         elif order.status is OrderStatus.PENDING_CANCEL:
             self._cancel_due(order.order_id)
         elif order.status is OrderStatus.ACCEPTED:
-            if works(order, phase(self.now_ns)):
+            if works(order, self._ledger.hours.phase(self.now_ns)):
                 self._ledger.change(order.order_id, EventKind.NEW, status=OrderStatus.NEW)
             else:
-                self._note(order, starts_ns(order.extended_hours, self.now_ns))
+                self._note(order, self._ledger.hours.starts_ns(order.extended_hours, self.now_ns))
         elif order.status is OrderStatus.PENDING_NEW and order.arrives_ns is not None:
             self._arrive(order.order_id)
 
@@ -326,7 +333,7 @@ class Venue:
         if order.status is OrderStatus.PENDING_CANCEL:
             due_ns = (order.cancel_requested_ns or 0) + self.terms.cancel_latency_ns
         elif order.status is OrderStatus.ACCEPTED:
-            due_ns = starts_ns(order.extended_hours, order.submitted_ns)
+            due_ns = self._ledger.hours.starts_ns(order.extended_hours, order.submitted_ns)
         elif order.status is OrderStatus.PENDING_NEW and order.arrives_ns is not None:
             due_ns = order.arrives_ns
         return min(due_ns, order.expires_ns)

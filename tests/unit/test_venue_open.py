@@ -1,0 +1,191 @@
+"""A venue whose terms say so makes no quotes of bars: what is ordered waits for the open of the next bar."""
+
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from trader.model import MINUTE_NS, Bar, Side, Symbol, TimeInForce
+from trader.venue import NewOrder, OrderEvent, Refusal, Venue, VenueTerms
+from trader.venue.words import OrderStatus, OrderType, StopLoss
+
+JD = Symbol("JD")
+AT_NS = 1_769_439_600_000_000_000  # 2026-01-26 10:00 in New York
+FREE = VenueTerms(
+    sell_notional_rate=Decimal(0),
+    sell_share_rate=Decimal(0),
+    spread_rate=Decimal(0),
+    trades_at_open=True,
+)
+
+
+def bar(minute: int, opened: int, low: int, high: int, close: int, volume: int = 10_000) -> Bar:
+    """Prices in cents."""
+    return Bar(
+        symbol=JD,
+        start_ns=AT_NS + minute * MINUTE_NS,
+        open=opened * 100,
+        low=low * 100,
+        high=high * 100,
+        close=close * 100,
+        volume=volume,
+    )
+
+
+def venue(terms: VenueTerms = FREE) -> Venue:
+    made = Venue([JD], random=Random(1), terms=terms)
+    made.advance(AT_NS)
+    made.open_account("a", "A", Decimal(100_000))
+    made.advance(AT_NS + MINUTE_NS, [bar(0, 3000, 2990, 3010, 3000)])
+    return made
+
+
+def order(side: Side = Side.BUY, shares: int = 10, **terms: object) -> NewOrder:
+    wanted = {
+        "symbol": JD,
+        "side": side,
+        "order_type": OrderType.LIMIT if "limit_price" in terms else OrderType.MARKET,
+        "time_in_force": TimeInForce.DAY,
+        "quantity": Decimal(shares),
+    }
+    return NewOrder(**(wanted | terms))  # type: ignore[arg-type]
+
+
+def sent(to: Venue, new: NewOrder) -> str:
+    told = to.submit("a", new)
+    assert not isinstance(told, Refusal)
+    return told[0].order.order_id
+
+
+def fills(told: list[OrderEvent]) -> list[tuple[Decimal, Decimal]]:
+    return [
+        (one.execution.quantity, one.execution.price) for one in told if one.execution is not None
+    ]
+
+
+def played(to: Venue, minute: int, *prices: int, volume: int = 10_000) -> list[OrderEvent]:
+    """The bar opens, and ends."""
+    told = bar(minute, *prices, volume=volume)
+    return [
+        *to.advance(told.start_ns),
+        *to.open_bar(told),
+        *to.advance(told.start_ns + told.span_ns, [told]),
+    ]
+
+
+def test_a_market_order_trades_at_the_next_open_and_not_before() -> None:
+    there = venue()
+    sent(there, order())
+    assert fills(played(there, 1, 3005, 2900, 3100, 3050)) == [(Decimal(10), Decimal("30.05"))]
+
+
+def test_half_the_spread_is_paid_at_the_open() -> None:
+    there = venue(VenueTerms(spread_rate=Decimal("0.002"), trades_at_open=True))
+    sent(there, order())
+    assert fills(played(there, 1, 3000, 2990, 3010, 3000)) == [(Decimal(10), Decimal("30.03"))]
+
+
+def test_a_limit_that_admits_the_open_pays_the_open_and_another_rests() -> None:
+    there = venue()
+    sent(there, order(limit_price=Decimal("30.10")))
+    sent(there, order(limit_price=Decimal("29.50")))
+    told = played(there, 1, 3005, 2960, 3100, 3050)
+    assert fills(told) == [(Decimal(10), Decimal("30.05"))]
+    # Through its limit in the next bar, not merely touched.
+    assert fills(played(there, 2, 3050, 2950, 3060, 3000)) == []
+    assert fills(played(there, 3, 3000, 2949, 3060, 3000)) == [(Decimal(10), Decimal("29.5"))]
+
+
+def test_no_more_is_had_at_the_open_than_a_part_of_the_bar_and_the_rest_waits_for_the_next() -> (
+    None
+):
+    there = venue()
+    sent(there, order(shares=1_500))
+    assert fills(played(there, 1, 3000, 2990, 3010, 3005)) == [(Decimal(1_000), Decimal(30))]
+    assert fills(played(there, 2, 3020, 2990, 3030, 3005)) == [(Decimal(500), Decimal("30.2"))]
+
+
+def test_what_traded_at_the_open_is_gone_for_those_who_rest() -> None:
+    there = venue()
+    sent(there, order(shares=900))
+    sent(there, order(shares=900, limit_price=Decimal("29.50")))
+    told = played(there, 1, 3000, 2900, 3010, 3005)
+    assert fills(told) == [(Decimal(900), Decimal(30)), (Decimal(100), Decimal("29.5"))]
+
+
+def test_an_order_that_needs_time_to_arrive_misses_the_open() -> None:
+    late = VenueTerms(spread_rate=Decimal(0), trades_at_open=True, latency_ns=1_000_000_000)
+    there = venue(late)
+    sent(there, order())
+    assert fills(played(there, 1, 3000, 2990, 3010, 3005)) == []
+    assert fills(played(there, 2, 3020, 2990, 3030, 3005)) == [(Decimal(10), Decimal("30.2"))]
+
+
+def test_a_stop_within_a_bar_trades_at_its_price_and_one_that_the_open_jumped_over_at_the_open() -> (
+    None
+):
+    there = venue()
+    sent(there, order(shares=20))
+    played(there, 1, 3000, 2990, 3010, 3005)
+    stop = order(Side.SELL, order_type=OrderType.STOP, stop_price=Decimal("29.80"))
+    sent(there, stop)
+    assert fills(played(there, 2, 3000, 2970, 3010, 2990)) == [(Decimal(10), Decimal("29.8"))]
+    sent(there, stop)
+    assert fills(played(there, 3, 2900, 2890, 2910, 2900)) == [(Decimal(10), Decimal(29))]
+
+
+def test_nothing_trades_in_a_halt() -> None:
+    there = venue()
+    sent(there, order())
+    there.back_office.halt(JD)
+    assert fills(played(there, 1, 3000, 2990, 3010, 3005)) == []
+    there.back_office.resume(JD)
+    assert fills(played(there, 2, 3020, 2990, 3030, 3005)) == [(Decimal(10), Decimal("30.2"))]
+
+
+SUNDAY_NS = 1_769_299_200_000_000_000  # 2026-01-25 00:00 UTC
+
+
+@pytest.mark.parametrize("is_always_open", [True, False])
+def test_a_market_that_never_closes_has_no_sundays(is_always_open: bool) -> None:
+    there = Venue(
+        [JD],
+        random=Random(1),
+        terms=VenueTerms(trades_at_open=True, is_always_open=is_always_open),
+    )
+    there.advance(SUNDAY_NS)
+    there.open_account("a", "A", Decimal(100_000))
+    first = Bar(
+        symbol=JD,
+        start_ns=SUNDAY_NS,
+        open=300_000,
+        low=300_000,
+        high=300_000,
+        close=300_000,
+        volume=10_000,
+    )
+    there.advance(SUNDAY_NS + MINUTE_NS, [first])
+    taken = there.submit("a", order())
+    assert not isinstance(taken, Refusal)
+    wanted = OrderStatus.PENDING_NEW if is_always_open else OrderStatus.ACCEPTED
+    assert taken[0].order.status is wanted
+    second = Bar(
+        symbol=JD,
+        start_ns=SUNDAY_NS + MINUTE_NS,
+        open=300_000,
+        low=300_000,
+        high=300_000,
+        close=300_000,
+        volume=10_000,
+    )
+    assert bool(fills(there.open_bar(second))) is is_always_open
+
+
+def test_a_stop_that_comes_with_an_entry_is_held_until_the_open_filled_it() -> None:
+    there = venue()
+    bracket = order(
+        order_class="oto", stop_loss=StopLoss(stop_price=Decimal("29.00"), limit_price=None)
+    )
+    sent(there, bracket)
+    assert len(fills(played(there, 1, 3000, 2950, 3010, 3005))) == 1
+    assert fills(played(there, 2, 2950, 2890, 2960, 2900)) == [(Decimal(10), Decimal(29))]
