@@ -63,9 +63,10 @@ def fills(told: list[OrderEvent]) -> list[tuple[Decimal, Decimal]]:
     ]
 
 
-def played(to: Venue, minute: int, *prices: int, volume: int = 10_000) -> list[OrderEvent]:
+def played(to: Venue, minute: int, *prices: int) -> list[OrderEvent]:
     """The bar opens, and ends."""
-    told = bar(minute, *prices, volume=volume)
+    opened, low, high, close = prices
+    told = bar(minute, opened, low, high, close)
     return [
         *to.advance(told.start_ns),
         *to.open_bar(told),
