@@ -28,11 +28,11 @@ from trader.messages import (
     RequestAccepted,
     Submit,
 )
-from trader.model import ENTRY_PURPOSES, FINAL_STATES, Order, OrderState, Symbol
+from trader.model import ENTRY_PURPOSES, Order, Symbol
 from trader.ports import Batch, Journal, JournalFailed, Pace
-from trader.protection import is_resting_stop
+from trader.published import symbol_view
 from trader.state import ALL_SYMBOLS
-from trader.strategies.base import Fill, SymbolView, WorkingOrder
+from trader.strategies.base import Fill, SymbolView
 
 COMMIT_RETRY_S = 0.5  # machine time between attempts while the disk refuses
 
@@ -104,6 +104,15 @@ class Executor:
         steps.reach("acted", batch)
         self._committed.set()
         self._committed = trio.Event()
+
+    def replay(self, batch: list[Input], write: Callable[[Batch], None]) -> None:
+        """A turn in a replay of history, where nobody waits for anybody; what can't be written ends the replay."""
+        state, entries = decided(self._state, batch)
+        if entries:
+            write(Batch(entries=tuple(entries), after=state))
+            self._state = state
+            self._act(entries)
+            self._acted(state)
 
     async def _not_recorded(self, batch: list[Input], why: str) -> None:
         """None of it happened. Reports and commands are decided again: nobody would tell them twice."""
@@ -185,31 +194,3 @@ def entry_refusal(state: ExecutionState, order: Order) -> str:
     if order.symbol in state.reductions:
         return f"{order.symbol} is {state.reductions[order.symbol].words}"
     return dict(state.gates_closed).get(Gate.SHUTDOWN, "")
-
-
-def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
-    """What workers may know of their symbol."""
-    position = state.position(symbol)
-    live = [state.orders[one] for one in (*position.entries, *position.exits)]
-    in_doubt = any(order.state is OrderState.UNKNOWN for order in live)
-    return SymbolView(
-        symbol=symbol,
-        quantity=position.quantity,
-        strategy=position.strategy,
-        avg_cost=position.avg_cost if position.quantity else None,
-        working=tuple(
-            WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
-            for order in live
-            if order.state not in FINAL_STATES and not is_resting_stop(order)
-        ),
-        entries_open=not (
-            in_doubt
-            or state.halted
-            or state.gates_closed
-            or state.workers_cold.get(symbol)
-            or symbol in state.quarantined
-            or symbol in state.halts
-            or symbol in state.reductions
-            or ALL_SYMBOLS in state.quarantined
-        ),
-    )

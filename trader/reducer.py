@@ -4,6 +4,7 @@ import trio
 
 from trader import reducing
 from trader.inbox import Inbox
+from trader.messages import Command, OrderRequest
 from trader.ports import Pace
 from trader.state import ExecutionState
 
@@ -32,11 +33,16 @@ class Reducer:
         while True:
             await self._wanted.wait()
             self._wanted = trio.Event()
-            state = self._state
-            for step in reducing.due(state):
-                # What was denied, or not canceled, is tried again a market minute later.
-                if self._told_ns.get(step.name) != state.at_ns:
-                    self._told_ns[step.name] = state.at_ns
-                    await self._inbox.tell(step.wants)
+            for heard in self.due():
+                await self._inbox.tell(heard)
             if not self._wanted.is_set():
                 self._pace.ended(self)
+
+    def due(self) -> list[Command | OrderRequest]:
+        """What is due now; what was denied, or not canceled, is tried again a market minute later."""
+        state, wanted = self._state, []
+        for step in reducing.due(state):
+            if self._told_ns.get(step.name) != state.at_ns:
+                self._told_ns[step.name] = state.at_ns
+                wanted.append(step.wants)
+        return wanted

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from trader import agreement, calendar
-from trader.executor import Executor, symbol_view
+from trader.executor import Executor
 from trader.failure import failure_text
 from trader.heartbeat import Heart
 from trader.inbox import Inbox
@@ -42,6 +42,7 @@ from trader.overnight import Overnight
 from trader.patience import Patience, in_doubt, unproved
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Feed, Pace
 from trader.protector import Protector, alarm_of, unguarded
+from trader.published import symbol_view
 from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies.base import Strategy

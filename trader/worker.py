@@ -5,7 +5,7 @@ the published state of its symbol.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from trader import risk
@@ -53,6 +53,8 @@ class Worker:
         self._protection = protection
         self._tellings = 0
         self._quote: Quote | None = None
+        # A replay, which knows the quote of every moment, makes one only for those who want something.
+        self.quote_now: Callable[[], Quote | None] = lambda: self._quote
         self._bar_seen_ns = -1
 
     def warm_up(self, history: Iterable[Bar], view: SymbolView) -> None:
@@ -64,21 +66,19 @@ class Worker:
 
     def on_letter(self, letter: Letter, view: SymbolView) -> list[OrderRequest]:
         """What the strategy wants done about it, as requests."""
-        match letter:
-            case Bar():
-                if letter.start_ns <= self._bar_seen_ns:
-                    return []  # Told by history already, or again after a reconnect.
-                self._bar_seen_ns = letter.start_ns
-                event = f"bar|{letter.symbol}|{letter.span_ns}|{letter.start_ns}"
-                wishes = self.strategy.on_bar(letter, view)
-                at_ns = letter.start_ns + letter.span_ns
-            case Quote():
-                self._quote = letter
-                event = f"quote|{letter.symbol}|{letter.at_ns}"
-                wishes, at_ns = self.strategy.on_quote(letter, view), letter.at_ns
-            case Fill():
-                event = f"fill|{letter.symbol}|{letter.at_ns}|{letter.quantity}"
-                wishes, at_ns = self.strategy.on_fill(letter, view), letter.at_ns
+        if isinstance(letter, Bar):
+            if letter.start_ns <= self._bar_seen_ns:
+                return []  # Told by history already, or again after a reconnect.
+            self._bar_seen_ns = letter.start_ns
+            wishes = self.strategy.on_bar(letter, view)
+        elif isinstance(letter, Quote):
+            self._quote = letter
+            wishes = self.strategy.on_quote(letter, view)
+        else:
+            wishes = self.strategy.on_fill(letter, view)
+        if wishes == ():  # As almost always.
+            return []
+        event, at_ns = decided_on(letter)
         return [self._request(checked(wish), event, at_ns) for wish in wishes]
 
     def _request(self, wish: Wish, event: str, at_ns: int) -> OrderRequest:
@@ -94,7 +94,8 @@ class Worker:
                 event,
             )
         )
-        limit_price = self._limit_price(wish)
+        quote = self.quote_now()
+        limit_price = _limit_price(wish, quote)
         return OrderRequest(
             request_id=RequestId(f"{self.name}/{self._incarnation}/{self._tellings:08d}"),
             decision_key=DecisionKey(hashlib.sha256(decision.encode()).hexdigest()),
@@ -107,16 +108,29 @@ class Worker:
             extended_hours=self._extended_hours,
             size=wish.size or POSITION_WHOLE,
             limit_price=limit_price,
-            quote=self._quote,
+            quote=quote,
             reason=wish.reason.encode(errors="replace").decode(),
-            protection=protection_of(wish, self._protection, limit_price, self._quote, at_ns),
+            protection=protection_of(wish, self._protection, limit_price, quote, at_ns),
         )
 
-    def _limit_price(self, wish: Wish) -> Decimal | None:
-        if wish.order_type is OrderType.MARKET or self._quote is None:
-            return None
-        through = PRICE_THROUGH if wish.limit_offset is None else wish.limit_offset
-        return risk.limit_price(wish.side, self._quote.bid, self._quote.ask, through)
+
+def _limit_price(wish: Wish, quote: Quote | None) -> Decimal | None:
+    if wish.order_type is OrderType.MARKET or quote is None:
+        return None
+    through = PRICE_THROUGH if wish.limit_offset is None else wish.limit_offset
+    return risk.limit_price(wish.side, quote.bid, quote.ask, through)
+
+
+def decided_on(letter: Letter) -> tuple[str, int]:
+    """The market event that a letter tells of, by a name that is the same however it came; and its market time."""
+    match letter:
+        case Bar():
+            event = f"bar|{letter.symbol}|{letter.span_ns}|{letter.start_ns}"
+            return event, letter.start_ns + letter.span_ns
+        case Quote():
+            return f"quote|{letter.symbol}|{letter.at_ns}", letter.at_ns
+        case Fill():
+            return f"fill|{letter.symbol}|{letter.at_ns}|{letter.quantity}", letter.at_ns
 
 
 async def run_worker(worker: Worker, mailbox: Mailbox, inbox: Inbox) -> None:

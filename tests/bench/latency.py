@@ -15,12 +15,12 @@ from tests.bench.measure import Sample, Stopwatch, p50_p99
 from tests.bench.metronome import beats
 from tests.bench.morning import ACCOUNT, SHARES, STRATEGY, TEN_NS, quote, symbols_of
 from tests.bench.rig import Rig, WatchedJournal, direct_broker, durable_journal, running, traded
-from trader.executor import symbol_view
 from trader.journal.memory import MemoryJournal
 from trader.mailbox import Mailbox
 from trader.messages import OrderRequest
 from trader.model import Bar, Purpose, Quote, Side, Symbol
 from trader.ports import Batch, Journal
+from trader.published import symbol_view
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
 from trader.worker import Worker, run_worker
 

@@ -33,7 +33,7 @@ from tests.plays import (
     statement,
 )
 from trader import reducing
-from trader.executor import entry_refusal, symbol_view
+from trader.executor import entry_refusal
 from trader.inquiry import client_order_id, question_of
 from trader.messages import (
     Blocking,
@@ -48,6 +48,7 @@ from trader.messages import (
     RequestAccepted,
 )
 from trader.model import OrderType, Phase, Symbol
+from trader.published import symbol_view
 from trader.risk import halted
 
 JD, GS, T = map(Symbol, ("JD", "GS", "T"))

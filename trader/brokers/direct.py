@@ -69,27 +69,13 @@ class DirectBroker:
     async def submit(self, order: Order) -> OrderReport | SendOutcome:
         """The venue's answer; what happens to the order after that is told by `follow`."""
         await trio.lowlevel.checkpoint()
-        outcome = self.venue.submit(
-            ACCOUNT,
-            NewOrder(
-                symbol=order.symbol,
-                side=order.side,
-                order_type=OrderType(order.order_type.value),
-                time_in_force=order.time_in_force,
-                quantity=order.quantity,
-                limit_price=order.limit_price,
-                stop_price=order.stop_price,
-                trail_percent=None if order.trail is None else order.trail * 100,
-                extended_hours=order.extended_hours,
-                client_order_id=order.client_order_id,
-            ),
-        )
+        outcome = self.venue.submit(ACCOUNT, new_order_of(order))
         if isinstance(outcome, Refusal):
             return SendOutcome(
                 client_order_id=order.client_order_id, outcome="rejected", reason=outcome.message
             )
         self._queue(outcome)
-        return _report(outcome[0].order, None, "reply")
+        return report_of(outcome[0].order, None, "reply")
 
     async def cancel(self, order: Order) -> CancelOutcome:
         """Ask the venue."""
@@ -110,11 +96,11 @@ class DirectBroker:
         if known is None:
             return LookupMissed(client_order_id=order.client_order_id, attempts=attempts)
         executions = [
-            _report(known, one, "activity")
+            report_of(known, one, "activity")
             for one in self.venue.state.executions
             if one.order_id == known.order_id
         ]
-        return [*executions, _report(known, None, "query")]
+        return [*executions, report_of(known, None, "query")]
 
     async def is_absent(self, order: Order) -> bool:
         """The venue knows all its orders."""
@@ -132,9 +118,9 @@ class DirectBroker:
         orders = self.venue.state.orders
         account = self.venue.account(ACCOUNT)
         told: list[Input] = [
-            _report(orders[one.order_id], one, "activity") for one in self.venue.state.executions
+            report_of(orders[one.order_id], one, "activity") for one in self.venue.state.executions
         ]
-        told.extend(_report(order, None, "query") for order in orders.values())
+        told.extend(report_of(order, None, "query") for order in orders.values())
         told.append(
             Statement(
                 at_ns=self.venue.now_ns,
@@ -156,7 +142,7 @@ class DirectBroker:
         await hear(GateReport(gate=Gate.TRADING_STREAM, is_open=True, reason="listening"))
         task_status.started()
         async for event in self._told:
-            await hear(_report(event.order, event.execution, "stream"))
+            await hear(report_of(event.order, event.execution, "stream"))
 
     def advance(self, at_ns: int, bars: Iterable[Bar] = (), quotes: Iterable[Quote] = ()) -> None:
         """Move the market."""
@@ -167,7 +153,24 @@ class DirectBroker:
             self._tell.send_nowait(event)
 
 
-def _report(order: VenueOrder, execution: VenueExecution | None, source: str) -> OrderReport:
+def new_order_of(order: Order) -> NewOrder:
+    """The order, as the venue takes it."""
+    return NewOrder(
+        symbol=order.symbol,
+        side=order.side,
+        order_type=OrderType(order.order_type.value),
+        time_in_force=order.time_in_force,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        trail_percent=None if order.trail is None else order.trail * 100,
+        extended_hours=order.extended_hours,
+        client_order_id=order.client_order_id,
+    )
+
+
+def report_of(order: VenueOrder, execution: VenueExecution | None, source: str) -> OrderReport:
+    """What the venue says of the order, as a reply, a stream, a query or an activity would tell it."""
     cumulative = order.quantity_filled if execution is None else execution.quantity_cumulative
     return OrderReport(
         client_order_id=ClientOrderId(order.client_order_id),

@@ -230,6 +230,10 @@ class Venue:
         """In order of acceptance, of all accounts."""
         return self._ledger.open_orders(symbol)
 
+    def has_open(self, symbol: Symbol) -> bool:
+        """Of any account."""
+        return self._ledger.has_open(symbol)
+
     def legs(self, order_id: str) -> list[VenueOrder]:
         """The exits that came with an order."""
         return self._ledger.legs(order_id)

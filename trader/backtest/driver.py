@@ -1,0 +1,331 @@
+"""History goes by: bars to the workers, their wishes to the executor, its orders to the venue, and reports back.
+
+All in one thread and in one order, so nobody waits: an instant is over when nothing moves any more. At each instant
+orders that wait meet the bars first, then workers hear what was filled and what has ended, then what they want is
+decided. An order that waits for the next bar's open meets it at that bar's own time, before anything that ends later.
+
+Between what the executor hears nothing can change it: the clock is told with something else, and at each day's ends.
+"""
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from trader.backtest.broker import ReplayBroker
+from trader.backtest.days import Day, Days
+from trader.backtest.lanes import Lane
+from trader.backtest.pace import ReplayPace
+from trader.backtest.timeline import Row, Timeline
+from trader.executor import Executor, entry_refusal
+from trader.inbox import Inbox, in_order
+from trader.journal.memory import MemoryJournal
+from trader.messages import Cancel, Clock, Effect, Input, SendOutcome, Submit
+from trader.model import SECOND_NS, Bar, Order, Phase, Quote, Symbol
+from trader.ports import Batch
+from trader.protector import Protector
+from trader.reducer import Reducer
+from trader.state import ExecutionState
+from trader.strategies.base import Fill, SymbolView
+
+DayEnded = Callable[[Day, ExecutionState], None]
+
+
+class Driver:
+    """See the module. `day_ended` hears of each day that had a bar, with the state at its end."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Sequence[Lane],
+        timeline: Timeline,
+        broker: ReplayBroker,
+        days: Days,
+        write: Callable[[Batch], None],
+        trades_at_open: bool,
+        day_ended: DayEnded,
+    ) -> None:
+        self.inputs: Counter[str] = Counter()
+        self.bars = 0
+        self._lanes = lanes
+        self._by_symbol = {lane.symbol: lane for lane in lanes}
+        self._timeline = timeline
+        self._broker = broker
+        self._days = days
+        self._write = write
+        self._trades_at_open = trades_at_open
+        self._day_ended = day_ended
+        self._day: Day | None = None
+        self._now_ns = self._clock_ns = broker.venue.now_ns
+        self._opens: list[tuple[int, int, int]] = []  # (when a bar opens, lane, place)
+        self._working: set[int] = set()  # lanes with orders that wait at the venue
+        self._effects: deque[Effect] = deque()
+        self._wanted: list[Input] = []
+        self._filled: list[Lane] = []
+        self._held: set[Symbol] = set()
+        self._guarded: set[Symbol] = set()
+        self._quotes: dict[Symbol, Quote] = {}
+        inbox, pace = Inbox(), ReplayPace(lambda: self._now_ns)
+        self._reducer = Reducer(inbox, pace)
+        self.executor = Executor(
+            ExecutionState(),
+            inbox=inbox,
+            journal=MemoryJournal(),  # A replay is told where to write.
+            put=self._effects.append,
+            publisher=self,
+            pace=pace,
+            acted=self._reducer.look,
+        )
+        self._protector = Protector(
+            inbox=inbox, pace=pace, state=lambda: self.executor.state, quotes=self._quotes
+        )
+        self._protector.now_s = lambda: self._now_ns / SECOND_NS
+
+    # ------------------------------------------------------------------------------------------- history
+
+    def hear(self, inputs: Sequence[Input]) -> None:
+        """One turn of the executor, without the clock: for what comes before history begins, and after it."""
+        self.inputs.update(type(one).__name__ for one in inputs)
+        self.executor.replay(list(inputs), self._write)
+
+    def run(self) -> None:
+        """From the first bar to the last; then the day ends."""
+        for at_ns, rows in self._timeline.instants():
+            if self._opens or self._day is None or at_ns > self._day.ends_ns:
+                self._pass_to(at_ns)
+                if self._day is None:
+                    continue  # Bars between two sessions are nobody's.
+            self.bars += len(rows)
+            self._instant(at_ns, rows)
+        if self._day is not None:
+            self._end_day(self._day)
+
+    def _instant(self, at_ns: int, rows: list[Row]) -> None:
+        """Bars end: what waits trades within them, then their workers hear of them."""
+        self._now_ns = at_ns
+        lanes, wanted = self._lanes, self._wanted
+        for number, place, start_ns, opened, high, low, close, volume in rows:
+            lane = lanes[number]
+            lane.place = place
+            lane.bar = Bar(
+                symbol=lane.symbol,
+                start_ns=start_ns,
+                span_ns=at_ns - start_ns,
+                open=opened,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+            )
+        if self._working:
+            self._trade([lanes[row[0]] for row in rows if row[0] in self._working])
+        for row in rows:
+            wanted += lanes[row[0]].heard_bar()
+        if self._guarded:
+            self._guard([lanes[row[0]] for row in rows])
+        if self._wanted:
+            self._settle()
+
+    def _trade(self, lanes: Sequence[Lane]) -> None:
+        """What waits at the venue meets the bars that have just ended."""
+        if not lanes:
+            return
+        bars = [lane.bar for lane in lanes if lane.bar is not None]
+        self._turn(self._broker.advance(self._now_ns, bars, self._quotes_of(lanes)))
+        for lane in lanes:
+            lane.shown = lane.place
+            self._look_after(lane)
+        self._settle()
+
+    def _quotes_of(self, lanes: Sequence[Lane]) -> list[Quote]:
+        if self._trades_at_open:
+            return []
+        return [quote for lane in lanes if (quote := lane.quote()) is not None]
+
+    def _guard(self, lanes: Sequence[Lane]) -> None:
+        """What is held with a stop is looked after."""
+        for lane in lanes:
+            if lane.symbol in self._guarded and lane.bar is not None:
+                quote = lane.quote()
+                if quote is not None:
+                    self._quotes[lane.symbol] = quote
+                self._protector.ticked(lane.bar)
+        self._protector.wake()
+        self._settle()
+
+    # ---------------------------------------------------------------------------------------------- time
+
+    def _pass_to(self, at_ns: int) -> None:
+        """Bars that open before then open, and days that end before then end."""
+        while self._opens and self._opens[0][0] < at_ns:
+            start_ns = self._opens[0][0]
+            self._enter_day(start_ns)
+            due: list[Lane] = []
+            while self._opens and self._opens[0][0] == start_ns:
+                _, number, place = heapq.heappop(self._opens)
+                lane = self._lanes[number]
+                lane.expected = -1
+                if self._day is not None and number in self._working:
+                    lane.opening = place
+                    due.append(lane)
+                elif number in self._working:
+                    self._expect_open(lane, after=place)
+            if due:
+                self._open(start_ns, due)
+        self._enter_day(at_ns)
+
+    def _open(self, start_ns: int, lanes: Sequence[Lane]) -> None:
+        self._now_ns = start_ns
+        heard = self._broker.advance(start_ns)
+        for lane in lanes:
+            heard += self._broker.open_bar(lane.columns.bar(lane.opening))
+        self._turn(heard)
+        for lane in lanes:
+            self._look_after(lane)
+        self._settle()
+
+    def _enter_day(self, at_ns: int) -> None:
+        """The day of that moment is the day; another one has ended."""
+        if self._day is not None and at_ns <= self._day.ends_ns:
+            return
+        if self._day is not None:
+            self._end_day(self._day)
+        self._day = self._days.day_of(at_ns)
+        if self._day is not None:
+            self._now_ns = at_ns
+            self._turn([self._clock()])
+
+    def _end_day(self, day: Day) -> None:
+        """What was good for the day expires, fees are charged, and the account is looked at."""
+        self._now_ns = day.ends_ns
+        heard = self._broker.end_day(day.date, day.ends_ns)
+        self._turn([self._clock(), *heard])
+        for number in sorted(self._working):
+            self._look_after(self._lanes[number])
+        self._settle()
+        self._day_ended(day, self.executor.state)
+        self._day = None
+
+    def _clock(self) -> Clock:
+        day, at_ns = self._day, self._now_ns
+        assert day is not None
+        self._clock_ns = at_ns
+        bars = {symbol: self._by_symbol[symbol].bar for symbol in sorted(self._held)}
+        return Clock(
+            at_ns=at_ns,
+            session=day.date,
+            closes_ns=day.closes_ns,
+            phase=self._phase(at_ns, day),
+            marks={symbol: bar.close for symbol, bar in bars.items() if bar is not None},
+        )
+
+    def _phase(self, at_ns: int, day: Day) -> Phase:
+        """A bar that is as long as its session is judged as its last moment."""
+        is_whole = at_ns == day.closes_ns and any(
+            lane.bar is not None
+            and lane.bar.start_ns + lane.bar.span_ns == at_ns
+            and self._days.phase(lane.bar.start_ns - 1) is not Phase.REGULAR
+            for lane in self._lanes
+        )
+        return Phase.REGULAR if is_whole else self._days.phase(at_ns)
+
+    # ------------------------------------------------------------------------------------- what it leads to
+
+    def publish(self, symbol: Symbol, view: SymbolView, fills: list[Fill]) -> None:
+        """The executor's side: the new state of a symbol, and its fills."""
+        lane = self._by_symbol.get(symbol)
+        if lane is None:
+            return
+        lane.view = view
+        if fills:
+            lane.fills += fills
+            self._filled.append(lane)
+        if view.quantity:
+            self._held.add(symbol)
+        else:
+            self._held.discard(symbol)
+        if self.executor.state.position(symbol).protection is not None:
+            self._guarded.add(symbol)
+        if symbol in self._guarded:
+            self._protector.changed(symbol)
+            if not view.quantity and not view.working:
+                self._guarded.discard(symbol)
+
+    def _turn(self, inputs: list[Input]) -> None:
+        """The executor hears these, at the time that it is."""
+        if not inputs:
+            return
+        if self._clock_ns != self._now_ns:
+            inputs = [self._clock(), *inputs]
+        self.hear(inputs)
+
+    def _settle(self) -> None:
+        """Until nothing moves: fills are heard, orders leave one at a time, wishes are decided."""
+        while True:
+            if self._filled:
+                lanes, self._filled = self._filled, []
+                for lane in lanes:
+                    self._wanted += lane.heard_fills()
+            elif self._effects:
+                self._carry(self._effects.popleft())
+            elif self._wanted:
+                # The list is handed out: _instant adds to it.
+                batch = in_order(self._wanted)
+                self._wanted.clear()
+                self._turn(batch)
+            elif not self._look():
+                return
+
+    def _look(self) -> bool:
+        """Whether a stop, or a position that has to go, wants something."""
+        if self._guarded:
+            self._wanted += self._protector.look()
+        if self.executor.state.reductions or self.executor.state.halt is not None:
+            self._wanted += self._reducer.due()
+        return bool(self._wanted)
+
+    def _carry(self, effect: Effect) -> None:
+        match effect:
+            case Submit():
+                self._send(effect.order)
+            case Cancel():
+                self._turn(self._broker.cancel(effect.order))
+                self._look_after(self._by_symbol[effect.order.symbol])
+            case _:
+                pass  # The venue answers at once, so nothing is ever in doubt.
+
+    def _send(self, order: Order) -> None:
+        refusal = entry_refusal(self.executor.state, order)
+        if refusal:
+            never = SendOutcome(
+                client_order_id=order.client_order_id, outcome="never_sent", reason=refusal
+            )
+            self._turn([never])
+            return
+        lane = self._by_symbol[order.symbol]
+        shown = self._show(lane)
+        self._turn([*shown, *self._broker.send(order)])
+        self._look_after(lane)
+
+    def _show(self, lane: Lane) -> list[Input]:
+        """The venue learns what its market of the symbol is; while nothing waited there, nobody had to tell it."""
+        if lane.bar is None or lane.shown == lane.place:
+            return []
+        lane.shown = lane.place
+        return self._broker.advance(self._now_ns, [lane.bar], self._quotes_of([lane]))
+
+    def _look_after(self, lane: Lane) -> None:
+        """Whether something of it waits at the venue; the next bar's open is waited for then."""
+        if not self._broker.has_open(lane.symbol):
+            self._working.discard(lane.number)
+            return
+        self._working.add(lane.number)
+        if self._trades_at_open and lane.expected < 0:
+            self._expect_open(lane, after=lane.place)
+
+    def _expect_open(self, lane: Lane, after: int) -> None:
+        starts_ns, place = lane.columns.start_ns, after + 1
+        while place < len(starts_ns) and (starts_ns[place] < self._now_ns or place <= lane.opening):
+            place += 1
+        if place < len(starts_ns):
+            lane.expected = place
+            heapq.heappush(self._opens, (int(starts_ns[place]), lane.number, place))

@@ -1,0 +1,76 @@
+"""Reads along what a backtest writes down, and hands it on to its journal in large batches."""
+
+from collections import Counter, defaultdict
+from decimal import Decimal
+from typing import Protocol
+
+from trader.backtest.outcome import Fill
+from trader.messages import Entry, ExecutionBooked, Quarantined, RequestDenied
+from trader.model import Side, Symbol
+from trader.money import ZERO, plain
+from trader.ports import Batch
+from trader.state import ExecutionState
+
+ENTRIES_AT_ONCE = 4_096
+
+
+class Written(Protocol):
+    """A journal that a program without tasks writes to."""
+
+    def write(self, batch: Batch) -> None: ...
+
+
+class Recorder:
+    """Facts of the executions, denials and quarantines; `journal` None: the books are in memory alone."""
+
+    def __init__(self, journal: Written | None) -> None:
+        self.fills: list[Fill] = []
+        self.denied: Counter[str] = Counter()
+        self.quarantined: dict[Symbol, str] = {}
+        self._journal = journal
+        self._held: defaultdict[Symbol, Decimal] = defaultdict(lambda: ZERO)
+        self._entries: list[Entry] = []
+        self._after: ExecutionState | None = None
+
+    def write(self, batch: Batch) -> None:
+        """One turn; it is durable after `flush`."""
+        for entry in batch.entries:
+            for event in entry.events:
+                if isinstance(event, ExecutionBooked):
+                    self.fills.append(self._fill(entry, event, batch.after))
+                elif isinstance(event, RequestDenied):
+                    self.denied[event.reason.value] += 1
+                elif isinstance(event, Quarantined) and event.symbol is not None:
+                    self.quarantined.setdefault(event.symbol, event.reason)
+        if self._journal is not None:
+            self._entries += batch.entries
+            self._after = batch.after
+            if len(self._entries) >= ENTRIES_AT_ONCE:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._journal is not None and self._after is not None:
+            self._journal.write(Batch(entries=tuple(self._entries), after=self._after))
+            self._entries, self._after = [], None
+
+    def _fill(self, entry: Entry, event: ExecutionBooked, after: ExecutionState) -> Fill:
+        order = after.orders[event.client_order_id]
+        is_buy = event.side is Side.BUY
+        self._held[event.symbol] += (
+            event.execution.quantity if is_buy else -event.execution.quantity
+        )
+        return Fill(
+            at_ns=event.execution.at_ns,
+            session=entry.session,
+            symbol=event.symbol,
+            strategy=order.strategy,
+            side=event.side,
+            purpose=order.purpose,
+            quantity=event.execution.quantity,
+            price=event.execution.price,
+            fees=event.fees,
+            realized=event.realized,
+            position=plain(self._held[event.symbol]),
+            client_order_id=event.client_order_id,
+        )

@@ -1,0 +1,61 @@
+"""What a backtest is asked for."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trader.config import Config
+from trader.feeds.columns import Columns
+from trader.limits import Limits
+from trader.model import Symbol
+from trader.venue import VenueTerms
+
+
+class Fills(StrEnum):
+    """At which price an order meets the market."""
+
+    OPEN = "open"  # the next bar's open, half the spread worse
+    QUOTE = "quote"  # a quote around the close that it was decided on: what the simulated broker does with bars
+
+
+class BacktestRequest(Struct, frozen=True, kw_only=True):
+    """The same request gives the same outcome. histories: one of each of the configuration's symbols, by symbol."""
+
+    config: Config
+    histories: Sequence[Columns]
+    cash: Decimal = Decimal(100_000)
+    fills: Fills = Fills.OPEN
+    terms: VenueTerms = VenueTerms()
+    is_always_open: bool = False
+    brakes: bool = False
+    seed: int = 7
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        return tuple(one.symbol for one in self.histories)
+
+    @property
+    def limits(self) -> Limits:
+        """Those of the configuration; brakes that a person releases make no sense where there is none."""
+        limits = self.config.limits
+        if self.brakes:
+            return limits
+        return replace(
+            limits, loss_day_max=Decimal(1), drawdown_max=Decimal(1), executions_repeated_max=10**6
+        )
+
+    def venue_terms(self) -> VenueTerms:
+        """Fees are those that our own books count on."""
+        fees = self.config.fees
+        return replace(
+            self.terms,
+            sell_notional_rate=fees.sell_notional_rate,
+            sell_share_rate=fees.sell_share_rate,
+            sell_share_fee_max=fees.sell_share_cap,
+            is_always_open=self.is_always_open,
+            trades_at_open=self.fills is Fills.OPEN,
+            seed=self.seed,
+        )

@@ -1,0 +1,210 @@
+"""From a request to an outcome: puts workers, executor, venue and history together, and says what came of it."""
+
+import hashlib
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from trader.backtest.broker import ACCOUNT, ReplayBroker
+from trader.backtest.days import Day, RoundTheClock, Sessions
+from trader.backtest.driver import Driver
+from trader.backtest.lanes import Lane
+from trader.backtest.outcome import EquityPoint, Identity, Outcome
+from trader.backtest.recorder import Recorder, Written
+from trader.backtest.request import BacktestRequest, Fills
+from trader.backtest.timeline import Timeline
+from trader.build import Build
+from trader.live.assembly import Identity as LifeIdentity
+from trader.live.assembly import boot_of, worker_plans
+from trader.messages import Boot, Gate, GateReport, LifeEnd
+from trader.money import plain
+from trader.state import ExecutionState
+from trader.worker import Worker
+
+EPOCH = 1
+PID = 0
+GATES = (Gate.TRADING_STREAM, Gate.MARKET_DATA)
+WHY = "history"
+
+
+def backtested(
+    request: BacktestRequest,
+    build: Build,
+    *,
+    data: str,
+    journal: Written | None = None,
+    progress: Callable[[int, int], None] = lambda bars, of: None,
+) -> Outcome:
+    """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
+    timeline = Timeline(request.histories)
+    recorder, points = Recorder(journal), _Points(progress, timeline.bars)
+    first_ns, last_ns = _span(request)
+    broker = ReplayBroker(
+        request.symbols,
+        terms=request.venue_terms(),
+        cash=request.cash,
+        at_ns=first_ns,
+        seed=request.seed,
+    )
+    driver = Driver(
+        lanes=_lanes(request),
+        timeline=timeline,
+        broker=broker,
+        days=RoundTheClock() if request.is_always_open else Sessions(),
+        write=recorder.write,
+        trades_at_open=request.fills is Fills.OPEN,
+        day_ended=points.day_ended,
+    )
+    points.driver = driver
+    driver.hear([_boot(request, build, first_ns)])
+    driver.hear([GateReport(gate=gate, is_open=True, reason=WHY) for gate in GATES])
+    driver.hear([broker.statement()])
+    driver.run()
+    driver.hear([broker.statement()])
+    driver.hear([LifeEnd(at_ns=broker.venue.now_ns, exit_code=0)])
+    recorder.flush()
+    state = driver.executor.state
+    return Outcome(
+        identity=_identity(request, build, data),
+        strategy=", ".join(request.config.strategies),
+        parameters=_parameters(request),
+        symbols=request.symbols,
+        first_ns=first_ns,
+        last_ns=last_ns,
+        bars=driver.bars,
+        opening_cash=request.cash,
+        equity=tuple(points.points),
+        fills=tuple(recorder.fills),
+        fees=plain(state.books.fees),
+        orders=state.counts.accepted,
+        unfilled=len(broker.venue.open_orders()),
+        accepted=state.counts.accepted,
+        blocked=state.counts.blocked,
+        denied=dict(sorted(recorder.denied.items())),
+        inputs=dict(sorted(driver.inputs.items())),
+        assumed=_assumed(request),
+        quarantined=dict(sorted(recorder.quarantined.items())),
+        would_have_halted=(),
+    )
+
+
+class _Points:
+    """The account at each day's end."""
+
+    def __init__(self, progress: Callable[[int, int], None], bars: int) -> None:
+        self.points: list[EquityPoint] = []
+        self.driver: Driver | None = None
+        self._progress = progress
+        self._bars = bars
+
+    def day_ended(self, day: Day, state: ExecutionState) -> None:
+        assert self.driver is not None
+        self._progress(self.driver.bars, self._bars)
+        self.points.append(
+            EquityPoint(
+                at_ns=day.ends_ns,
+                session=day.date,
+                equity=plain(state.equity),
+                cash=plain(state.books.cash),
+                positions_value=plain(state.positions_value),
+            )
+        )
+
+
+def _span(request: BacktestRequest) -> tuple[int, int]:
+    histories = [one for one in request.histories if len(one)]
+    first_ns = min((int(one.start_ns[0]) for one in histories), default=0)
+    return first_ns, max((int(one.ends_ns[-1]) for one in histories), default=0)
+
+
+def _lanes(request: BacktestRequest) -> list[Lane]:
+    plans = worker_plans(request.config, None)
+    return [
+        Lane(
+            number,
+            columns,
+            [
+                Worker(
+                    name=plan.name,
+                    incarnation=f"{EPOCH}.0",
+                    account=ACCOUNT,
+                    symbol=plan.symbol,
+                    strategy=plan.make(),
+                    extended_hours=request.config.extended_hours,
+                    protection=plan.protection,
+                )
+                for plan in plans
+                if plan.symbol == columns.symbol
+            ],
+            request.terms.spread_rate,
+        )
+        for number, columns in enumerate(request.histories)
+    ]
+
+
+def _boot(request: BacktestRequest, build: Build, at_ns: int) -> Boot:
+    life = LifeIdentity(epoch=EPOCH, build=build, pid=PID, broker="backtest", account=ACCOUNT)
+    return boot_of(msgspec.structs.replace(request.config, limits=request.limits), life, at_ns)
+
+
+# ---------------------------------------------------------------------------------------------- saying so
+
+
+def _parameters(request: BacktestRequest) -> dict[str, str]:
+    """All that the outcome depends on, beside code and data."""
+    told: dict[str, str] = {"cash": str(request.cash), "fills": request.fills.value}
+    for name, strategy in request.config.strategies.items():
+        for key, value in sorted(strategy.params.items()):
+            told[f"{name}.{key}"] = str(value)
+        ((unit, amount),) = strategy.size.given().items()
+        told[f"{name}.size"] = f"{unit} {amount}"
+    return told
+
+
+def _identity(request: BacktestRequest, build: Build, data: str) -> Identity:
+    whole = msgspec.json.encode(
+        {
+            "config": request.config,
+            "cash": request.cash,
+            "fills": request.fills,
+            "terms": request.terms,
+            "always": request.is_always_open,
+            "brakes": request.brakes,
+        },
+        order="deterministic",
+    )
+    return Identity(
+        code=build.identity,
+        data=data,
+        parameters=hashlib.sha256(whole).hexdigest(),
+        seed=request.seed,
+    )
+
+
+def _assumed(request: BacktestRequest) -> tuple[str, ...]:
+    terms, fees = request.terms, request.config.fees
+    half = terms.spread_rate / 2 * Decimal(10_000)
+    where = (
+        f"an order trades at the open of the next bar, {half.normalize():f} basis points worse"
+        if request.fills is Fills.OPEN
+        else f"an order trades at once with a quote around the close, {half.normalize():f} basis points to each side"
+    )
+    part = f"at most {terms.bar_participation * 100:f} % of a bar's volume trades with us"
+    lag = f"an order needs {terms.latency_ns / 1e9:g} s to arrive" if terms.latency_ns else ""
+    slip = (
+        f"prices without a limit slip by {terms.slippage_rate * 100:f} %"
+        if terms.slippage_rate
+        else ""
+    )
+    cost = (
+        f"sales cost {fees.sell_notional_rate} of their worth and {fees.sell_share_rate} dollars a share"
+        + (
+            f", and each share {terms.commission_share_rate} dollars of commission"
+            if terms.commission_share_rate
+            else ""
+        )
+    )
+    clock = "the market never closes" if request.is_always_open else "the exchange's sessions"
+    brakes = "brakes on" if request.brakes else "brakes for losses and repeated buys were off"
+    return tuple(one for one in (where, part, slip, lag, cost, clock, brakes) if one)
