@@ -16,6 +16,7 @@ from trader.inbox import Inbox
 from trader.messages import (
     Cancel,
     CancelRequested,
+    ClockMoved,
     Effect,
     Entry,
     Event,
@@ -57,6 +58,7 @@ class Executor:
         pace: Pace,
         unjournaled: Callable[[Iterable[Input], str], None] = lambda requests, why: None,
         acted: Callable[[ExecutionState], None] = lambda state: None,
+        shows_minutes: bool = True,  # all symbols anew, for those who look after what is held
     ) -> None:
         self._state = state
         self._inbox = inbox
@@ -66,6 +68,7 @@ class Executor:
         self._pace = pace
         self._unjournaled = unjournaled
         self._acted = acted
+        self._shows_minutes = shows_minutes
         self._committed = trio.Event()
 
     @property
@@ -134,6 +137,8 @@ class Executor:
             self._publisher.publish(symbol, view, touched.get(symbol, []))
 
     def _note(self, event: Event, touched: dict[Symbol, list[Fill]]) -> None:
+        if isinstance(event, ClockMoved) and not self._shows_minutes:
+            return
         symbol = getattr(event, "symbol", ALL_SYMBOLS)
         if isinstance(event, RequestAccepted):
             symbol = event.order.symbol

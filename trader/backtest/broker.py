@@ -41,8 +41,10 @@ class ReplayBroker:
                     reason=outcome.message,
                 ),
             ]
-        reply, *events = outcome
-        return [started, report_of(reply.order, None, "reply"), *told(events)]
+        # What came of it before it traded is told by the reply: nobody could hear of anything between.
+        at_once = next((n for n, one in enumerate(outcome) if one.execution), len(outcome))
+        reply = outcome[max(at_once - 1, 0)]
+        return [started, report_of(reply.order, None, "reply"), *told(outcome[at_once:])]
 
     def cancel(self, order: Order) -> list[Input]:
         """Ask for its end."""

@@ -74,6 +74,7 @@ class Driver:
             publisher=self,
             pace=pace,
             acted=self._reducer.look,
+            shows_minutes=False,  # which are too many here, and nothing in a symbol's state changes with them
         )
         self._protector = Protector(
             inbox=inbox, pace=pace, state=lambda: self.executor.state, quotes=self._quotes
