@@ -192,7 +192,7 @@ class Driver:
             self._end_day(self._day)
         self._day = self._days.day_of(at_ns)
         if self._day is not None:
-            self._now_ns = at_ns
+            self._now_ns = max(self._day.begins_ns, self._now_ns)
             self._turn([self._clock()])
 
     def _end_day(self, day: Day) -> None:
