@@ -1,6 +1,7 @@
 """The simulated venue as a backtest asks it: at once, without a wire; each answer is what the executor hears."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 
@@ -8,13 +9,22 @@ from trader.brokers.direct import new_order_of, report_of
 from trader.messages import Activity, CancelOutcome, Input, SendOutcome, SendStarted, Statement
 from trader.model import AccountId, Bar, ClientOrderId, Order, Quote, Symbol
 from trader.money import ZERO, plain
+from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.venue import ActivityKind, OrderEvent, Refusal, Venue, VenueTerms
+from trader.venue.back_office import Undone
 from trader.venue.words import Activity as VenueActivity
 
 OWNER = "backtest"
 ACCOUNT = AccountId(f"backtest:{OWNER}")
 # What a dividend was paid on is no change of shares.
 SHARES_MOVE = frozenset({ActivityKind.SPLIT, ActivityKind.TRANSFER})
+CASH_KINDS = {
+    EventName.DEPOSIT: ActivityKind.DEPOSIT,
+    EventName.WITHDRAWAL: ActivityKind.WITHDRAWAL,
+    EventName.FEE: ActivityKind.FEE,
+    EventName.INTEREST: ActivityKind.INTEREST,
+}
+BEFALLS = frozenset({EventName.SPLIT, EventName.DIVIDEND, *CASH_KINDS})
 
 
 class ReplayBroker:
@@ -80,6 +90,19 @@ class ReplayBroker:
         """What was good for the day expires, and the day's fees are charged."""
         heard = self.advance(at_ns)
         return heard + told(self.venue.end_session(date, at_ns)) + self.activities()
+
+    def befall(self, event: ScheduledEvent) -> list[Input]:
+        """A split, a dividend, or money that comes or goes; what nobody held concerns nobody."""
+        heard = self.advance(max(event.at_ns, self.venue.now_ns))
+        office, account = self.venue.back_office, self.venue.account(OWNER)
+        with suppress(Undone):
+            if event.name is EventName.SPLIT:
+                heard += told(office.split(event.symbol, event.ratio))
+            elif event.name is EventName.DIVIDEND:
+                office.pay_dividend(account, event.symbol, event.amount, date=event.date)
+            else:
+                office.move_cash(account, CASH_KINDS[event.name], event.amount, date=event.date)
+        return heard + self.activities()
 
     def activities(self) -> list[Input]:
         """What has moved the account without a trade since this was last asked."""

@@ -21,6 +21,8 @@ class Day(Struct, frozen=True, kw_only=True):
 class Days(Protocol):
     """Where a moment lies."""
 
+    is_always_open: bool
+
     def day_of(self, at_ns: int) -> Day | None:
         """The day of what happens then; None where nothing can."""
         ...
@@ -30,6 +32,8 @@ class Days(Protocol):
 
 class Sessions:
     """The exchange's, from 04:00 to 20:00."""
+
+    is_always_open = False
 
     def day_of(self, at_ns: int) -> Day | None:
         """Raises ValueError outside of the calendar's table."""
@@ -49,6 +53,8 @@ class Sessions:
 
 class RoundTheClock:
     """Days of UTC, all alike."""
+
+    is_always_open = True
 
     def day_of(self, at_ns: int) -> Day | None:
         """Every moment has one; midnight belongs to the day that it ends."""

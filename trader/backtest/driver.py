@@ -19,13 +19,16 @@ from trader.backtest.timeline import Row, Timeline
 from trader.executor import Executor, entry_refusal
 from trader.inbox import Inbox, in_order
 from trader.journal.memory import MemoryJournal
-from trader.messages import Cancel, Clock, Effect, Input, SendOutcome, Submit
+from trader.messages import Cancel, Clock, Effect, Input, PriceJumped, SendOutcome, Submit
 from trader.model import SECOND_NS, Bar, Order, Phase, Quote, Symbol
 from trader.ports import Batch
 from trader.protector import Protector
 from trader.reducer import Reducer
+from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.state import ExecutionState
 from trader.strategies.base import Fill, SymbolView
+
+EVENT = -1  # before whatever opens at its moment
 
 DayEnded = Callable[[Day, ExecutionState], None]
 
@@ -43,6 +46,7 @@ class Driver:
         write: Callable[[Batch], None],
         trades_at_open: bool,
         day_ended: DayEnded,
+        events: Sequence[ScheduledEvent] = (),
     ) -> None:
         self.inputs: Counter[str] = Counter()
         self.bars = 0
@@ -56,7 +60,11 @@ class Driver:
         self._day_ended = day_ended
         self._day: Day | None = None
         self._now_ns = self._clock_ns = broker.venue.now_ns
-        self._opens: list[tuple[int, int, int]] = []  # (when a bar opens, lane, place)
+        self._events = events
+        # What comes between the ends of bars: (when, lane, place of the bar that opens) or (when, EVENT, its place).
+        self._between = [(one.at_ns, EVENT, place) for place, one in enumerate(events)]
+        heapq.heapify(self._between)
+        self._jumps = {} if days.is_always_open else _jumps(lanes, events)
         self._working: set[int] = set()  # lanes with orders that wait at the venue
         self._effects: deque[Effect] = deque()
         self._wanted: list[Input] = []
@@ -91,7 +99,7 @@ class Driver:
     def run(self) -> None:
         """From the first bar to the last; then the day ends."""
         for at_ns, rows in self._timeline.instants():
-            if self._opens or self._day is None or at_ns > self._day.ends_ns:
+            if self._between or self._day is None or at_ns > self._day.ends_ns:
                 self._pass_to(at_ns)
                 if self._day is None:
                     continue  # Bars between two sessions are nobody's.
@@ -119,6 +127,8 @@ class Driver:
             )
         if self._working:
             self._trade([lanes[row[0]] for row in rows if row[0] in self._working])
+        if at_ns in self._jumps:
+            self._turn(self._jumps[at_ns])
         for row in rows:
             wanted += lanes[row[0]].heard_bar()
         if self._guarded:
@@ -156,13 +166,16 @@ class Driver:
     # ---------------------------------------------------------------------------------------------- time
 
     def _pass_to(self, at_ns: int) -> None:
-        """Bars that open before then open, and days that end before then end."""
-        while self._opens and self._opens[0][0] < at_ns:
-            start_ns = self._opens[0][0]
+        """What befalls before then does, bars that open before then open, and days that end before then end."""
+        while self._between and self._between[0][0] < at_ns:
+            start_ns = self._between[0][0]
             self._enter_day(start_ns)
             due: list[Lane] = []
-            while self._opens and self._opens[0][0] == start_ns:
-                _, number, place = heapq.heappop(self._opens)
+            while self._between and self._between[0][0] == start_ns:
+                _, number, place = heapq.heappop(self._between)
+                if number == EVENT:
+                    self._befall(self._events[place])
+                    continue
                 lane = self._lanes[number]
                 lane.expected = -1
                 if self._day is not None and number in self._working:
@@ -173,6 +186,18 @@ class Driver:
             if due:
                 self._open(start_ns, due)
         self._enter_day(at_ns)
+
+    def _befall(self, event: ScheduledEvent) -> None:
+        """At its moment or, where that is on no day, at the end of the one before."""
+        if self._day is not None:
+            self._now_ns = max(event.at_ns, self._now_ns)
+        self._turn(self._broker.befall(event))
+        lane = self._by_symbol.get(event.symbol)
+        if lane is not None and event.name is EventName.SPLIT:
+            self._protector.split(event.symbol)
+            lane.split(event.ratio)
+            self._look_after(lane)
+        self._settle()
 
     def _open(self, start_ns: int, lanes: Sequence[Lane]) -> None:
         self._now_ns = start_ns
@@ -329,4 +354,18 @@ class Driver:
             place += 1
         if place < len(starts_ns):
             lane.expected = place
-            heapq.heappush(self._opens, (int(starts_ns[place]), lane.number, place))
+            heapq.heappush(self._between, (int(starts_ns[place]), lane.number, place))
+
+
+def _jumps(lanes: Sequence[Lane], events: Sequence[ScheduledEvent]) -> dict[int, list[Input]]:
+    """By the end of the bar that tells of it: prices that jumped over a night for which no split is known."""
+    found: dict[int, list[Input]] = {}
+    for lane in lanes:
+        splits_ns = [
+            one.at_ns for one in events if one.name is EventName.SPLIT and one.symbol == lane.symbol
+        ]
+        for at_ns, before_ns, before, after in lane.jumps():
+            if not any(before_ns <= split_ns < at_ns for split_ns in splits_ns):
+                jumped = PriceJumped(symbol=lane.symbol, before=before, after=after, at_ns=at_ns)
+                found.setdefault(at_ns, []).append(jumped)
+    return found

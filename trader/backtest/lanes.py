@@ -1,20 +1,32 @@
 """What a backtest keeps of one symbol: its columns, where it is in them, its workers, and what they were shown last."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
+import numpy as np
+from msgspec.structs import replace
+
+from trader.calendar import HOUR_NS
 from trader.feeds.columns import Columns
 from trader.feeds.recorded import quote_around
 from trader.messages import OrderRequest
 from trader.model import Bar, Quote
+from trader.money import ONE, rounded
+from trader.nights import JUMP_PER_MILLE_MAX
 from trader.strategies.base import Fill, Strategy, SymbolView
 from trader.worker import Worker
+
+NIGHT_NS = 4 * HOUR_NS  # without a bar
+
+Hire = Callable[[int], Sequence[Worker]]  # workers of their n-th incarnation
 
 
 class Lane:
     """`bar` is the last that has ended. The quote of a moment is made only when somebody asks for it."""
 
     __slots__ = (
+        "_hire",
+        "_incarnation",
         "_spread_rate",
         "bar",
         "columns",
@@ -30,13 +42,10 @@ class Lane:
         "workers",
     )
 
-    def __init__(
-        self, number: int, columns: Columns, workers: Sequence[Worker], spread_rate: Decimal
-    ) -> None:
+    def __init__(self, number: int, columns: Columns, hire: Hire, spread_rate: Decimal) -> None:
         self.number = number
         self.symbol = columns.symbol
         self.columns = columns
-        self.workers = workers
         self.view = SymbolView(symbol=columns.symbol)
         self.fills: list[Fill] = []
         self.bar: Bar | None = None
@@ -44,12 +53,40 @@ class Lane:
         self.shown = -1  # the place of the bar that the venue was told of last
         self.expected = -1  # whose open is waited for
         self.opening = -1  # that opened last, as far as somebody waited for it
+        self._hire = hire
+        self._incarnation = 0
+        self._spread_rate = spread_rate
+        self._take(hire(0))
+
+    def _take(self, workers: Sequence[Worker]) -> None:
+        self.workers = workers
         self.hears_quotes = any(
             type(one.strategy).on_quote is not Strategy.on_quote for one in workers
         )
-        self._spread_rate = spread_rate
         for one in workers:
             one.quote_now = self.quote
+
+    def split(self, ratio: Decimal) -> None:
+        """New workers hear the last bars again, in today's shares: what the old ones remember is of others."""
+        self._incarnation += 1
+        self._take(self._hire(self._incarnation))
+        for worker in self.workers:
+            count = worker.strategy.bars_needed
+            first = max(0, self.place + 1 - count)
+            worker.warm_up(
+                (_in_shares(self.columns.bar(one), ratio) for one in range(first, self.place + 1)),
+                self.view,
+            )
+
+    def jumps(self) -> Iterator[tuple[int, int, int, int]]:
+        """(when a bar ends, when the one before did, the close of that, its open) where a price jumped over a night."""
+        columns = self.columns
+        before, opened = columns.close[:-1], columns.open[1:]
+        is_night = columns.start_ns[1:] - columns.ends_ns[:-1] > NIGHT_NS
+        is_far = np.abs(opened - before) * 1000 > before * JUMP_PER_MILLE_MAX
+        for place in np.flatnonzero(is_night & is_far).tolist():
+            ends_ns = int(columns.ends_ns[place + 1]), int(columns.ends_ns[place])
+            yield *ends_ns, int(before[place]), int(opened[place])
 
     def quote(self) -> Quote | None:
         """Around the close of the last bar, from its end on."""
@@ -81,3 +118,19 @@ class Lane:
         for worker in self.workers:
             wanted += worker.on_letter(bar, self.view)
         return wanted
+
+
+def _in_shares(bar: Bar, ratio: Decimal) -> Bar:
+    """As it would have been with `ratio` shares for each one."""
+
+    def price(ticks: int) -> int:
+        return int(rounded(ticks / ratio, ONE))
+
+    return replace(
+        bar,
+        open=price(bar.open),
+        high=price(bar.high),
+        low=price(bar.low),
+        close=price(bar.close),
+        volume=int(rounded(bar.volume * ratio, ONE)),
+    )

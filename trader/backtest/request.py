@@ -11,6 +11,7 @@ from trader.config import Config
 from trader.feeds.columns import Columns
 from trader.limits import Limits
 from trader.model import Symbol
+from trader.simulator.scheduled import ScheduledEvent
 from trader.venue import VenueTerms
 
 
@@ -31,6 +32,7 @@ class BacktestRequest(Struct, frozen=True, kw_only=True):
     terms: VenueTerms = VenueTerms()
     is_always_open: bool = False
     brakes: bool = False
+    events: Sequence[ScheduledEvent] = ()
     seed: int = 7
 
     @property

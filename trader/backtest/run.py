@@ -1,8 +1,9 @@
 """From a request to an outcome: puts workers, executor, venue and history together, and says what came of it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
@@ -20,6 +21,7 @@ from trader.live.assembly import boot_of, worker_plans
 from trader.messages import Boot, Gate, GateReport, LifeEnd
 from trader.money import plain
 from trader.state import ExecutionState
+from trader.supervisor import WorkerPlan
 from trader.worker import Worker
 
 EPOCH = 1
@@ -55,6 +57,7 @@ def backtested(
         write=recorder.write,
         trades_at_open=request.fills is Fills.OPEN,
         day_ended=points.day_ended,
+        events=request.events,
     )
     points.driver = driver
     driver.hear([_boot(request, build, first_ns)])
@@ -124,22 +127,25 @@ def _lanes(request: BacktestRequest) -> list[Lane]:
         Lane(
             number,
             columns,
-            [
-                Worker(
-                    name=plan.name,
-                    incarnation=f"{EPOCH}.0",
-                    account=ACCOUNT,
-                    symbol=plan.symbol,
-                    strategy=plan.make(),
-                    extended_hours=request.config.extended_hours,
-                    protection=plan.protection,
-                )
-                for plan in plans
-                if plan.symbol == columns.symbol
-            ],
+            partial(_hired, request, [one for one in plans if one.symbol == columns.symbol]),
             request.terms.spread_rate,
         )
         for number, columns in enumerate(request.histories)
+    ]
+
+
+def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: int) -> list[Worker]:
+    return [
+        Worker(
+            name=plan.name,
+            incarnation=f"{EPOCH}.{incarnation}",
+            account=ACCOUNT,
+            symbol=plan.symbol,
+            strategy=plan.make(),
+            extended_hours=request.config.extended_hours,
+            protection=plan.protection,
+        )
+        for plan in plans
     ]
 
 
@@ -171,6 +177,7 @@ def _identity(request: BacktestRequest, build: Build, data: str) -> Identity:
             "terms": request.terms,
             "always": request.is_always_open,
             "brakes": request.brakes,
+            "events": request.events,
         },
         order="deterministic",
     )
