@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,8 +94,19 @@ class Module(NamedTuple):
     lines: int
     code_lines: int  # without blank lines, comments and docstrings: explaining is not what makes a house crowded
 
-    def nodes(self) -> Iterator[ast.AST]:
-        return ast.walk(self.tree)
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return nodes_of(self.tree)
+
+
+@cache
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
+@cache
+def calls_in(tree: ast.Module) -> tuple[tuple[str, ast.Call], ...]:
+    calls = (node for node in nodes_of(tree) if isinstance(node, ast.Call))
+    return tuple((ast.unparse(node.func), node) for node in calls)
 
 
 def read_module(path: Path) -> Module:
@@ -154,11 +166,9 @@ def reached_from(roots: Iterable[str]) -> set[str]:
     return found
 
 
-def calls_of(module: Module) -> Iterator[tuple[str, ast.Call]]:
+def calls_of(module: Module) -> tuple[tuple[str, ast.Call], ...]:
     """Every call with the name it is called by: `open`, `datetime.now`."""
-    for node in module.nodes():
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+    return calls_in(module.tree)
 
 
 def texts_of(module: Module) -> Iterator[str]:
@@ -303,7 +313,7 @@ def nothing_runs_what_it_was_sent(module: Module) -> Iterator[str]:
 def cash_is_never_clamped(module: Module) -> Iterator[str]:
     """Cash that would be negative is a difference to be seen, not one to be hidden."""
     for called, call in calls_of(module):
-        arguments = [ast.unparse(argument) for argument in call.args]
+        arguments = [ast.unparse(argument) for argument in call.args] if called == "max" else []
         if (
             called == "max"
             and {"0", "ZERO", "Decimal(0)"} & set(arguments)
@@ -361,13 +371,14 @@ def top_of(module: Module) -> ast.Module:
     return ast.Module(body=[*imports], type_ignores=[])
 
 
-def declared(extra: str | None = None) -> set[str]:
+@cache
+def declared(extra: str | None = None) -> frozenset[str]:
     """What the project needs at run time, or what an extra of it needs more."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
     names = {re.split(r"[^\w.-]", dependency, maxsplit=1)[0] for dependency in needed}
-    return {
+    return frozenset(
         imported
         for imported in (*names, *PACKAGE_OF)
         if PACKAGE_OF.get(imported, imported) in names
-    }
+    )

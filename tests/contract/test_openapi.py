@@ -12,8 +12,8 @@ from trader.simulator.in_process import simulated_broker
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-schemathesis" / "bin" / "python"
-EXAMPLES = 12  # of each operation as it should be asked, and as many as it shouldn't
-DRIVEN_S = 400
+EXAMPLES = 8  # of each operation as it should be asked, and as many as it shouldn't
+DRIVEN_S = 1_000
 
 # Statuses that the files don't name where we answer with them, and why we do so all the same.
 UNDOCUMENTED = {
