@@ -20,7 +20,8 @@ table.numbers td:last-child, table.numbers th:last-child { text-align: right }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem } .figures div { background: #f7fafc; padding: .6rem 1rem;
 border-left: 4px solid #2b6cb0 } .figures b { display: block; font-size: 1.25rem }
 .bad { border-color: #c53030 !important }
-.defined td:last-child { color: #4a5568 } .defined td:nth-child(-n+2) { white-space: nowrap }
+.js-plotly-plot { margin: 1rem 0 } table + table { margin-top: 1rem } .defined td:last-child { color: #4a5568 }
+.defined th:nth-child(1), .defined th:nth-child(2) { width: 8rem } .defined td:nth-child(-n+2) { white-space: nowrap }
 .months { font-size: .85rem }
 @media print { body { margin: 0; max-width: none; font-size: 12px } .modebar { display: none }
 * { print-color-adjust: exact; -webkit-print-color-adjust: exact } h2 { break-after: avoid }

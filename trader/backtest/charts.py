@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import accumulate, pairwise
+from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from trader.backtest.outcome import EquityPoint, Fill, Outcome
 from trader.backtest.telling import counted
+from trader.calendar import DAY_NS
 from trader.feeds.columns import Columns
 from trader.model import SECOND_NS, Side, Symbol
 from trader.money import PRICE_TICKS_PER_DOLLAR, canonical
@@ -20,6 +22,7 @@ SYMBOLS_CHARTED_MAX = 20
 POINTS_MAX = 2_000  # of a line: more than a screen has columns
 MARKS_MAX = 500  # of a symbol's buys, and of its sales: beyond it they cover each other
 DAYS_WITHOUT_NIGHTS_MAX = 60  # in longer charts nights are too narrow to be seen
+HOLE_NS_MIN, HOLE_STEPS_MIN = 10 * DAY_NS, 5  # longer than any holiday, and than several bars
 LINE, FALL = "#718096", "rgba(197, 48, 48, .25)"
 NEW_YORK = ZoneInfo("America/New_York")
 Places = NDArray[np.intp]
@@ -41,12 +44,12 @@ def kept(values: NDArray[np.int64] | NDArray[np.float64], at_most: int) -> Place
 # ----------------------------------------------------------------------------------------- the account
 
 
-def equity_chart(equity: Sequence[EquityPoint]) -> Chart:
-    """Equity, and below it how far it is under its highest."""
+def equity_chart(opening_cash: Decimal, equity: Sequence[EquityPoint]) -> Chart:
+    """Equity, and below it how far it is under its highest, the opening cash included."""
     values = np.array([float(point.equity) for point in equity])
-    heights = np.array(list(accumulate(values, max)))
-    falls = np.where(heights > 0, values / np.where(heights > 0, heights, 1) - 1, 0) * 100
-    # The lowest fall needs not be the lowest equity: both lines keep their own.
+    heights = np.maximum.accumulate(np.maximum(values, float(opening_cash)))
+    falls = (values / np.where(heights > 0, heights, np.nan) - 1) * 100
+    # The deepest fall needs not be at the lowest equity: both lines keep their own.
     places = np.union1d(kept(values, POINTS_MAX // 2), kept(falls, POINTS_MAX // 2))
     sessions = [equity[place].session for place in places]
     exact = [canonical(equity[place].equity) for place in places]
@@ -125,8 +128,6 @@ def fills_by_symbol(outcome: Outcome) -> Mapping[Symbol, Sequence[Fill]]:
 def _price_chart(columns: Columns, fills: Sequence[Fill]) -> Chart:
     places = kept(columns.close, POINTS_MAX)
     times = [_moment(int(columns.ends_ns[place])) for place in places]
-    closes = [int(columns.close[place]) / PRICE_TICKS_PER_DOLLAR for place in places]
-    line = _line("close", [_told(one) for one in times], closes, LINE)
     marked = {
         side: _thinned([fill for fill in fills if fill.side == side])
         for side in (Side.BUY, Side.SELL)
@@ -141,7 +142,27 @@ def _price_chart(columns: Columns, fills: Sequence[Fill]) -> Chart:
         "xaxis": {"type": "date", "rangebreaks": _breaks(seen)},
         "yaxis": {"type": "linear", "title": {"text": "dollars"}},
     }
-    return {"data": [line, *marks], "layout": layout(title, legend=True, **axes)}
+    return {
+        "data": [_closes(columns, places), *marks],
+        "layout": layout(title, legend=True, **axes),
+    }
+
+
+def _closes(columns: Columns, places: Places) -> Chart:
+    """The line, with a hole where bars are missing for long: nobody knows what the price did there."""
+    steps = np.diff(columns.ends_ns)
+    hole_ns = max(HOLE_NS_MIN, HOLE_STEPS_MIN * int(np.median(steps))) if len(steps) else 0
+    holes_before = np.concatenate(([0], np.cumsum(steps > hole_ns)))
+    times: list[str] = []
+    closes: list[float | None] = []
+    for before, place in pairwise((places[0], *places)):
+        time = _told(_moment(int(columns.ends_ns[place])))
+        if holes_before[place] > holes_before[before]:
+            times.append(time)
+            closes.append(None)
+        times.append(time)
+        closes.append(int(columns.close[place]) / PRICE_TICKS_PER_DOLLAR)
+    return _line("close", times, closes, LINE)
 
 
 def _thinned(fills: Sequence[Fill]) -> Sequence[Fill]:
@@ -191,7 +212,9 @@ def _breaks(times: Sequence[datetime]) -> list[dict[str, object]]:
     return breaks
 
 
-def _line(name: str, places: Sequence[str], values: Sequence[str | float], color: str) -> Chart:
+def _line(
+    name: str, places: Sequence[str], values: Sequence[str | float | None], color: str
+) -> Chart:
     return {
         "type": "scatter",
         "mode": "lines",

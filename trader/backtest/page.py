@@ -46,7 +46,10 @@ def page_of(outcome: Outcome, prices: Mapping[Symbol, Columns], script: str) -> 
     """The page; needs nothing else. Every text is escaped: parameters and reasons are other people's."""
     charts: list[Chart] = []
     if outcome.equity:
-        charts = [equity_chart(outcome.equity), invested_chart(outcome.equity)]
+        charts = [
+            equity_chart(outcome.opening_cash, outcome.equity),
+            invested_chart(outcome.equity),
+        ]
     own = len(charts)
     charts.extend(price_charts(outcome, prices))
     title = f"Backtest of {outcome.strategy}"
@@ -63,14 +66,15 @@ def _body(title: str, outcome: Outcome, own: int, charts: int) -> Iterator[str]:
         yield place_of(0)
         yield f"<p>{safe(_drawdown(statistics))}</p>"
         yield "<h2>Returns by month</h2>"
-        yield f"<p>{safe(DEFINITIONS['monthly'])}</p>"
+        yield f"<p>In percent. {safe(DEFINITIONS['monthly'])}</p>"
         yield _monthly(statistics)
     else:
         yield "<p>No session ended in this run: there is no curve to draw.</p>"
     yield from _statistics(statistics, own)
+    yield from _conditions(outcome)
     yield from _symbols(outcome, own, charts)
     yield from _requests(outcome)
-    yield from _conditions(outcome)
+    yield from _identity(outcome)
 
 
 def _about(outcome: Outcome) -> str:
@@ -128,7 +132,7 @@ def _monthly(statistics: Statistics) -> str:
     """A line a year, a column a month; the stronger the color, the more was won or lost."""
     if not statistics.years:
         return f"<p>{NOT_AVAILABLE}</p>"
-    head = "".join(f"<th>{name}</th>" for name in ("year", *MONTHS, "year's"))
+    head = "".join(f"<th>{name}</th>" for name in ("", *MONTHS, "year"))
     lines = []
     for year, whole in statistics.years.items():
         months = [statistics.months.get(f"{year}-{month:02}") for month in range(1, 13)]
@@ -170,17 +174,21 @@ def _requests(outcome: Outcome) -> Iterator[str]:
 
 def _conditions(outcome: Outcome) -> Iterator[str]:
     """What has to be known before the figures are believed."""
-    yield from _listed("Assumed", [(one,) for one in outcome.assumed], ("",))
-    taken_out = list(outcome.quarantined.items())
-    yield from _listed("Quarantined", taken_out, ("symbol", "why"))
-    halts = [(one,) for one in outcome.would_have_halted]
-    yield from _listed("Brakes that were off and would have halted", halts, ("",))
+    yield "<h2>Assumed</h2>"
+    yield _listed(outcome.assumed)
+    yield "<h2>Quarantined</h2>"
+    yield _listed([f"{symbol}: {why}" for symbol, why in outcome.quarantined.items()])
+    yield "<h2>Brakes that were off and would have halted</h2>"
+    yield _listed(outcome.would_have_halted)
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    lines = "".join(f"<li>{safe(one)}</li>" for one in sentences)
+    return f"<ul>{lines}</ul>" if sentences else "<p>None.</p>"
+
+
+def _identity(outcome: Outcome) -> Iterator[str]:
     yield "<h2>Identity of the run</h2>"
     yield "<p>The same four give the same outcome.</p>"
     run = list(identity_told(outcome.identity).items())
     yield table(("", ""), run, "text hash")
-
-
-def _listed(title: str, rows: Sequence[Sequence[str]], names: Sequence[str]) -> Iterator[str]:
-    yield f"<h2>{safe(title)}</h2>"
-    yield table(names, rows, "text") if rows else "<p>None.</p>"

@@ -107,12 +107,13 @@ def percent(fraction: float | None, *, signed: bool = False) -> str:
     """'+5.75 %'."""
     if fraction is None:
         return NOT_AVAILABLE
-    return f"{fraction * 100:+,.2f} %" if signed else f"{fraction * 100:,.2f} %"
+    shown = round(fraction * 100, 2) + 0.0  # No "-0.00".
+    return f"{shown:+,.2f} %" if signed else f"{shown:,.2f} %"
 
 
 def number(value: float | None) -> str:
     """Two decimals."""
-    return NOT_AVAILABLE if value is None else f"{value:,.2f}"
+    return NOT_AVAILABLE if value is None else f"{round(value, 2) + 0.0:,.2f}"
 
 
 def money(amount: Decimal | None) -> str:
