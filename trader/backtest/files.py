@@ -109,11 +109,10 @@ def summary_json(outcome: Outcome) -> bytes:
 
 def summary_lines(outcome: Outcome) -> list[str]:
     """At most LINES_MAX lines of CHARACTERS_MAX: what matters first; what doesn't fit is counted or cut."""
-    head = [_headed(outcome), _about(outcome), ""]
-    tail = ["", *_notes(outcome)]
-    lines = [*head, *_figures(outcome), *tail]
+    lines = [_headed(outcome), _about(outcome), "", *_figures(outcome), "", *_notes(outcome)]
     assert len(lines) <= LINES_MAX, len(lines)
-    return [visible(line, CHARACTERS_MAX) for line in lines]
+    # What doesn't print is longer written out: cut once more.
+    return [visible(visible(line, CHARACTERS_MAX), CHARACTERS_MAX) for line in lines]
 
 
 def _headed(outcome: Outcome) -> str:
