@@ -235,7 +235,7 @@ def test_texts_of_others_are_escaped_everywhere() -> None:
     page = page_of(
         outcome(
             110,
-            fills=[fill(BUY, 1, Decimal(32), left=1, symbol=evil, at_ns=OPEN_NS)],
+            fills=[fill(BUY, 1, 32, left=1, symbol=evil, at_ns=OPEN_NS)],
             strategy=evil,
             parameters={evil: evil},
             symbols=(name,),
