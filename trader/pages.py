@@ -20,9 +20,15 @@ table.numbers td:last-child, table.numbers th:last-child { text-align: right }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem } .figures div { background: #f7fafc; padding: .6rem 1rem;
 border-left: 4px solid #2b6cb0 } .figures b { display: block; font-size: 1.25rem }
 .bad { border-color: #c53030 !important }
+.js-plotly-plot { margin: 1rem 0 } table + table { margin-top: 1rem } .defined td:last-child { color: #4a5568 }
+.defined th:nth-child(1), .defined th:nth-child(2) { width: 8rem } .defined td:nth-child(-n+2) { white-space: nowrap }
+.months { font-size: .85rem }
+@media print { body { margin: 0; max-width: none; font-size: 12px } .modebar { display: none }
+* { print-color-adjust: exact; -webkit-print-color-adjust: exact } h2 { break-after: avoid }
+tr, .figures div, .js-plotly-plot { break-inside: avoid } }
 code, .hash { font-family: ui-monospace, monospace; font-size: .85rem; overflow-wrap: anywhere }
 """
-HEIGHT = 380
+HEIGHT, PAPER_WIDTH = 380, 700
 Chart = dict[str, object]
 
 
@@ -42,7 +48,12 @@ def plotly_script() -> str:
 
 def places_of(charts: Sequence[Chart]) -> str:
     """Where the charts are to be, within the body."""
-    return "".join(f'<div id="chart{number}"></div>' for number in range(len(charts)))
+    return "".join(map(place_of, range(len(charts))))
+
+
+def place_of(number: int) -> str:
+    """Where that one of the charts is to be, within the body."""
+    return f'<div id="chart{number}"></div>'
 
 
 def page(title: str, body: Iterable[str], charts: Sequence[Chart], script: str) -> str:
@@ -52,7 +63,11 @@ def page(title: str, body: Iterable[str], charts: Sequence[Chart], script: str) 
     draw = (
         f"const charts = {data};\n"
         "charts.forEach((one, number) => Plotly.newPlot('chart' + number, one.data, one.layout,"
-        " {displaylogo: false, responsive: true}));"
+        " {displaylogo: false, responsive: true}));\n"
+        # Paper is narrower than the window, and a chart isn't drawn anew for it by itself.
+        "const drawn = changed => charts.forEach((_, number) => Plotly.relayout('chart' + number, changed));\n"
+        f"addEventListener('beforeprint', () => drawn({{width: {PAPER_WIDTH}}}));\n"
+        "addEventListener('afterprint', () => drawn({width: null, autosize: true}));"
     )
     lines = "\n".join(body)
     return (
