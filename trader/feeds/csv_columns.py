@@ -25,6 +25,7 @@ from trader.feeds.digits import (
     shares_of_cells,
     ticks_of_cells,
     times_of_cells,
+    unquoted,
 )
 from trader.feeds.headings import (
     is_of_something_else,
@@ -85,12 +86,13 @@ class CsvColumns:
     # --- the plain way
 
     def _block(self, lines: Lines) -> Block:
-        block = None if b'"' in lines.data else self._plain(lines)
+        block = self._plain(lines)
         return self._careful(lines) if block is None else block
 
     def _plain(self, lines: Lines) -> Block | None:
         layout = self._layout
-        cells = cells_of(lines.data, layout.width)
+        data = unquoted(lines.data) if b'"' in lines.data else lines.data
+        cells = None if data is None else cells_of(data, layout.width)
         if cells is None:
             return None
         stamp, *prices, volume = layout.wanted

@@ -13,7 +13,7 @@ from trader.feeds.columns import Column
 from trader.model import MINUTE_NS, SECOND_NS
 
 Bytes = NDArray[np.uint8]
-NEW_LINE, COMMA, POINT, ZERO, MINUS = (ord(char) for char in "\n,.0-")
+NEW_LINE, QUOTE, COMMA, MINUS, POINT, ZERO = (ord(char) for char in '\n",-.0')
 DIGITS_MAX = 18  # of an int64
 DOLLAR_DIGITS_MAX = 7
 SHARE_DIGITS_MAX = 12
@@ -42,6 +42,19 @@ class Cells(Struct, frozen=True, kw_only=True):
             return None
         square: Bytes = self.raw[starts[:, None] + np.arange(length)]
         return square
+
+
+def unquoted(data: bytes) -> bytes | None:
+    """Whole lines without the quotes around cells; None where a quote stands anywhere else."""
+    raw = np.frombuffer(b"\n" + data, dtype=np.uint8)
+    edges = np.flatnonzero((raw == COMMA) | (raw == NEW_LINE))
+    places = np.flatnonzero(raw == QUOTE)
+    if len(places) % 2:
+        return None
+    opening, closing = places[::2], places[1::2]
+    nearest = np.searchsorted(edges, opening)
+    are_whole = (edges[nearest - 1] == opening - 1) & (edges[nearest] == closing + 1)
+    return data.replace(b'"', b"") if are_whole.all() else None
 
 
 def cells_of(data: bytes, width: int) -> Cells | None:

@@ -83,12 +83,14 @@ def _checked(path: Path, first: int, data: bytes) -> Iterator[Lines]:
         data = data.removeprefix(BYTE_ORDER_MARK)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
+    place = data.find(0)
     if not data.isascii():
         try:
             data.decode("utf-8")
         except UnicodeDecodeError as error:
-            line = first + data.count(b"\n", 0, error.start)
-            raise MarketDataError(path, line, "not a text in UTF-8") from None
+            place = error.start
+    if place >= 0:
+        raise MarketDataError(path, first + data.count(b"\n", 0, place), "not a text in UTF-8")
     lines = lines_of(first, data)
     if lines is not None:
         yield lines
