@@ -15,6 +15,7 @@ from trader.feeds.columns import Columns
 from trader.feeds.csv_rows import CsvFile, MarketDataError
 from trader.feeds.history import data_identity, read_history
 from trader.feeds.lines import BLOCK_BYTES, BY_HAND_BYTES_MAX
+from trader.feeds.parquet_columns import ticks_of_floats
 from trader.feeds.recorded import RecordedMarket
 from trader.model import MINUTE_NS, SECOND_NS, Symbol
 from trader.money import price_of, ticks_of
@@ -196,6 +197,20 @@ def test_prices_between_two_ticks_become_the_nearer_one_and_of_equals_the_even_o
         tmp_path / "x.csv", HEADER, row("13:30:00", prices=f"{text},{text},{text},{text},1")
     )
     assert read_history([path])[BAC].bar(0).close == ticks == ticks_of(Decimal(text))
+
+
+@given(st.decimals("0.0001", "500000", places=9))
+def test_a_float_becomes_the_price_ticks_of_its_shortest_text(price: Decimal) -> None:
+    number = float(price)
+    assert ticks_of_floats(np.array([number])).tolist() == [ticks_of(Decimal(str(number)))]
+    narrow = np.float32(number)
+    assert ticks_of_floats(np.array([narrow])).tolist() == [ticks_of(Decimal(str(narrow)))]
+
+
+@given(st.integers(0, 10**7))
+def test_a_float_in_the_middle_of_two_ticks_becomes_the_even_one(ticks: int) -> None:
+    number = float(Decimal(f"{ticks}.5") / 10_000)
+    assert ticks_of_floats(np.array([number])).tolist() == [ticks + ticks % 2]
 
 
 # --- how long bars last
