@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.program import PATIENCE_S, ROOT, Ended
+from trader.__main__ import main
 from trader.calendar import iso, next_session, session_on
 from trader.feeds.history import data_identity, read_history
 from trader.model import MINUTE_NS, Symbol
@@ -67,29 +68,32 @@ def broker(standing: InProcessBroker) -> Iterator[InProcessBroker]:
     standing.mend()
 
 
-def command(broker: InProcessBroker, *arguments: str, symbols: str = "SPY") -> list[str]:
+def arguments_of(broker: InProcessBroker, *arguments: str, symbols: str = "SPY") -> list[str]:
     ours = ["--symbols", symbols, "--out", "data", "--address", broker.address]
-    days = ["--start", FIRST, "--end", LAST]
-    return [sys.executable, "-P", "-m", "trader", "download", *ours, *days, *arguments]
+    return ["download", *ours, "--start", FIRST, "--end", LAST, *arguments]
 
 
-def environment(broker: InProcessBroker) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), **broker.environment}
+class Door:
+    """The program's door, in this process, in a folder of its own."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, broker: InProcessBroker, *arguments: str, symbols: str = "SPY") -> Ended:
+        for name, value in broker.environment.items():
+            self._monkeypatch.setenv(name, value)
+        code = main(arguments_of(broker, *arguments, symbols=symbols))
+        out, err = self._capsys.readouterr()
+        return Ended(code=code, out=out, err=err)
 
 
+@pytest.fixture
 def downloaded(
-    folder: Path, broker: InProcessBroker, *arguments: str, symbols: str = "SPY"
-) -> Ended:
-    ended = subprocess.run(
-        command(broker, *arguments, symbols=symbols),
-        cwd=folder,
-        env=environment(broker),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
-    return Ended(code=ended.returncode, out=ended.stdout, err=ended.stderr)
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Door:
+    monkeypatch.chdir(tmp_path)
+    return Door(capsys, monkeypatch)
 
 
 def files(folder: Path) -> list[str]:
@@ -97,9 +101,9 @@ def files(folder: Path) -> list[str]:
 
 
 def test_minutes_are_read_back_as_they_were_recorded(
-    broker: InProcessBroker, recorded: Path, tmp_path: Path
+    broker: InProcessBroker, recorded: Path, downloaded: Door, tmp_path: Path
 ) -> None:
-    ended = downloaded(tmp_path, broker, symbols="SPY,IBM")
+    ended = downloaded(broker, symbols="SPY,IBM")
     assert (ended.code, ended.err) == (0, "")
     assert [line.split()[:3] for line in ended.out.splitlines()] == [
         ["written", "SPY", "1,950"],
@@ -114,12 +118,13 @@ def test_minutes_are_read_back_as_they_were_recorded(
 
 
 def test_more_than_a_page_is_put_together_also_where_the_second_page_fails_at_first(
+    downloaded: Door,
     tmp_path: Path,
 ) -> None:
     recorded = record(tmp_path / "minute", LONG_AGO, SPY=170)
     with simulated_broker(data=recorded, start=f"{NEXT}T10:00") as broker:
         broker.fail("half-reply", nth=2, **BARS)
-        ended = downloaded(tmp_path, broker, "--start", LONG_AGO)
+        ended = downloaded(broker, "--start", LONG_AGO)
     assert ended.code == 0, ended.err
     theirs = read_history([recorded], end=LAST)
     assert len(theirs[SPY]) > PAGE
@@ -127,15 +132,15 @@ def test_more_than_a_page_is_put_together_also_where_the_second_page_fails_at_fi
 
 
 def test_days_are_dates_of_sessions_and_sum_up_their_minutes(
-    broker: InProcessBroker, recorded: Path, tmp_path: Path
+    broker: InProcessBroker, recorded: Path, downloaded: Door, tmp_path: Path
 ) -> None:
-    ended = downloaded(tmp_path, broker, "--timeframe", "1Day", "--json")
+    ended = downloaded(broker, "--timeframe", "1Day", "--json")
     assert (ended.code, ended.err) == (0, "")
     [told] = json.loads(ended.out)["symbols"]
     assert (told["state"], told["bars"], told["first"]) == (
         "written",
-        29,
-        "2013-09-03T13:30:00.000Z",
+        5,
+        "2013-10-07T13:30:00.000Z",
     )
     days = read_history([tmp_path / "data" / "daily"])[SPY]
     minutes = read_history([recorded], [SPY], end=LAST)[SPY]
@@ -152,14 +157,14 @@ def test_days_are_dates_of_sessions_and_sum_up_their_minutes(
 
 
 def test_the_same_question_keeps_whole_files_and_goes_on_with_the_others(
-    broker: InProcessBroker, tmp_path: Path
+    broker: InProcessBroker, downloaded: Door, tmp_path: Path
 ) -> None:
-    assert downloaded(tmp_path, broker, symbols="SPY,IBM").code == 0
+    assert downloaded(broker, symbols="SPY,IBM").code == 0
     data = tmp_path / "data" / "minute"
     first = (data / "IBM.csv.gz").read_bytes()
     before = (data / "SPY.csv.gz").stat().st_mtime_ns
     (data / "IBM.csv.gz").unlink()
-    ended = downloaded(tmp_path, broker, symbols="SPY,IBM")
+    ended = downloaded(broker, symbols="SPY,IBM")
     assert [line.split()[:2] for line in ended.out.splitlines()] == [
         ["kept", "SPY"],
         ["written", "IBM"],
@@ -169,21 +174,23 @@ def test_the_same_question_keeps_whole_files_and_goes_on_with_the_others(
 
 
 def test_another_question_neither_takes_a_file_for_its_answer_nor_loses_it(
-    broker: InProcessBroker, tmp_path: Path
+    broker: InProcessBroker, downloaded: Door, tmp_path: Path
 ) -> None:
-    assert downloaded(tmp_path, broker).code == 0
+    assert downloaded(broker).code == 0
     whole = tmp_path / "data" / "minute" / "SPY.csv.gz"
     before = whole.read_bytes()
-    other = downloaded(tmp_path, broker, "--start", "2013-10-08")
+    other = downloaded(broker, "--start", "2013-10-08")
     assert other.code == 2
     assert f"SPY.csv.gz: has other bars: 1Min {FIRST} {LAST} sip raw" in other.err
     whole.with_name("SPY.asked.json").unlink()
-    assert "is not from a download" in downloaded(tmp_path, broker).err
+    assert "is not from a download" in downloaded(broker).err
     assert whole.read_bytes() == before
 
 
-def test_a_symbol_without_bars_has_no_file(broker: InProcessBroker, tmp_path: Path) -> None:
-    ended = downloaded(tmp_path, broker, symbols="SPY,ZZZ")
+def test_a_symbol_without_bars_has_no_file(
+    broker: InProcessBroker, downloaded: Door, tmp_path: Path
+) -> None:
+    ended = downloaded(broker, symbols="SPY,ZZZ")
     assert ended.code == 1
     assert ended.out.splitlines()[1] == "no bars  ZZZ"
     assert files(tmp_path) == ["data/minute/SPY.asked.json", "data/minute/SPY.csv.gz"]
@@ -191,34 +198,36 @@ def test_a_symbol_without_bars_has_no_file(broker: InProcessBroker, tmp_path: Pa
 
 @pytest.mark.parametrize("verb", ["429-burst", "half-reply", "empty-reply"])
 def test_a_page_that_fails_is_asked_for_again(
-    verb: str, broker: InProcessBroker, recorded: Path, tmp_path: Path
+    verb: str, broker: InProcessBroker, recorded: Path, downloaded: Door, tmp_path: Path
 ) -> None:
     broker.fail(verb, **BARS)
-    ended = downloaded(tmp_path, broker)
+    ended = downloaded(broker)
     assert ended.code == 0, ended.err
     theirs = read_history([recorded], [SPY], end=LAST)
     assert data_identity(read_history([tmp_path / "data"])) == data_identity(theirs)
 
 
 def test_where_pages_fail_for_good_nothing_half_is_left_and_the_same_command_goes_on(
-    broker: InProcessBroker, tmp_path: Path
+    broker: InProcessBroker, downloaded: Door, tmp_path: Path
 ) -> None:
     broker.fail("answer-instead", status=500, body="{}", nth=2, times="always", **BARS)
-    ended = downloaded(tmp_path, broker, symbols="SPY,IBM")
+    ended = downloaded(broker, symbols="SPY,IBM")
     assert ended.code == 3
     assert "1 of 2 symbols are done; the same command goes on from there" in ended.err
     assert ended.err.count("\n") == 1
     assert files(tmp_path) == ["data/minute/SPY.asked.json", "data/minute/SPY.csv.gz"]
     broker.mend()
-    again = downloaded(tmp_path, broker, symbols="SPY,IBM")
+    again = downloaded(broker, symbols="SPY,IBM")
     assert [line.split()[0] for line in again.out.splitlines()] == ["kept", "written"]
 
 
-def test_a_bar_that_cannot_be_gets_no_file(broker: InProcessBroker, tmp_path: Path) -> None:
+def test_a_bar_that_cannot_be_gets_no_file(
+    broker: InProcessBroker, downloaded: Door, tmp_path: Path
+) -> None:
     bad = {"t": "2013-10-08T14:00:00Z", "o": 9, "h": 8, "l": 9, "c": 9, "v": 1, "n": 1, "vw": 9}
     body = json.dumps({"bars": {"SPY": [bad]}, "next_page_token": None})
     broker.fail("answer-instead", status=200, body=body, **BARS)
-    ended = downloaded(tmp_path, broker)
+    ended = downloaded(broker)
     assert ended.code == 3
     assert "SPY: a bar that can't be, row 1 of the answer: high 8 is below low 9" in ended.err
     assert files(tmp_path) == []
@@ -229,9 +238,9 @@ def test_an_interrupted_download_leaves_whole_files_alone(
 ) -> None:
     broker.fail("answer-instead", status=500, body="{}", nth=2, times="always", **BARS)
     process = subprocess.Popen(
-        command(broker, symbols="SPY,IBM"),
+        [sys.executable, "-P", "-m", "trader", *arguments_of(broker, symbols="SPY,IBM")],
         cwd=tmp_path,
-        env=environment(broker),
+        env={**os.environ, "PYTHONPATH": str(ROOT), **broker.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -271,10 +280,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_is_one_line(case: str, broker: InProcessBroker, tmp_path: Path) -> None:
+def test_a_mistake_is_one_line(
+    case: str, broker: InProcessBroker, downloaded: Door, tmp_path: Path
+) -> None:
     arguments, code, words = MISTAKES[case]
     (tmp_path / "taken").write_text("")
-    ended = downloaded(tmp_path, broker, *arguments)
+    ended = downloaded(broker, *arguments)
     assert (ended.code, ended.out) == (code, "")
     assert words in ended.err
     assert ended.err.count("\n") == 1
