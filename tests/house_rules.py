@@ -82,7 +82,7 @@ FUNCTION_LINES_MAX = 70
 # Nothing of the program imports these: whoever installed their extra does.
 MODULES_OF_EXTRAS = {"trader.simulator.pytest_plugin": "simulator"}
 # These import what an extra brings only in a function, which says what to install where it is missing.
-FUNCTIONS_OF_EXTRAS = {"trader.pages": "charts"}
+FUNCTIONS_OF_EXTRAS = {"trader.pages": "charts", "trader.feeds.parquet_columns": "parquet"}
 PACKAGE_OF = {"sqlite_utils": "sqlite-utils", "trio_websocket": "trio-websocket"}
 # Paths that exist on one machine only; written so that this line isn't one.
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(work|root|Users|home)/\w")

@@ -77,11 +77,12 @@ def test_help_lists_exactly_the_verbs_that_can_be_run() -> None:
 def test_every_verb_takes_the_common_options() -> None:
     context = click.Context(trade)
     # The simulated broker, scenarios and worlds have books of their own, and neither ours nor our log; nor has what
-    # asks a broker about itself, or looks at another program's books.
+    # asks a broker about itself or for bars of the past, or looks at another program's books.
     for verb in set(trade.list_commands(context)) - {
         "audit",
         "broker",
         "conformance",
+        "download",
         "repair",
         "scenario",
         "simulate",

@@ -360,3 +360,19 @@ def gap_query(
         "feed": feed,
         "sort": "asc",
     }
+
+
+def download_query(
+    symbol: Symbol, timeframe: str, start_ns: int, end_ns: int, feed: str, adjustment: str
+) -> dict[str, str]:
+    """All bars of one symbol that start within, both ends included, oldest first."""
+    return {
+        "symbols": symbol,
+        "timeframe": timeframe,
+        "start": iso(start_ns),
+        "end": iso(end_ns),
+        "limit": str(HISTORY_PAGE_MAX),
+        "adjustment": adjustment,
+        "feed": feed,
+        "sort": "asc",
+    }
