@@ -11,7 +11,7 @@ from trader.feeds.columns import Columns
 from trader.feeds.recorded import quote_around
 from trader.messages import OrderRequest
 from trader.model import Bar, Quote
-from trader.money import ONE, rounded
+from trader.money import ONE, share
 from trader.nights import JUMP_PER_MILLE_MAX
 from trader.strategies.base import Fill, Strategy, SymbolView
 from trader.worker import Worker
@@ -124,7 +124,7 @@ def _in_shares(bar: Bar, ratio: Decimal) -> Bar:
     """As it would have been with `ratio` shares for each one."""
 
     def price(ticks: int) -> int:
-        return int(rounded(ticks / ratio, ONE))
+        return int(share(Decimal(ticks), ONE, ratio).to_integral_value())
 
     return replace(
         bar,
@@ -132,5 +132,5 @@ def _in_shares(bar: Bar, ratio: Decimal) -> Bar:
         high=price(bar.high),
         low=price(bar.low),
         close=price(bar.close),
-        volume=int(rounded(bar.volume * ratio, ONE)),
+        volume=int((bar.volume * ratio).to_integral_value()),
     )

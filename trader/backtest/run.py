@@ -69,7 +69,7 @@ def backtested(
     recorder.flush()
     state = driver.executor.state
     return Outcome(
-        identity=_identity(request, build, data),
+        identity=identity_of(request, build, data),
         strategy=", ".join(request.config.strategies),
         parameters=_parameters(request),
         symbols=request.symbols,
@@ -168,7 +168,8 @@ def _parameters(request: BacktestRequest) -> dict[str, str]:
     return told
 
 
-def _identity(request: BacktestRequest, build: Build, data: str) -> Identity:
+def identity_of(request: BacktestRequest, build: Build, data: str) -> Identity:
+    """What the outcome of the request is a function of."""
     whole = msgspec.json.encode(
         {
             "config": request.config,

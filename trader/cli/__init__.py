@@ -48,6 +48,7 @@ VERBS: dict[str, dict[str, str]] = {
         "import": "Open our books from another program's audited ones.",
     },
     "Try": {
+        "backtest": "Years of history through the same program.",
         "download": "Bars of the past, into files for a backtest.",
         "scenario": "What has happened to others, done to this program.",
         "simulate": "The whole program in virtual worlds in which everything goes wrong.",

@@ -14,6 +14,7 @@ from trader.alarm_command import check_program
 from trader.build import running_build
 from trader.calendar import session_on
 from trader.cli.bypass import checked_start
+from trader.cli.choosing import chosen
 from trader.cli.commands import checked_reason
 from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
@@ -24,14 +25,7 @@ from trader.cli.options import (
     quiet_interpreter,
     read_config,
 )
-from trader.config import (
-    BrokerName,
-    Config,
-    StrategyConfig,
-    for_real_money,
-    is_symbol,
-    limits_missing,
-)
+from trader.config import BrokerName, Config, for_real_money, limits_missing
 from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
@@ -42,7 +36,7 @@ from trader.live.alpaca import LIVE, PAPER, AlpacaRun, local, run_alpaca
 from trader.live.screen import LiveScreen, PlainScreen, SilentScreen
 from trader.live.simulated import SimulatedRun
 from trader.live.take_over import TakeOver
-from trader.model import StrategyName, Symbol
+from trader.model import Symbol
 from trader.scenarios import play_named
 from trader.scenarios.performance import played
 
@@ -143,28 +137,7 @@ def _config(common: Common, asked: Asked) -> Config:
     config = read_config(common)
     if config.alarm.command:
         check_program(config.alarm.command, str(common.config))
-    if asked.symbols is not None:
-        symbols = tuple(Symbol(one) for one in asked.symbols.split(",") if one)
-        for symbol in symbols or ("",):
-            if not is_symbol(symbol):
-                raise Mistake(f"not a symbol: {symbol!r}", where=f"--symbols {asked.symbols}")
-        if len(set(symbols)) != len(symbols):
-            raise Mistake("names a symbol twice", where=f"--symbols {asked.symbols}")
-        config = replace(config, symbols=symbols)
-    if asked.strategy is not None:
-        params = dict(_parameter(one) for one in asked.param)
-        only = StrategyConfig(kind=asked.strategy, params=params)
-        config = replace(config, strategies={StrategyName(asked.strategy): only})
-    elif asked.param:
-        raise Mistake("of which strategy?", where="--param", remedy="name it with --strategy")
-    return config
-
-
-def _parameter(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise Mistake(f"not NAME=VALUE: {text!r}", where="--param")
-    return name, value
+    return chosen(config, asked.symbols, asked.strategy, asked.param)
 
 
 # --------------------------------------------------------------------------------------------- simulated

@@ -20,7 +20,7 @@ from trader.journal.projection import Drafting, OrderTrace, has_busts, revived_b
 from trader.journal.schema import TABLES
 from trader.journal.sqlite import links_of
 from trader.journal.stored import Difference, StoredRows, first_difference
-from trader.messages import Boot, Clock, Entry
+from trader.messages import Boot, Clock, Entry, SessionBegan
 from trader.model import ClientOrderId, Order, Symbol
 from trader.state import ExecutionState
 
@@ -283,7 +283,7 @@ def _is_break(entry: Entry) -> bool:
     match entry.input:
         case Boot():
             return True
-        case Clock(session=session):
-            return bool(session) and session != entry.session
+        case Clock():
+            return any(isinstance(event, SessionBegan) for event in entry.events)
         case _:
             return False
