@@ -264,3 +264,4 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
     assert "src=" not in page
     assert "href=" not in page
     assert "NaN" not in page
+    assert "addEventListener('beforeprint'" in page, "paper has another width"

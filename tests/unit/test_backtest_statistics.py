@@ -70,6 +70,12 @@ def test_the_deepest_of_two_drawdowns_is_told_and_may_be_open_at_the_end() -> No
     assert said.sessions == 2
 
 
+def test_a_height_that_is_reached_twice_is_left_the_second_time() -> None:
+    said = statistics_of(outcome(110, 105, 110, 99, 110)).max_drawdown
+    assert said is not None
+    assert (said.peak, said.recovered, said.sessions) == ("2026-01-07", "2026-01-09", 2)
+
+
 def test_a_fall_from_the_opening_cash_is_a_drawdown_without_a_session_of_its_height() -> None:
     said = statistics_of(outcome(90, 95)).max_drawdown
     assert said is not None

@@ -143,26 +143,25 @@ def _price_chart(columns: Columns, fills: Sequence[Fill]) -> Chart:
         "yaxis": {"type": "linear", "title": {"text": "dollars"}},
     }
     return {
-        "data": [_closes(columns, places), *marks],
+        "data": [_closes(columns, places, times), *marks],
         "layout": layout(title, legend=True, **axes),
     }
 
 
-def _closes(columns: Columns, places: Places) -> Chart:
+def _closes(columns: Columns, places: Places, times: Sequence[datetime]) -> Chart:
     """The line, with a hole where bars are missing for long: nobody knows what the price did there."""
     steps = np.diff(columns.ends_ns)
     hole_ns = max(HOLE_NS_MIN, HOLE_STEPS_MIN * int(np.median(steps))) if len(steps) else 0
     holes_before = np.concatenate(([0], np.cumsum(steps > hole_ns)))
-    times: list[str] = []
+    told: list[str] = []
     closes: list[float | None] = []
-    for before, place in pairwise((places[0], *places)):
-        time = _told(_moment(int(columns.ends_ns[place])))
+    for before, place, time in zip((places[0], *places), places, times, strict=False):
         if holes_before[place] > holes_before[before]:
-            times.append(time)
+            told.append(_told(time))
             closes.append(None)
-        times.append(time)
+        told.append(_told(time))
         closes.append(int(columns.close[place]) / PRICE_TICKS_PER_DOLLAR)
-    return _line("close", times, closes, LINE)
+    return _line("close", told, closes, LINE)
 
 
 def _thinned(fills: Sequence[Fill]) -> Sequence[Fill]:
@@ -194,7 +193,7 @@ def _moment(at_ns: int) -> datetime:
 
 
 def _told(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    return moment.isoformat(" ", "seconds")[:19]  # The zone is said beside the charts.
 
 
 def _breaks(times: Sequence[datetime]) -> list[dict[str, object]]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from trader.audit.cash import dollars
 from trader.backtest.outcome import Identity, Outcome
 from trader.backtest.statistics import Drawdown, Statistics
 from trader.calendar import iso
+from trader.money import CENT, rounded
 
 NOT_AVAILABLE = "n/a"
 
@@ -117,5 +117,5 @@ def number(value: float | None) -> str:
 
 
 def money(amount: Decimal | None) -> str:
-    """Dollars to the cent."""
-    return NOT_AVAILABLE if amount is None else dollars(amount)
+    """Dollars to the cent, half-even."""
+    return NOT_AVAILABLE if amount is None else f"{rounded(amount, CENT):,.2f}"

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from trader.backtest.outcome import Fill
 from trader.model import Side, Symbol
-from trader.money import ZERO, plain
+from trader.money import ZERO
 
 
 class Trip(Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ def _continued(trip: Trip | None, fill: Fill) -> Trip:
         start_ns=fill.at_ns if trip is None else trip.start_ns,
         ends_ns=None if fill.position else fill.at_ns,
         fills=1 if trip is None else trip.fills + 1,
-        profit=plain(flow if trip is None else trip.profit + flow),
+        profit=flow if trip is None else trip.profit + flow,
         fees=fill.fees if trip is None else trip.fees + fill.fees,
     )
 
