@@ -20,7 +20,7 @@ from trader.executor import Executor, entry_refusal
 from trader.inbox import Inbox, in_order
 from trader.journal.memory import MemoryJournal
 from trader.messages import Cancel, Clock, Effect, Input, PriceJumped, SendOutcome, Submit
-from trader.model import SECOND_NS, Bar, Order, Phase, Quote, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Bar, Order, Phase, Quote, Symbol
 from trader.ports import Batch
 from trader.protector import Protector
 from trader.reducer import Reducer
@@ -28,13 +28,16 @@ from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.state import ExecutionState
 from trader.strategies.base import Fill, SymbolView
 
-EVENT = -1  # before whatever opens at its moment
+EVENT, MINUTE = -2, -1  # before whatever opens at their moment
 
 DayEnded = Callable[[Day, ExecutionState], None]
 
 
 class Driver:
-    """See the module. `day_ended` hears of each day that had a bar, with the state at its end."""
+    """See the module. `day_ended` hears of each day that had a bar, with the state at its end.
+
+    closing_minutes: so many before the close the clock is told each minute, because somebody leaves by it.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Driver:
         trades_at_open: bool,
         day_ended: DayEnded,
         events: Sequence[ScheduledEvent] = (),
+        closing_minutes: int = 0,
     ) -> None:
         self.inputs: Counter[str] = Counter()
         self.bars = 0
@@ -64,6 +68,7 @@ class Driver:
         # What comes between the ends of bars: (when, lane, place of the bar that opens) or (when, EVENT, its place).
         self._between = [(one.at_ns, EVENT, place) for place, one in enumerate(events)]
         heapq.heapify(self._between)
+        self._closing_minutes = closing_minutes
         self._jumps = {} if days.is_always_open else _jumps(lanes, events)
         self._working: set[int] = set()  # lanes with orders that wait at the venue
         self._effects: deque[Effect] = deque()
@@ -173,8 +178,8 @@ class Driver:
             due: list[Lane] = []
             while self._between and self._between[0][0] == start_ns:
                 _, number, place = heapq.heappop(self._between)
-                if number == EVENT:
-                    self._befall(self._events[place])
+                if number < 0:
+                    self._befall(place) if number == EVENT else self._tick(start_ns)
                     continue
                 lane = self._lanes[number]
                 lane.expected = -1
@@ -187,8 +192,15 @@ class Driver:
                 self._open(start_ns, due)
         self._enter_day(at_ns)
 
-    def _befall(self, event: ScheduledEvent) -> None:
+    def _tick(self, at_ns: int) -> None:
+        if self._day is not None:
+            self._now_ns = at_ns
+            self._turn([self._clock()])
+            self._settle()
+
+    def _befall(self, place: int) -> None:
         """At its moment or, where that is on no day, at the end of the one before."""
+        event = self._events[place]
         if self._day is not None:
             self._now_ns = max(event.at_ns, self._now_ns)
         self._turn(self._broker.befall(event))
@@ -219,6 +231,10 @@ class Driver:
         if self._day is not None:
             self._now_ns = max(self._day.begins_ns, self._now_ns)
             self._turn([self._clock()])
+            for minutes in range(self._closing_minutes + 1):
+                minute_ns = self._day.closes_ns - minutes * MINUTE_NS
+                if minute_ns > self._now_ns:
+                    heapq.heappush(self._between, (minute_ns, MINUTE, 0))
 
     def _end_day(self, day: Day) -> None:
         """What was good for the day expires, fees are charged, and the account is looked at."""

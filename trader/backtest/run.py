@@ -16,6 +16,7 @@ from trader.backtest.recorder import Recorder, Written
 from trader.backtest.request import BacktestRequest, Fills
 from trader.backtest.timeline import Timeline
 from trader.build import Build
+from trader.config import AtClose
 from trader.live.assembly import Identity as LifeIdentity
 from trader.live.assembly import boot_of, worker_plans
 from trader.messages import Boot, Gate, GateReport, LifeEnd
@@ -58,6 +59,7 @@ def backtested(
         trades_at_open=request.fills is Fills.OPEN,
         day_ended=points.day_ended,
         events=request.events,
+        closing_minutes=_closing_minutes(request),
     )
     points.driver = driver
     driver.hear([_boot(request, build, first_ns)])
@@ -113,6 +115,16 @@ class _Points:
                 positions_value=plain(state.positions_value),
             )
         )
+
+
+def _closing_minutes(request: BacktestRequest) -> int:
+    """The most that a strategy has left by before the close; 0 where none leaves."""
+    leave = [
+        one.minutes_before_close
+        for one in request.config.strategies.values()
+        if one.at_close is not AtClose.KEEP
+    ]
+    return 0 if request.is_always_open else max(leave, default=0)
 
 
 def _span(request: BacktestRequest) -> tuple[int, int]:
