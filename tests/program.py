@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_S = 120  # a run that hangs is a run that failed
+PATIENCE_S = 600  # a run that hangs is a run that failed, also on a slow machine
 MARKET_DATA = ROOT.parent / "shared" / "market-data"
 
 

@@ -113,11 +113,12 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (orders_leave_by_one_door, "trader.outbox", "self._link.exchange(method, target)"),
     (orders_leave_by_one_door, "trader.live.run", "import trader.simulator.conformance.asking"),
     (orders_leave_by_one_door, "trader.simulator.conformance.asking", "import trader.journal"),
-    (only_declared_packages_are_imported, "trader.strategies.sma", "import numpy"),
+    (only_declared_packages_are_imported, "trader.strategies.sma", "import pandas"),
     (only_declared_packages_are_imported, "trader.strategies.sma", "import pytest"),
-    (only_declared_packages_are_imported, "trader.simulator.pytest_plugin", "import numpy"),
+    (only_declared_packages_are_imported, "trader.simulator.pytest_plugin", "import pandas"),
     (only_declared_packages_are_imported, "trader.pages", "import plotly"),
-    (only_declared_packages_are_imported, "trader.pages", "def f():\n    import numpy"),
+    (only_declared_packages_are_imported, "trader.feeds.parquet_columns", "import pyarrow"),
+    (only_declared_packages_are_imported, "trader.pages", "def f():\n    import pyarrow"),
     (only_declared_packages_are_imported, "trader.risk", "def f():\n    import plotly"),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in PLANTED))

@@ -477,6 +477,10 @@ BAD: dict[str, tuple[bytes, str]] = {
         bad(row("13:30:00", prices='14,15,13,14,"1'), '"2013-10-07T13:31:00Z",BAC,14,15,13,14,1"'),
         "x.csv:2: not a CSV file: ",
     ),
+    "a quote in the middle of a cell in quotes": (
+        priced('14,14.1,13.9,"1"4,1'),
+        "x.csv:3: not a CSV file: ",
+    ),
     "a quote within a cell": (
         priced('14,14.1,13.9,1"4,1'),
         "x.csv:3: not a price above zero: '1\"4'",

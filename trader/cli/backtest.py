@@ -33,6 +33,7 @@ from trader.feeds.columns import Columns
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.history import data_identity, read_history
 from trader.journal.sqlite import open_journal
+from trader.live.assembly import worker_plans
 from trader.model import SECOND_NS, Symbol
 from trader.money import AmountError, amount
 from trader.pages import plotly_script
@@ -107,6 +108,7 @@ def command(common: Common, /, **asked: object) -> int:
     config = chosen(read_config(common), None, wanted.strategy, wanted.param)
     history = _history(common, wanted, config)
     config = replace(config, symbols=tuple(history))
+    worker_plans(config, common.config)  # A mistake in them is told before any file is made.
     request = _request(wanted, config, history)
     build, data = running_build(), data_identity(history)
     parameters = identity_of(request, build, data).parameters

@@ -1,4 +1,4 @@
-"""Files of bars as `history.py` reads them, each written under another name and read back before it gets its own."""
+"""Files of bars as `feeds/history.py` reads them, each read back under another name before it gets its own."""
 
 import gzip
 import os

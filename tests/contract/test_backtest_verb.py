@@ -1,0 +1,216 @@
+"""`trader backtest` as a person types it; and held to a live run over the same bars."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.histories import JD, days, minutes
+from tests.program import MARKET_DATA, Folder
+from trader.__main__ import main
+from trader.calendar import iso, next_session
+from trader.feeds.columns import Columns
+
+DATABASE = "trading_data.db"
+
+
+def written(folder: Path, columns: Columns) -> Path:
+    """As a file of the folder that tells how long its bars are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{columns.symbol}.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow("timestamp symbol open high low close volume".split())
+        for bar in columns.bars():
+            prices = [f"{price / 10_000:.4f}" for price in (bar.open, bar.high, bar.low, bar.close)]
+            stamp = iso(bar.start_ns)
+            rows.writerow(
+                [stamp[:10] if folder.name == "daily" else stamp, bar.symbol, *prices, bar.volume]
+            )
+    return path
+
+
+def walk(seed: int, count: int, start: float = 40.0) -> list[float]:
+    random, price = Random(seed), start
+    closes = []
+    for _ in range(count):
+        price = round(max(price + random.choice((-0.05, 0.0, 0.05)), 1.0), 2)
+        closes.append(price)
+    return closes
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "data" / "minute", minutes(JD, *walk(1, 120)))
+    return tmp_path / "data"
+
+
+def backtest(*arguments: str) -> int:
+    return main(["backtest", "--strategy", "sma-crossover", "--param", "fast=2", *arguments])
+
+
+def asked(database: Path, question: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(database) as reader:
+        return reader.execute(question).fetchall()
+
+
+def test_it_leaves_a_table_files_and_books_that_prove_themselves(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest("--data", str(data), "--param", "slow=5", "--out", "out") == 0
+    said = capsys.readouterr().out
+    assert "final equity" in said
+    assert {one.name for one in Path("out").iterdir()} >= {
+        "trades.csv",
+        "equity.csv",
+        "summary.json",
+        "report.html",
+        DATABASE,
+    }
+    database = Path("out") / DATABASE
+    for verb in ("verify", "orders", "trades", "account", "pnl", "status", "journal list"):
+        assert main([*verb.split(), "--database", str(database)]) == 0
+    assert main(["explain", "JD", "--database", str(database)]) == 0
+    with (Path("out") / "trades.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    trades = asked(database, "SELECT count(*) FROM trades")
+    assert trades == [(len(rows),)]
+    assert len(rows) > 4
+
+
+def test_the_same_request_has_the_same_name_and_the_same_rows(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, rows = [], []
+    for _ in range(2):
+        assert backtest("--data", str(data), "--json") == 0
+        told.append(json.loads(capsys.readouterr().out))
+        [folder] = Path("backtests").iterdir()
+        rows.append(asked(folder / DATABASE, "SELECT entry, hash FROM journal"))
+    assert told[0] == told[1]
+    assert rows[0] == rows[1]
+    assert folder.name.startswith("sma-crossover-")
+
+
+def test_json_is_nothing_but_json(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert backtest("--data", str(data), "--json", "--out", "out") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary == json.loads((Path("out") / "summary.json").read_text())
+
+
+def test_splits_and_dividends_come_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dates = ["2026-01-23"]
+    while len(dates) < 6:
+        dates.append(next_session(dates[-1]).date)
+    written(tmp_path / "daily", days(JD, dates, 30, 30, 31, 31, 15.5, 15.6))
+    asked_for = ["backtest", "--data", "daily", "--strategy", "sma-crossover", "--out", "out"]
+    wanted = [*asked_for, "--param", "fast=1", "--param", "slow=2", "--json"]
+    assert main(wanted) == 0
+    assert "split" in json.loads(capsys.readouterr().out)["quarantined"]["JD"]
+    Path("events.toml").write_text(
+        f'[[event]]\nname = "split"\nat = "{dates[4]}T08:00"\nsymbol = "JD"\nratio = 2\n'
+    )
+    assert main([*wanted, "--events", "events.toml"]) == 0
+    assert json.loads(capsys.readouterr().out)["quarantined"] == {}
+    held = asked(Path("out") / DATABASE, "SELECT quantity FROM positions WHERE symbol = 'JD'")
+    assert held == [(128,)]
+    assert main(["verify", "--database", f"out/{DATABASE}"]) == 0
+
+
+WRONG: dict[tuple[str, ...], str] = {
+    ("--cash", "0"): "trade: --cash 0: nothing can be bought with nothing",
+    ("--cash", "many"): "trade: --cash many: ",
+    ("--spread", "-1"): "trade: --spread -1: must be from 0 to 1,000",
+    ("--participation", "101"): "trade: --participation 101: must be from 0 to 100",
+    ("--param", "fast"): "trade: --param: not NAME=VALUE: 'fast'",
+    ("--param", "fast=9"): "trade: fast (9) must be smaller than slow (5)",
+    ("--symbols", "GS"): "trade: ",
+    ("--start", "2027-01-01"): "trade: ",
+    ("--events", "/none/none.toml"): "trade: --events /none/none.toml: ",
+    ("--out", "data"): "trade: --out data: is there, and is no backtest (give another --out)",
+}
+
+
+@pytest.mark.parametrize("given", WRONG, ids=" ".join)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    given: tuple[str, ...], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest("--data", str(data), "--param", "slow=5", *given) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(WRONG[given])
+    assert said.err.count("\n") == 1
+    assert [one.name for one in Path.cwd().iterdir()] == ["data"]
+
+
+def test_an_event_that_cannot_befall_a_backtest_is_a_mistake(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("events.toml").write_text('[[event]]\nname = "disconnect"\nat = "2026-01-26T10:00"\n')
+    assert backtest("--data", str(data), "--events", "events.toml") == 2
+    assert "disconnect can't befall a backtest" in capsys.readouterr().err
+
+
+def test_what_fails_in_the_middle_leaves_the_run_before_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest("--data", str(data), "--out", "out") == 0
+    before = (Path("out") / "summary.json").read_bytes()
+    full = Path("out.partial")
+    full.write_text("in the way of the next one")
+    assert backtest("--data", str(data), "--out", "out", "--cash", "5000") == 2
+    assert (Path("out") / "summary.json").read_bytes() == before
+    assert capsys.readouterr().err.startswith("trade: --out out: can't be made: ")
+
+
+ORDERS = (
+    "SELECT timestamp, symbol, side, quantity, limit_price, avg_price, state, reason FROM orders"
+)
+DECIDED = (
+    "SELECT timestamp, symbol, side, outcome, reason FROM decisions ORDER BY timestamp, symbol, id"
+)
+
+
+def held_to_a_run(tmp_path: Path, bars: Path, symbols: str) -> int:
+    """Orders, prices, refusals and cash of both are the same; how many orders there were."""
+    live = Folder(tmp_path)
+    arguments = ("--symbols", symbols, "--param", "fast=3", "--param", "slow=8")
+    ended = live.run("--data", str(bars), "--strategy", "sma-crossover", *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    asked_for = ["--data", str(bars), "--strategy", "sma-crossover", *arguments]
+    modelled = ["--fills", "quote", "--cash", "250000", "--brakes", "on", "--out", "again"]
+    assert main(["backtest", *asked_for, *modelled]) == 0
+    again = tmp_path / "again" / DATABASE
+    for question in (ORDERS, DECIDED, "SELECT cash, realized_pnl FROM account"):
+        assert live.ours(question) == asked(again, question)
+    return len(live.ours(ORDERS))
+
+
+def test_a_run_over_the_same_bars_decides_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bars = tmp_path / "bars"
+    written(bars / "minute", minutes(JD, *walk(3, 100)))
+    assert held_to_a_run(tmp_path, bars, "JD") > 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not MARKET_DATA.exists(), reason="needs ../shared/market-data beside the checkout"
+)
+def test_a_run_over_six_recorded_sessions_decides_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bars = tmp_path / "bars"
+    bars.mkdir()
+    (bars / "minute").symlink_to(MARKET_DATA / "minute")
+    assert held_to_a_run(tmp_path, bars, "AIG,BAC,IBM,SPY") > 50
