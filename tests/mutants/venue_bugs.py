@@ -302,6 +302,28 @@ WIRE = (
         ),
     ),
     planted(
+        "what was recorded before the opening is told at the opening",
+        Edit(
+            "simulator/market_time.py",
+            "coming.pre_open_ns > at_ns or self._begins_ns(coming) > at_ns",
+            "coming.open_ns > at_ns",
+        ),
+        contract(
+            "simulator_hours", "steps_from_the_night_before_meet_the_first_tick_of_the_next_day"
+        ),
+    ),
+    planted(
+        "orders that wait for the opening wait for the first quote after it",
+        Edit(
+            "simulator/market_time.py",
+            "            self.agenda.add(session.open_ns, lambda: None)\n",
+            "            pass\n",
+        ),
+        contract(
+            "simulator_hours", "recorded_ticks_are_told_from_the_first_one_on_and_trade_what_may"
+        ),
+    ),
+    planted(
         "an order's new state is not saved",
         Edit(
             "simulator/store.py",
