@@ -44,6 +44,19 @@ TRADES = (
         plays("venue_orders", "an_order_sent_within_a_bar_does_not_trade_with_it"),
     ),
     planted(
+        "an order for the opening meets a bar as if it rested in the book",
+        Edit(
+            "venue/trading.py",
+            "            volume_left -= self._opening_auction(order_ids, bar, volume_left)\n",
+            "",
+        ),
+        plays(
+            "venue_types",
+            "where_a_bar_comes_first_its_open_is_the_opening",
+            "the_opening_comes_before_all_else_that_a_bar_brings",
+        ),
+    ),
+    planted(
         "each order may take its part of a bar's volume",
         Edit(
             "venue/trading.py",
