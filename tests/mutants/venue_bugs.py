@@ -337,6 +337,18 @@ WIRE = (
         ),
     ),
     planted(
+        "a clock that has jumped stamps trade updates as if it had not",
+        Edit(
+            "simulator/streams.py",
+            "trade_update(self._setting.stamped(event), word)",
+            "trade_update(event, word)",
+        ),
+        contract(
+            "simulator_clock_jump",
+            "from_the_jump_on_it_shows_another_time_and_trades_as_before",
+        ),
+    ),
+    planted(
         "an order's new state is not saved",
         Edit(
             "simulator/store.py",

@@ -75,13 +75,13 @@ class SimulatedBroker(MarketTime):
         """
         coming = sorted(events, key=lambda event: event.at_ns)
         for event in coming:
-            reshape(event, self.market)
+            self._foresee(event)
         for event in coming:
             self._expect(event, is_past=0 < event.at_ns <= self.now_ns)
 
     def schedule(self, event: ScheduledEvent) -> None:
         """Let it happen when its time comes; one whose time has passed happens with the next instant."""
-        reshape(event, self.market)
+        self._foresee(event)
         self._expect(event)
 
     def befall(self, event: ScheduledEvent) -> Happened | None:
@@ -97,6 +97,14 @@ class SimulatedBroker(MarketTime):
         """What the account may do from now on, as the back office has it."""
         self.catch_up()
         self.do(lambda: self.venue.back_office.restrict(account, **may))
+
+    def _foresee(self, event: ScheduledEvent) -> None:
+        """What it will make of the market and of the clock, from its own time on."""
+        reshape(event, self.market)
+        if event.name is EventName.CLOCK_JUMP:
+            self.told_clock.jump(event.at_ns, event.by_ns)
+            if event.duration_ns is not None:
+                self.told_clock.jump(event.at_ns + event.duration_ns, -event.by_ns)
 
     def _expect(self, event: ScheduledEvent, *, is_past: bool = False) -> None:
         ends_ns = resumes_ns(event)
@@ -114,7 +122,7 @@ class SimulatedBroker(MarketTime):
                 self.disconnect()
             case EventName.RESTART:
                 self.restart()
-            case EventName.GAP | EventName.BAD_TICK:
+            case EventName.GAP | EventName.BAD_TICK | EventName.CLOCK_JUMP:
                 pass
             case _:
                 account = self.account_at(min(event.account, len(self.key_ring.owners) - 1))

@@ -61,7 +61,7 @@ class CalendarRest(Desk):
         coming = next_session(now_ns)
         return json_reply(
             {
-                "timestamp": _new_york_text(now_ns),
+                "timestamp": _new_york_text(self._broker.told_clock.told_ns(now_ns)),
                 "is_open": phase(now_ns) is Phase.REGULAR,
                 "next_open": _new_york_text(coming.open_ns),
                 "next_close": _new_york_text(_next_close_ns(now_ns)),
@@ -83,7 +83,8 @@ class CalendarRest(Desk):
         text = request.query_params.get("time")
         try:
             at_ns = parse_iso(text.replace(" ", "+")) if text else self._broker.now_ns
-            return json_reply({"clocks": [_clock(_market(name), at_ns) for name in names]})
+            told_ns = at_ns if text else self._broker.told_clock.told_ns(at_ns)
+            return json_reply({"clocks": [_clock(_market(name), at_ns, told_ns) for name in names]})
         except ValueError:
             raise BadRequest(refused("invalid time", status=400)) from None
 
@@ -104,7 +105,7 @@ def _market(name: str) -> shapes.Shape:
     raise BadRequest(refused(f"invalid market: {name[:20]}", status=400))
 
 
-def _clock(market: shapes.Shape, at_ns: int) -> shapes.Shape:
+def _clock(market: shapes.Shape, at_ns: int, told_ns: int) -> shapes.Shape:
     now, coming = phase(at_ns), next_session(at_ns)
     today = session_of(at_ns)
     until_ns = {
@@ -115,7 +116,7 @@ def _clock(market: shapes.Shape, at_ns: int) -> shapes.Shape:
     }[now]
     return {
         "market": market,
-        "timestamp": _new_york_text(at_ns),
+        "timestamp": _new_york_text(told_ns),
         "is_market_day": today is not None,
         "next_market_open": _new_york_text(coming.open_ns),
         "next_market_close": _new_york_text(_next_close_ns(at_ns)),

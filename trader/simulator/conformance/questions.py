@@ -7,7 +7,10 @@ from msgspec import Struct
 from trader.simulator.conformance.asking import PREFIX, Asking, Said
 from trader.simulator.conformance.streaming import Heard, heard_of
 
-NEVER_CHARGED = "the account has never been charged any: ask on one that has sold, where the service charges paper accounts"
+NEVER_CHARGED = (
+    "the account has never been charged any: ask on one that has sold,"
+    " where the service charges paper accounts"
+)
 LOOKUPS = 3
 LOOKS_MAX = 100
 ID_LENGTH_MAX = 128
