@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -56,6 +57,41 @@ def test_our_own_broker_says_what_our_own_broker_says(
     assert {str(order["status"]) for order in broker.orders} == {"canceled", "replaced"}
     assert broker.positions == {}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "reply", "intent"),
+    [
+        ({"multiplier": 4}, "200 taken, pending_new", "422 42210000"),
+        ({"nights": "pass", "start": "2026-01-26T20:30"}, "200 taken, accepted", "403 40310000"),
+        (
+            {"nights": "pass", "start": "2026-01-31T12:00", "multiplier": 2},
+            "200 taken, accepted",
+            "422 42210000",
+        ),
+    ],
+    ids=["margin", "closed", "margin and closed"],
+)
+def test_it_is_compared_with_an_account_and_an_hour_of_its_kind(
+    tmp_path: Path, how: dict[str, Any], reply: str, intent: str
+) -> None:
+    with simulated_broker(**how) as standing:
+        ended = asked(tmp_path, standing, YES, "--json")
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    answers = told["answers"]
+    assert (told["multiplier"], told["is_open"]) == (how.get("multiplier", 1), "start" not in how)
+    assert {name for name, one in answers.items() if one["is_same"] is False} == set()
+    said = [
+        (answers[name]["service"], answers[name]["simulated"])
+        for name in ("reply", "position_intent")
+    ]
+    assert said == [(reply, reply), (intent, intent)]
+    assert answers["id_other_day"]["simulated"] == "422 40010001"
+    assert (
+        "has never been charged any: ask on one that has sold" in answers["fees"]["service_detail"]
+    )
+    assert told["left_open"] == 0
 
 
 def test_what_differs_is_told_beside_what_was_expected(

@@ -331,3 +331,16 @@ async def test_events_come_between_instants_where_a_clock_runs() -> None:
             (OPEN_NS + 1, Decimal(2)),
             (NOON_NS - 1, Decimal(1)),
         ]
+
+
+async def test_what_the_market_tells_next_is_as_a_split_of_just_now_leaves_it() -> None:
+    """Though the instant had been seen ahead when it was asked how far the time may go."""
+    async with served() as broker:
+        venue = broker.broker
+        await venue.advance_to(OPEN_NS + 1, MONDAY)
+        split = ScheduledEvent(
+            at_ns=venue.now_ns, name=EventName.SPLIT, symbol=JD, ratio=Decimal(2)
+        )
+        assert venue.befall(split) == Happened(event=split)
+        assert (await venue.advance()) is not None
+        assert venue.tape.quotes[JD].bid == 100_000

@@ -16,7 +16,8 @@ from tests.simulator_served import JD, KEYS, MONDAY, TUESDAY, WEDNESDAY, Written
 from trader.exits import StartRefused
 from trader.feeds.synthetic import SyntheticMarket
 from trader.model import Side, TimeInForce
-from trader.simulator.broker import LAST_SESSION, SimulatedBroker
+from trader.simulator.broker import SimulatedBroker
+from trader.simulator.market_time import LAST_SESSION
 from trader.venue import NewOrder, OrderType, Refusal, VenueOrder
 
 BUY = NewOrder(

@@ -204,6 +204,37 @@ async def test_messagepack_is_spoken_where_the_handshake_says_so() -> None:
         assert (packed >> 34, packed & (1 << 34) - 1) == (0, 1_769_437_800)
 
 
+async def test_who_asks_for_messagepack_hears_of_orders_in_it_what_others_hear_in_json() -> None:
+    async with (
+        served() as broker,
+        broker.trading_stream() as others,
+        broker.websocket("/stream", packed=True) as stream,
+    ):
+        await stream.send_message(msgspec.msgpack.encode(AUTH))
+        greeted = await hear_packed(stream, JsonObject)
+        assert greeted == {
+            "stream": "authorization",
+            "data": {"status": "authorized", "action": "authenticate"},
+        }
+        listen = {"action": "listen", "data": {"streams": ["trade_updates"]}}
+        await stream.send_message(msgspec.msgpack.encode(listen))
+        assert (await hear_packed(stream, JsonObject))["stream"] == "listening"
+        await broker.order(client_order_id="packed")
+        resting = await broker.order(client_order_id="resting", limit_price="19.00")
+        assert (await broker.client.delete(f"/v2/orders/{resting['id']}")).status_code == 204
+        told = [await hear_packed(stream, JsonObject) for _ in range(7)]
+        assert told == [await hear(others) for _ in range(7)]
+        updates = [msgspec.convert(one["data"], JsonObject) for one in told]
+        assert [one["event"] for one in updates] == [
+            *("pending_new", "new", "fill"),
+            *("pending_new", "new", "pending_cancel", "canceled"),
+        ]
+        fill = updates[2]
+        assert (fill["price"], fill["qty"], fill["position_qty"]) == ("20.02", "10", "10")
+        assert fill["timestamp"] == "2026-01-26T14:30:00.000Z"
+        assert msgspec.convert(fill["order"], JsonObject)["client_order_id"] == "packed"
+
+
 async def hear_packed(stream: WebSocketConnection, kind: type[T]) -> T:
     message = await stream.get_message()
     assert isinstance(message, bytes)

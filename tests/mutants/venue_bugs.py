@@ -44,6 +44,19 @@ TRADES = (
         plays("venue_orders", "an_order_sent_within_a_bar_does_not_trade_with_it"),
     ),
     planted(
+        "an order for the opening meets a bar as if it rested in the book",
+        Edit(
+            "venue/trading.py",
+            "            volume_left -= self._opening_auction(order_ids, bar, volume_left)\n",
+            "",
+        ),
+        plays(
+            "venue_types",
+            "where_a_bar_comes_first_its_open_is_the_opening",
+            "the_opening_comes_before_all_else_that_a_bar_brings",
+        ),
+    ),
+    planted(
         "each order may take its part of a bar's volume",
         Edit(
             "venue/trading.py",
@@ -299,6 +312,40 @@ WIRE = (
         ),
         contract(
             "simulator_errors", "beyond_the_limit_of_requests_the_headers_say_when_to_come_back"
+        ),
+    ),
+    planted(
+        "what was recorded before the opening is told at the opening",
+        Edit(
+            "simulator/market_time.py",
+            "coming.pre_open_ns > at_ns or self._begins_ns(coming) > at_ns",
+            "coming.open_ns > at_ns",
+        ),
+        contract(
+            "simulator_hours", "steps_from_the_night_before_meet_the_first_tick_of_the_next_day"
+        ),
+    ),
+    planted(
+        "orders that wait for the opening wait for the first quote after it",
+        Edit(
+            "simulator/market_time.py",
+            "            self.agenda.add(session.open_ns, lambda: None)\n",
+            "            pass\n",
+        ),
+        contract(
+            "simulator_hours", "recorded_ticks_are_told_from_the_first_one_on_and_trade_what_may"
+        ),
+    ),
+    planted(
+        "a clock that has jumped stamps trade updates as if it had not",
+        Edit(
+            "simulator/streams.py",
+            "trade_update(self._setting.stamped(event), word)",
+            "trade_update(event, word)",
+        ),
+        contract(
+            "simulator_clock_jump",
+            "from_the_jump_on_it_shows_another_time_and_trades_as_before",
         ),
     ),
     planted(

@@ -67,6 +67,7 @@ def test_all_that_a_table_can_say_is_in_the_event() -> None:
 def test_every_event_can_be_written() -> None:
     assert set(EVENTS) == set(EventName)
     values = {"symbol": '"JD"', "amount": "1", "ratio": "2", "quantity": "3", "price": "4"}
+    values["seconds"] = "-30"
     for name, words in EVENTS.items():
         lines = [f"{key} = {values[key]}" for key in words.needs]
         if name is EventName.BAD_TICK:

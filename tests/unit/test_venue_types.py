@@ -13,12 +13,14 @@ from tests.venue_play import (
     OPEN,
     TAKEN,
     Play,
+    kinds,
     limit,
     market,
     monday,
+    ticks,
 )
 from trader.calendar import DAY_NS, HOUR_NS, next_session, session_on
-from trader.model import MINUTE_NS, SECOND_NS, Side, TimeInForce
+from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Side, TimeInForce
 from trader.venue import NewOrder, OrderType, VenueAsset, VenueTerms
 
 SELL = Side.SELL
@@ -159,6 +161,82 @@ def test_an_order_for_the_opening_trades_with_the_first_quote_or_not_at_all() ->
     assert play.at(OPEN) == ["new", "new"]
     assert play.quote("20.00", "20.02") == ["partial_fill", "canceled", "canceled"]
     assert play.held() == 100
+
+
+@pytest.mark.parametrize("is_quoted", [False, True], ids=["bar alone", "bar and quote"])
+@pytest.mark.parametrize(
+    ("new", "kind"),
+    [
+        (limit(10, "20.00"), "fill"),
+        (limit(10, "20.05"), "fill"),
+        (limit(10, "19.99"), "canceled"),
+        (limit(10, "20.00", SELL), "fill"),
+        (limit(10, "20.01", SELL), "canceled"),
+        (market(10), "fill"),
+    ],
+    ids=["at it", "above it", "below it", "sale at it", "sale above it", "market"],
+)
+def test_where_a_bar_comes_first_its_open_is_the_opening(
+    new: NewOrder, kind: str, is_quoted: bool
+) -> None:
+    """The bar trades through each of the limits, and ends far from its open: neither is the auction's."""
+    play = Play(
+        VenueTerms(spread_rate=Decimal("0.01")),
+        start_ns=OPEN - 30 * MINUTE_NS,
+        is_quoted=False,
+        multiplier=2,
+    )
+    play.venue.books[JD].last = Decimal(20)
+    assert play.send(replace(new, time_in_force=TimeInForce.OPG)) == ["accepted"]
+    assert play.at(OPEN) == ["new"]
+    bar = Bar(
+        symbol=JD,
+        start_ns=OPEN,
+        open=ticks("20.00"),
+        high=ticks("21.00"),
+        low=ticks("19.00"),
+        close=ticks("19.50"),
+        volume=10_000,
+    )
+    at_ns = OPEN + MINUTE_NS
+    quote = Quote(
+        symbol=JD,
+        at_ns=at_ns,
+        bid=ticks("20.40"),
+        bid_size=100,
+        ask=ticks("20.41"),
+        ask_size=100,
+    )
+    quotes = [quote] if is_quoted else []
+    assert kinds(play.venue.advance(at_ns, bars=[bar], quotes=quotes)) == [kind]
+    assert play.last().avg_price == (Decimal(20) if kind == "fill" else None)
+    assert play.bar("20.00", "21.00", "19.00", "20.00") == [], "it is held once"
+
+
+def test_the_opening_comes_before_all_else_that_a_bar_brings() -> None:
+    """Of a hundred shares that may be taken, what is left of the auction is there for a better limit that rests."""
+    play = before_open(30)
+    play.send(limit(60, "20.05", time_in_force=TimeInForce.OPG))
+    play.send(limit(60, "20.50"))
+    play.send(limit(60, "20.01", time_in_force=TimeInForce.OPG))
+    play.at(OPEN)
+    assert play.bar("20.00", "21.00", "19.00", "20.00", volume=1_000) == [
+        "fill",
+        "partial_fill",
+        "canceled",
+    ]
+    assert play.statuses() == ["filled", "new", "canceled"]
+
+
+def test_an_opening_that_was_halted_is_held_at_the_open_of_the_first_bar_after_it() -> None:
+    play = before_open(30)
+    play.send(limit(10, "20.05", time_in_force=TimeInForce.OPG))
+    play.at(OPEN)
+    play.venue.back_office.halt(JD)
+    assert play.bar("20.00", "21.00", "19.00", "20.00") == []
+    play.venue.back_office.resume(JD)
+    assert play.bar("20.04", "21.00", "19.00", "20.00") == ["fill"]
+    assert play.last().avg_price == Decimal("20.04")
 
 
 def test_an_order_for_the_close_trades_at_the_close_of_the_last_bar() -> None:

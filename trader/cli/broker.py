@@ -18,9 +18,9 @@ from trader.simulator.fault_script import verb_lines
 from trader.simulator.plan import PLANS
 from trader.simulator.script import Script
 from trader.simulator.server import LOOPBACK, serve
-from trader.simulator.standing import begin, pass_sessions
+from trader.simulator.standing import begin, pass_sessions, standing_words
 from trader.simulator.venue_script import term_lines
-from trader.simulator.wishes import Served, Wishes, is_for_this_machine, served_of
+from trader.simulator.wishes import NIGHTS, Served, Wishes, is_for_this_machine, served_of
 
 SPEED_DEFAULT = 60.0  # a bar a second
 CASH_DEFAULT = "250000"
@@ -72,6 +72,13 @@ MARKET = (
         default=SPEED_DEFAULT,
         show_default=True,
         help="Market seconds a second; 1 is real time.",
+    ),
+    click.option(
+        "--nights",
+        type=click.Choice([*NIGHTS]),
+        default="skip",
+        show_default=True,
+        help="Closed hours are left out, or pass like others.",
     ),
     click.option("--events", metavar="FILE", help="What befalls, in TOML: [[event]] tables."),
     _list_option("--list-events", event_lines, "Which events there are; then end."),
@@ -135,8 +142,8 @@ def _options(verb: Verb) -> Verb:
 def command(**given: object) -> None:
     """Run the simulated broker alone, for any client.
 
-    It prints its address, the keys to use and the token of its admin endpoint, then serves until it is told to stop:
-    session after session, as long as the market has them.
+    It prints its address, the keys to use, the token of its admin endpoint and where the market stands, then serves
+    until it is told to stop: session after session, as long as the market has them.
     """
     for name, option in SCRIPTS.items():
         given[name] = _script(given[name], option)
@@ -170,6 +177,7 @@ async def _serve(served: Served, wishes: Wishes) -> None:
         print(f"address {address}\nkey {keys.key}\nsecret {keys.secret}", flush=True)
         if admin is not None:
             print(f"admin-token {admin.token}", flush=True)
+        print(f"market {standing_words(served, is_stepped=wishes.is_stepped)}", flush=True)
 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
@@ -185,6 +193,6 @@ async def _serve(served: Served, wishes: Wishes) -> None:
                 remedy = "--port 0 takes a free one" if error.errno == EADDRINUSE else ""
                 raise Mistake(error.strerror or str(error), where=where, remedy=remedy) from None
             if not wishes.is_stepped:
-                nursery.start_soon(pass_sessions, broker, wishes.speed)
+                nursery.start_soon(pass_sessions, served, wishes.speed)
             await anext(signals)
             nursery.cancel_scope.cancel()

@@ -72,7 +72,7 @@ def command(
 def _json(report: Report, place: Place) -> dict[str, object]:
     return {
         "address": place.trading,
-        "account": report.account,
+        **msgspec.structs.asdict(report.asked),
         "left_open": report.left_open,
         "answers": {
             one.question: {**msgspec.structs.asdict(one), "is_same": one.is_same}
@@ -82,7 +82,12 @@ def _json(report: Report, place: Place) -> dict[str, object]:
 
 
 def _say(report: Report, place: Place) -> None:
-    click.echo(f"asked {place.trading}, account {visible(report.account)}")
+    asked = report.asked
+    hours = "open" if asked.is_open else "closed"
+    click.echo(
+        f"asked {place.trading}, account {visible(asked.account)} of multiplier {asked.multiplier},"
+        f" market {hours}"
+    )
     for one in report.answers:
         click.echo(f"{SAMENESS[one.is_same]:<10} {one.about}: {visible(_answer(one))}")
     counts = {same: sum(one.is_same is same for one in report.answers) for same in SAMENESS}

@@ -11,6 +11,7 @@ from trader.simulator.parameters import count_parameter, one_of, time_parameter
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
 from trader.simulator.shapes import activity_id, activity_shape, fill_shape
+from trader.simulator.told_clock import ToldClock
 from trader.venue import Activity, ActivityKind, VenueExecution, VenueState
 
 PAGE_MAX = 100
@@ -21,7 +22,9 @@ GROUPS = {"TRANS": CASH_MOVED, "MISC": frozenset(ActivityKind) - CASH_MOVED - {"
 Entry = VenueExecution | Activity
 
 
-def activities_page(state: VenueState, account_id: str, request: Request) -> list[msgspec.Raw]:
+def activities_page(
+    state: VenueState, account_id: str, request: Request, clock: ToldClock
+) -> list[msgspec.Raw]:
     """GET /v2/account/activities[/{kind}]: newest first unless `direction` is asc."""
     # A day is given whole, unless the page is asked for smaller.
     largest = DAY_PAGE_MAX if request.query_params.get("date") else PAGE_MAX
@@ -35,7 +38,7 @@ def activities_page(state: VenueState, account_id: str, request: Request) -> lis
     is_within = _window(request)
     found = [
         entry
-        for entry in _of_kinds(state, kinds, category)
+        for entry in clock.entries(_of_kinds(state, kinds, category))
         if entry.account_id == account_id
         and (not order_id or _order_id(entry) == order_id)
         and is_within(entry)

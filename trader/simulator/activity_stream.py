@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from trader.calendar import iso, new_york_date, next_session
+from trader.calendar import iso, new_york_date
 from trader.model import Side
 from trader.money import ONE, ZERO, canonical
 from trader.simulator.books import BrokerBooks
@@ -18,6 +18,7 @@ from trader.simulator.desk import Desk, Endpoints
 from trader.simulator.parameters import time_parameter
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
+from trader.simulator.settlement import settlement_date
 from trader.simulator.shapes import Shape, activity_subtype, asset_id, side_word
 from trader.venue import Activity, ActivityKind, ExecutionKind, VenueExecution
 
@@ -102,7 +103,8 @@ def _between(
         activity = state.activities[number]
         if activity.account_id == account_id:
             identifier = event_id(activity.at_ns, 1, number)
-            told.append((identifier, _other_shape(activity, identifier)))
+            (stamped,) = broker.told_clock.entries([activity])
+            told.append((identifier, _other_shape(stamped, identifier)))
     yield from sorted(told, key=lambda one: one[0])
 
 
@@ -123,9 +125,11 @@ def _trade_shape(broker: BrokerBooks, execution: VenueExecution, identifier: str
     # A part is a fill, too: `leaves_qty` says that it is one.
     kinds = {ExecutionKind.BUST: "trade_bust", ExecutionKind.CORRECTION: "trade_correct"}
     sign = -1 if execution.side is Side.BUY else 1
-    shape = _common(execution.at_ns, identifier, TRADE, execution.execution_id)
+    shape = _common(
+        broker.told_clock.told_ns(execution.at_ns), identifier, TRADE, execution.execution_id
+    )
     shape |= {
-        "settle_date": next_session(new_york_date(execution.at_ns)).date,
+        "settle_date": settlement_date(new_york_date(execution.at_ns)),
         "qty": canonical(execution.quantity),
         "price": canonical(execution.price),
         "net_amount": canonical(sign * execution.quantity * execution.price),

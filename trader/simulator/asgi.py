@@ -33,7 +33,7 @@ class Application:
         self._served, self._speed = served, speed
         self._answer = build_application(served.broker)
         if served.start_ns is None:
-            begin_next(served.broker)
+            begin_next(served.broker, nights_pass=served.nights_pass)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         use_exact_context()  # of this task: a server has its own
@@ -48,7 +48,7 @@ class Application:
             await begin(self._served)
         async with trio.open_nursery() as nursery:
             if self._speed is not None:
-                nursery.start_soon(pass_sessions, self.broker, self._speed)
+                nursery.start_soon(pass_sessions, self._served, self._speed)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             nursery.cancel_scope.cancel()

@@ -21,6 +21,7 @@ from trader.simulator.post import Post
 from trader.simulator.rate_limit import RateLimit
 from trader.simulator.store import BrokerStore
 from trader.simulator.streams import Observer, Streams, StreamsSetting
+from trader.simulator.told_clock import ToldClock
 from trader.venue import (
     NewOrder,
     OrderEvent,
@@ -80,6 +81,7 @@ class BrokerBooks:
         self.recorded = trio.lowlevel.ParkingLot()  # who waits here hears of whatever is recorded
         self.connections = Connections()
         self.key_ring = KeyRing()
+        self.told_clock = ToldClock()
         self.streams = Streams(
             self.authorize, self.connections, setting.observer, self._streams_setting()
         )
@@ -96,6 +98,7 @@ class BrokerBooks:
         return StreamsSetting(
             ask_fault=self._stream_fault,
             told=lambda count: self.post.told(count),
+            stamped=self.told_clock.event,
             market_ns=lambda: self.now_ns,
             plan=self._service.plan,
             text_frames=self._service.text_frames,

@@ -21,11 +21,13 @@ from trader.simulator import shapes
 from trader.simulator.desk import Desk, Endpoints
 from trader.simulator.replies import BadRequest, json_reply
 from trader.simulator.requests import refused
+from trader.simulator.settlement import DAYS_MAX, settlement_date
 
 NEW_YORK = ZoneInfo("America/New_York")
 FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
-LAST_SETTLING = f"{LAST_YEAR}-12-15"
+TRADING, SETTLEMENT = "TRADING", "SETTLEMENT"
 WEEK = timedelta(days=7)
+SETTLES_WITHIN = timedelta(days=DAYS_MAX)
 PHASES = {Phase.CLOSED: "closed", Phase.PRE: "pre", Phase.REGULAR: "core", Phase.POST: "post"}
 MARKETS: dict[str, shapes.Shape] = {
     "NYSE": {
@@ -59,7 +61,7 @@ class CalendarRest(Desk):
         coming = next_session(now_ns)
         return json_reply(
             {
-                "timestamp": _new_york_text(now_ns),
+                "timestamp": _new_york_text(self._broker.told_clock.told_ns(now_ns)),
                 "is_open": phase(now_ns) is Phase.REGULAR,
                 "next_open": _new_york_text(coming.open_ns),
                 "next_close": _new_york_text(_next_close_ns(now_ns)),
@@ -67,9 +69,13 @@ class CalendarRest(Desk):
         )
 
     async def _get_calendar(self, request: Request, account_id: str) -> Response:
-        """Sessions from start to end, both included, as far as the calendar knows them."""
+        """Sessions from start to end, both included, as far as the calendar knows them; or those that settle then."""
         first, last = _date(request, "start") or FIRST_DAY, _date(request, "end") or LAST_DAY
-        return json_reply([_calendar_day(session) for session in _sessions(first, last)])
+        kind = (request.query_params.get("date_type") or TRADING).upper()
+        if kind not in (TRADING, SETTLEMENT):
+            raise BadRequest(refused("invalid date_type", status=400))
+        sessions = _sessions(first, last) if kind == TRADING else _settling(first, last)
+        return json_reply([_calendar_day(session) for session in sessions])
 
     async def _get_clocks(self, request: Request, account_id: str) -> Response:
         """One for each market asked for, at a `time` of its own if there is one."""
@@ -77,7 +83,8 @@ class CalendarRest(Desk):
         text = request.query_params.get("time")
         try:
             at_ns = parse_iso(text.replace(" ", "+")) if text else self._broker.now_ns
-            return json_reply({"clocks": [_clock(_market(name), at_ns) for name in names]})
+            told_ns = at_ns if text else self._broker.told_clock.told_ns(at_ns)
+            return json_reply({"clocks": [_clock(_market(name), at_ns, told_ns) for name in names]})
         except ValueError:
             raise BadRequest(refused("invalid time", status=400)) from None
 
@@ -98,7 +105,7 @@ def _market(name: str) -> shapes.Shape:
     raise BadRequest(refused(f"invalid market: {name[:20]}", status=400))
 
 
-def _clock(market: shapes.Shape, at_ns: int) -> shapes.Shape:
+def _clock(market: shapes.Shape, at_ns: int, told_ns: int) -> shapes.Shape:
     now, coming = phase(at_ns), next_session(at_ns)
     today = session_of(at_ns)
     until_ns = {
@@ -109,7 +116,7 @@ def _clock(market: shapes.Shape, at_ns: int) -> shapes.Shape:
     }[now]
     return {
         "market": market,
-        "timestamp": _new_york_text(at_ns),
+        "timestamp": _new_york_text(told_ns),
         "is_market_day": today is not None,
         "next_market_open": _new_york_text(coming.open_ns),
         "next_market_close": _new_york_text(_next_close_ns(at_ns)),
@@ -140,6 +147,13 @@ def _sessions(first: date, last: date) -> list[Session]:
     return [session for day in days if (session := session_on(day)) is not None]
 
 
+def _settling(first: date, last: date) -> list[Session]:
+    """Sessions whose trades settle from first to last."""
+    earliest = max(first, FIRST_DAY + SETTLES_WITHIN) - SETTLES_WITHIN
+    sessions = _sessions(earliest, last)
+    return [one for one in sessions if str(first) <= settlement_date(one.date) <= str(last)]
+
+
 def _calendar_day(session: Session) -> shapes.Shape:
     return {
         "date": session.date,
@@ -147,7 +161,7 @@ def _calendar_day(session: Session) -> shapes.Shape:
         "close": clock_text(session.close_ns),
         "session_open": clock_text(session.pre_open_ns).replace(":", ""),
         "session_close": clock_text(session.post_close_ns).replace(":", ""),
-        "settlement_date": _settlement_date(session.date),
+        "settlement_date": settlement_date(session.date),
     }
 
 
@@ -160,13 +174,8 @@ def _long_day(session: Session) -> shapes.Shape:
         "core_end": _new_york_text(session.close_ns),
         "post_start": _new_york_text(session.close_ns),
         "post_end": _new_york_text(session.post_close_ns),
-        "settlement_date": _settlement_date(session.date),
+        "settlement_date": settlement_date(session.date),
     }
-
-
-def _settlement_date(day: str) -> str:
-    """Trades settle on the next session; the last of the calendar has none to show."""
-    return next_session(day).date if day < LAST_SETTLING else day
 
 
 def _new_york_text(at_ns: int) -> str:

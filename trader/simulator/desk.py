@@ -11,7 +11,7 @@ from trader.simulator.broker import SimulatedBroker
 from trader.simulator.faulty import fault_of
 from trader.simulator.replies import BadRequest
 from trader.simulator.requests import refused
-from trader.venue import Refusal, Venue
+from trader.venue import Refusal, Venue, VenueOrder
 from trader.venue.acceptance import NOT_FOUND
 
 Endpoint = Callable[[Request, str], Awaitable[Response]]
@@ -31,6 +31,11 @@ class Desk:
     def _seen(self, request: Request) -> Venue:
         """The venue, or a past state of it where the request is to see a stale one."""
         return self._broker.seen(fault_of(request))
+
+    def _order_shape(self, order: VenueOrder, legs: list[VenueOrder] | None = None) -> shapes.Shape:
+        """With the times of the broker's clock."""
+        clock = self._broker.told_clock
+        return shapes.order_shape(clock.order(order), clock.orders(legs or []))
 
     def _symbol(self, request: Request) -> Symbol:
         """The symbol in the path, or the one whose asset id is there."""

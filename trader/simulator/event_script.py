@@ -47,6 +47,7 @@ class EventRow(Struct, frozen=True, kw_only=True):
     adjusts_market: bool = True
     account: int = 0
     duration: Decimal | None = None
+    seconds: Decimal = ZERO  # of a clock
     what: str = "trade"
 
 
@@ -91,6 +92,11 @@ EVENTS = {
         "an order that no client sent", "symbol quantity", "side price account"
     ),
     EventName.LIQUIDATION: _words("the broker sells what is held", takes="symbol account"),
+    EventName.CLOCK_JUMP: _words(
+        "the clock as told is `seconds` further, or behind; the market goes on",
+        "seconds",
+        "duration",
+    ),
     EventName.DISCONNECT: _words("every connection is cut"),
     EventName.RESTART: _words("the same, and the venue comes back from its file"),
 }
@@ -143,6 +149,7 @@ def event_of_table(scene: Scene, table: object) -> ScheduledEvent:
         description=row.description or row.reason,
         adjusts_market=row.adjusts_market,
         account=whole(row.account, "account", 0, scene.accounts - 1),
+        by_ns=_offset(row.seconds),
         duration_ns=None if row.duration is None else span(row.duration, "duration"),
         what=row.what if name is EventName.BAD_TICK else "",
     )
@@ -173,6 +180,12 @@ def _moment_ns(written: object, scene: Scene) -> int:
         return moment_ns(written, scene.day)
     except ValueError as error:
         raise BadKey("at", str(error)) from None
+
+
+def _offset(seconds: Decimal) -> int:
+    """In nanoseconds; below zero it is behind."""
+    size_ns = span(abs(seconds), "seconds")
+    return -size_ns if seconds < ZERO else size_ns
 
 
 def _date(text: str) -> str:

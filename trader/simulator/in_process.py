@@ -71,7 +71,7 @@ async def _serve(
     async with trio.open_nursery() as nursery:
         address = await nursery.start(serve, build_application(broker), broker.connections, port)
         if speed is not None:
-            nursery.start_soon(pass_sessions, broker, speed)
+            nursery.start_soon(pass_sessions, served, speed)
         elif served.start_ns is None:
             await broker.advance()  # with the first quotes
         stop = nursery.cancel_scope.cancel

@@ -54,16 +54,20 @@ class OrderRest(Desk):
         # A group is shown as it was taken, whatever has happened to it since.
         is_simple = order.order_class is OrderClass.SIMPLE
         legs = [] if is_simple else self._broker.venue.legs(order.order_id)
-        return json_reply(shapes.order_shape(order, legs))
+        return json_reply(self._order_shape(order, legs))
 
     async def _get_orders(self, request: Request, account_id: str) -> Response:
         venue = self._seen(request)
+        stamped = self._broker.told_clock.orders
         mine = [one for one in venue.state.orders.values() if one.account_id == account_id]
+        mine = stamped(mine)
         if not flag_parameter(request, "nested"):
             return json_reply([self._shape(one) for one in orders_page(mine, request)])
         entries = [one for one in mine if one.parent_id is None]
         page = orders_page(entries, request)
-        return json_reply([shapes.order_shape(one, venue.legs(one.order_id)) for one in page])
+        return json_reply(
+            [shapes.order_shape(one, stamped(venue.legs(one.order_id))) for one in page]
+        )
 
     def _shape(self, order: VenueOrder) -> msgspec.Raw:
         """Who polls is shown the same again and again; an order that has changed is another value."""
@@ -80,7 +84,7 @@ class OrderRest(Desk):
         order = self._order(request, account_id)
         is_nested = flag_parameter(request, "nested")
         legs = self._seen(request).legs(order.order_id) if is_nested else []
-        return json_reply(shapes.order_shape(order, legs))
+        return json_reply(self._order_shape(order, legs))
 
     async def _get_order_by_client_id(self, request: Request, account_id: str) -> Response:
         client_order_id = request.query_params.get("client_order_id", "")
@@ -89,7 +93,7 @@ class OrderRest(Desk):
         order = self._seen(request).order_by_client_id(account_id, client_order_id)
         if order is None:
             return refusal_reply(order_not_found(client_order_id))
-        return json_reply(shapes.order_shape(order))
+        return json_reply(self._order_shape(order))
 
     async def _patch_order(self, request: Request, account_id: str) -> Response:
         """The new order: the old one may still trade until that arrives."""
@@ -101,7 +105,7 @@ class OrderRest(Desk):
         if isinstance(outcome, Refusal):
             return refusal_reply(outcome)
         new = next(event.order for event in outcome if event.order.replaces == old.order_id)
-        return json_reply(shapes.order_shape(new))
+        return json_reply(self._order_shape(new))
 
     async def _delete_order(self, request: Request, account_id: str) -> Response:
         order = self._order(request, account_id)

@@ -49,7 +49,7 @@ class PositionRest(Desk):
         outcome = self._close(request, account_id, symbol, _wanted(request, quantity))
         if isinstance(outcome, Refusal):
             return refusal_reply(outcome)
-        return json_reply(shapes.order_shape(outcome[0].order))
+        return json_reply(self._order_shape(outcome[0].order))
 
     async def _delete_positions(self, request: Request, account_id: str) -> Response:
         """Every one of them; each with its own status and the order or the refusal."""
@@ -66,7 +66,7 @@ class PositionRest(Desk):
                 body = shapes.refusal_shape(outcome)
                 replies.append({"symbol": symbol, "status": outcome.status, "body": body})
             else:
-                body = shapes.order_shape(outcome[0].order)
+                body = self._order_shape(outcome[0].order)
                 replies.append({"symbol": symbol, "status": 200, "body": body})
         return json_reply(replies, status=207)
 

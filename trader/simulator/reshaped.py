@@ -10,6 +10,7 @@ from msgspec import Struct
 from trader.feeds.market import Instant, Market, MarketTrade
 from trader.model import Bar, Quote, Symbol
 from trader.money import CENT, ONE, PRICE_TICKS_PER_DOLLAR, price_of, ratio, rounded, ticks_of
+from trader.simulator.ahead import Ahead
 
 V = TypeVar("V", Bar, Quote, MarketTrade)
 TICKS_PER_CENT = PRICE_TICKS_PER_DOLLAR // 100
@@ -81,9 +82,15 @@ class ReshapedMarket:
         return self._market.session_dates()
 
     def instants(self, session_date: str) -> Iterator[Instant]:
-        for instant in self._market.instants(session_date):
-            # Asked anew each time: an event may be scheduled in the middle of a session.
-            yield self._reshaped(instant) if self.version else instant
+        return map(self.reshaped, self._market.instants(session_date))
+
+    def ahead(self, session_date: str) -> Ahead:
+        """The same, each as what is scheduled by the time that it is taken leaves it."""
+        return Ahead(self._market.instants(session_date), self.reshaped)
+
+    def reshaped(self, instant: Instant) -> Instant:
+        # Asked anew each time: an event may be scheduled in the middle of a session.
+        return self._reshaped(instant) if self.version else instant
 
     def history(self, symbol: Symbol, before_ns: int, count: int) -> list[Bar]:
         bars = self._market.history(symbol, before_ns, count)

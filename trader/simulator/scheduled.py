@@ -48,6 +48,7 @@ class EventName(StrEnum):
     REJECT = "reject"  # of the latest open order [symbol, client_order_id_prefix]
     HAND_TRADE = "hand-trade"  # an order that is not ours [symbol, side, quantity, price: a limit]
     LIQUIDATION = "liquidation"  # all that is held [symbol; '': of every symbol]
+    CLOCK_JUMP = "clock-jump"  # the broker's clock as told [by_ns; duration_ns until it jumps back]
     DISCONNECT = "disconnect"  # every connection, of REST and streams, is cut
     RESTART = "restart"  # and the venue starts anew from its file
 
@@ -76,6 +77,7 @@ class ScheduledEvent(Struct, frozen=True, kw_only=True):
     adjusts_market: bool = True
     account: int = 0
     duration_ns: int | None = None
+    by_ns: int = 0
     what: str = ""
 
 
@@ -128,7 +130,13 @@ def perform(event: ScheduledEvent, venue: Venue, account: VenueAccount) -> list[
             return _by_hand(event, venue, account)
         case EventName.LIQUIDATION:
             return _liquidated(event, venue, account)
-        case EventName.DISCONNECT | EventName.RESTART | EventName.GAP | EventName.BAD_TICK:
+        case (
+            EventName.DISCONNECT
+            | EventName.RESTART
+            | EventName.GAP
+            | EventName.BAD_TICK
+            | EventName.CLOCK_JUMP
+        ):
             raise AssertionError("done by the broker")
 
 

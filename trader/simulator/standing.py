@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from trader.calendar import clock_text, new_york_date, session_on
 from trader.exits import Mistake
 from trader.feeds.synthetic import FIRST_SESSION
 from trader.simulator.books import OPENING_CASH
@@ -14,8 +15,9 @@ from trader.simulator.plan import PLANS
 from trader.simulator.script import Script
 from trader.simulator.server import LOOPBACK
 from trader.simulator.venue_script import MULTIPLIERS
-from trader.simulator.wishes import Served, Wishes, served_of
+from trader.simulator.wishes import NIGHTS, Served, Wishes, served_of
 
+LEFT_OUT = "closed hours are left out (--nights pass has them)"
 Table = Mapping[str, object]
 Tables = str | Path | Sequence[Table]
 
@@ -24,14 +26,15 @@ class Standing(Struct, frozen=True, kw_only=True):
     """The options of `trade broker`, in Python: where one names a TOML file, its tables may stand here instead.
 
     `symbols` None: those that the market has. `speed` is market seconds a machine second; None: time stands until it
-    is moved. `data` are files or folders of recorded bars, quotes and trades; else the market is the synthetic one of
-    `seed`. `terms` are those of trading, such as {"latency": 0.25}.
+    is moved. `nights` are left out ("skip") or "pass". `data` are files or folders of recorded bars, quotes and
+    trades; else the market is the synthetic one of `seed`. `terms` are those of trading, such as {"latency": 0.25}.
     """
 
     symbols: str | Sequence[str] | None = None
     seed: int = 7
     start: str | None = None
     speed: float | None = None
+    nights: str = "skip"
     cash: Decimal | int | str = OPENING_CASH
     multiplier: int = 1
     data: str | Path | Sequence[str | Path] = ()
@@ -60,6 +63,7 @@ class Standing(Struct, frozen=True, kw_only=True):
                 start=self.start,
                 pace="stepped" if self.speed is None else "clock",
                 speed=1.0 if self.speed is None else self.speed,
+                nights=self.nights,
                 events=_script("events", "event", self.events),
                 venue=_script("accounts", "account", self.accounts),
                 cash=str(self.cash),
@@ -83,6 +87,7 @@ class Standing(Struct, frozen=True, kw_only=True):
         possible = {
             "multiplier": self.multiplier in MULTIPLIERS,
             "plan": self.plan in PLANS,
+            "nights": self.nights in NIGHTS,
             "rate_limit": self.rate_limit is None or self.rate_limit >= 1,
         }
         for name, is_possible in possible.items():
@@ -97,25 +102,55 @@ def _script(name: str, table: str, given: Tables) -> Script | None:
 
 
 async def begin(served: Served) -> None:
-    """Let all of it pass until the market stands where it is to begin: at a session's opening, unless it is told."""
+    """Let all of it pass until the market stands where it is to begin: at its first words, unless it is told."""
     broker, start_ns = served.broker, served.start_ns
     if start_ns is None:
-        begin_next(broker)
+        begin_next(broker, nights_pass=served.nights_pass)
         return
-    broker.begin_session(served.first_session)
+    date = served.begins_with
+    coming = broker.next_session_date(date)
+    if coming is not None and coming > date:
+        broker.rest_until(start_ns)
+    else:
+        broker.begin_session(date, pre_market=True if served.nights_pass else None)
     await broker.advance_to(start_ns, served.first_session)
 
 
-async def pass_sessions(broker: SimulatedBroker, speed: float) -> None:
+async def pass_sessions(served: Served, speed: float) -> None:
     """One after the other; where a recorded market ends, the broker stays, closed."""
     while True:
-        await broker.run_clock(speed)
-        if not begin_next(broker):
+        await served.broker.run_clock(speed, night_passes=served.nights_pass)
+        if not begin_next(served.broker, nights_pass=served.nights_pass):
             return
 
 
-def begin_next(broker: SimulatedBroker) -> bool:
+def begin_next(broker: SimulatedBroker, *, nights_pass: bool = False) -> bool:
+    """The next session or, where nights pass, the closed hours before it; False: the market has no more."""
     date = broker.next_session_date(FIRST_SESSION)
-    if date is not None:
-        broker.begin_session(date)
-    return date is not None
+    session = session_on(date) if date is not None else None
+    if session is None:
+        return False
+    lives = nights_pass and broker.now_ns > 0
+    if lives and broker.now_ns < session.pre_open_ns:
+        broker.rest_until(session.pre_open_ns)
+    else:
+        broker.begin_session(session.date, pre_market=True if lives else None)
+    return True
+
+
+def standing_words(served: Served, *, is_stepped: bool) -> str:
+    """Where the market stands, why that is elsewhere than it was told, and whether closed hours pass."""
+    now_ns, asked_ns = served.broker.market_ns(), served.asked_ns
+    words = _words(now_ns)
+    if asked_ns is not None and asked_ns < now_ns:
+        words += f", not {_words(asked_ns)}"
+        if served.start_ns is None:
+            return f"{words}: the account has come so far"
+        return f"{words}: {'there is nothing before' if served.nights_pass else LEFT_OUT}"
+    if is_stepped:
+        return words
+    return f"{words}; {'closed hours pass, too' if served.nights_pass else LEFT_OUT}"
+
+
+def _words(at_ns: int) -> str:
+    return f"{new_york_date(at_ns)}T{clock_text(at_ns)}"

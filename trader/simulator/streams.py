@@ -50,13 +50,15 @@ class Observer(Struct, frozen=True, kw_only=True):
 
 
 class StreamsSetting(Struct, frozen=True, kw_only=True):
-    """`ask_fault` knows whether a connection is to fail; `told` the last events that were told.
+    """`ask_fault` knows whether a connection is to fail; `told` the last events that were told; `stamped` has the times
+    of the broker's clock.
 
     `text_frames`: JSON of the trading stream travels in text frames, instead of binary ones.
     """
 
     ask_fault: AskFault = lambda method, path, account_id: None
     told: Callable[[int], list[OrderEvent]] = lambda count: []
+    stamped: Callable[[OrderEvent], OrderEvent] = lambda event: event
     market_ns: Callable[[], int] = lambda: 0
     plan: Plan = Plan()
     text_frames: bool = False
@@ -108,7 +110,7 @@ class Streams:
     ) -> None:
         for event in events:
             if client.account_id == event.order.account_id:
-                frame = client.encoded(trade_update(event, word))
+                frame = client.encoded(trade_update(self._setting.stamped(event), word))
                 self._put(StreamKind.TRADING, client, frame)
 
     def wants(self, channel: str) -> bool:

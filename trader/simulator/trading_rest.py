@@ -61,7 +61,8 @@ class TradingRest(Desk):
         )
 
     async def _get_activities(self, request: Request, account_id: str) -> Response:
-        page = activities_page(self._seen(request).state, account_id, request)
+        clock = self._broker.told_clock
+        page = activities_page(self._seen(request).state, account_id, request, clock)
         return json_reply(page)
 
     # --- assets

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.calendar import new_york_date, next_session, session_on
+from trader.calendar import new_york_date, next_session, previous_session, session_on
 from trader.exits import Mistake, StartRefused
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.market import Market
@@ -27,10 +27,11 @@ from trader.model import Symbol
 from trader.money import AmountError, amount
 from trader.simulator.admin_rest import is_loopback
 from trader.simulator.books import Service
-from trader.simulator.broker import LAST_SESSION, Keys, SimulatedBroker, new_keys
+from trader.simulator.broker import Keys, SimulatedBroker, new_keys
 from trader.simulator.event_script import read_events
 from trader.simulator.fault_script import read_faults
 from trader.simulator.keys import Opening
+from trader.simulator.market_time import LAST_SESSION
 from trader.simulator.moments import moment_ns
 from trader.simulator.plan import PLANS
 from trader.simulator.scenes import event_scene, fault_scene
@@ -40,6 +41,7 @@ from trader.simulator.venue_script import Described, read_venue, terms_of_table
 from trader.venue import VenueTerms
 
 SPEED_MAX = 100_000
+NIGHTS = ("skip", "pass")
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -51,6 +53,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
     seed: int
     start: str | None
     pace: str
+    nights: str
     speed: float
     events: Script | None
     venue: Script | None
@@ -72,10 +75,16 @@ class Wishes(Struct, frozen=True, kw_only=True):
     def is_stepped(self) -> bool:
         return self.pace == "stepped"
 
+    @property
+    def nights_pass(self) -> bool:
+        return self.nights == "pass"
+
 
 class Served(Struct, frozen=True, kw_only=True):
     """The broker, the keys of its first account, the admin endpoint's token, and where the market is to stand.
 
+    `start_ns` None: where it begins, or where a life that goes on stands; else `begins_with` is the session to begin.
+    `asked_ns` is what was asked for, though an account may have come further.
     `lock` is on its file: two brokers would each go on with the same account.
     """
 
@@ -83,6 +92,9 @@ class Served(Struct, frozen=True, kw_only=True):
     keys: Keys
     token: str
     start_ns: int | None = None
+    asked_ns: int | None = None
+    begins_with: str = FIRST_SESSION
+    nights_pass: bool = False
     lock: ProcessLock | None = None
 
     @property
@@ -147,13 +159,22 @@ def _served(wishes: Wishes) -> Served:
         ),
     )
     try:
-        start_ns = _start_ns(wishes, broker)
+        asked_ns, begins_with = _start(wishes, broker)
+        start_ns = asked_ns if asked_ns is not None and asked_ns > broker.now_ns else None
         _add_scripts(broker, wishes, start_ns)
     except BaseException:
         broker.close()
         raise
     token = wishes.admin_token or secrets.token_urlsafe(24)
-    return Served(broker=broker, keys=first.keys, token=token, start_ns=start_ns)
+    return Served(
+        broker=broker,
+        keys=first.keys,
+        token=token,
+        start_ns=start_ns,
+        asked_ns=asked_ns,
+        begins_with=begins_with,
+        nights_pass=wishes.nights_pass,
+    )
 
 
 def first_session(start_ns: int | None) -> str:
@@ -240,24 +261,40 @@ def _terms(wishes: Wishes, terms: VenueTerms) -> VenueTerms:
     return replace(terms, seed=wishes.seed)
 
 
-def _start_ns(wishes: Wishes, broker: SimulatedBroker) -> int | None:
-    """None: where the market begins, or where a life that goes on stands."""
+def _start(wishes: Wishes, broker: SimulatedBroker) -> tuple[int | None, str]:
+    """When the market is to stand where, if that is told, and the session that it begins with."""
     if wishes.start is None:
-        return None
+        return None, FIRST_SESSION
     where = f"--start {wishes.start}"
     # A date alone is its session's opening.
     is_date = DATE.fullmatch(wishes.start) is not None
     try:
         start_ns = moment_ns(f"{wishes.start}T09:30" if is_date else wishes.start, FIRST_SESSION)
-        date = first_session(start_ns)
+        dates = [first_session(start_ns)]
+        if wishes.nights_pass:
+            dates.insert(0, _session_before(start_ns))
     except ValueError as error:
         raise Mistake(str(error), where=where) from None
-    dates = broker.market.session_dates()
-    if not BASE_DATE <= date <= LAST_SESSION if dates is None else date not in dates:
-        first, last = (BASE_DATE, LAST_SESSION) if dates is None else (dates[0], dates[-1])
+    found = next((date for date in dates if _has(broker, date)), None)
+    if found is None:
+        listed = broker.market.session_dates()
+        first, last = (BASE_DATE, LAST_SESSION) if listed is None else (listed[0], listed[-1])
         known = f"{first} to {last}"
-        raise Mistake(f"no session of {date} in this market: it has {known}", where=where)
-    return start_ns if start_ns > broker.now_ns else None
+        raise Mistake(f"no session of {dates[-1]} in this market: it has {known}", where=where)
+    return start_ns, found
+
+
+def _session_before(start_ns: int) -> str:
+    """The session that is going on, from 04:00 on, or the last one before."""
+    day = new_york_date(start_ns)
+    session = session_on(day)
+    is_begun = session is not None and start_ns >= session.pre_open_ns
+    return day if is_begun else previous_session(day).date
+
+
+def _has(broker: SimulatedBroker, date: str) -> bool:
+    dates = broker.market.session_dates()
+    return BASE_DATE <= date <= LAST_SESSION if dates is None else date in dates
 
 
 def _add_scripts(broker: SimulatedBroker, wishes: Wishes, start_ns: int | None) -> None:

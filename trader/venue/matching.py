@@ -225,6 +225,14 @@ def opening_match(
     return max(min(wanted(order, price), volume_left), ZERO), price
 
 
+def auction_match(order: VenueOrder, ticks: int, volume_left: Decimal) -> tuple[Decimal, Decimal]:
+    """(quantity, price) at the price of an auction, a bar's open or close, for an order that takes part in it."""
+    price, limit = price_of(ticks), order.limit_price
+    if limit is not None and (price > limit if order.side is Side.BUY else price < limit):
+        return ZERO, ZERO
+    return max(min(order.quantity_leaves, volume_left), ZERO), price
+
+
 def bar_match(
     order: VenueOrder, bar: Bar, volume_left: Decimal, *, is_quoted: bool, half_spread_rate: Decimal
 ) -> tuple[Decimal, Decimal]:

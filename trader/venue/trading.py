@@ -1,8 +1,8 @@
 """Orders trade: against quotes as they come, against bars that have ended, in auctions; and stops are triggered.
 
 Who may trade first: orders without a limit, then the best limit, then the oldest. An order for the opening auction
-trades against the session's first quote and ends with it; one for the closing auction trades at the close of the
-session's last bar or, where none comes, against the last quote.
+trades against the session's first quote or, where a bar comes no later, at its open, and ends with it; one for the
+closing auction trades at the close of the session's last bar or, where none comes, against the last quote.
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from trader.venue.ledger import Ledger
 from trader.venue.margin import power
 from trader.venue.matching import (
     Book,
+    auction_match,
     bar_match,
     is_triggered_by_bar,
     is_triggered_by_quote,
@@ -63,7 +64,8 @@ class Trading:
             # What the ones before it did may have ended it.
             if order.status in EXECUTABLE and order.time_in_force is not TimeInForce.CLS:
                 self._meet_quote(order)
-                if order.time_in_force is TimeInForce.OPG and book.far_side(order.side).price:
+                is_held = book.far_side(order.side).price and not book.is_halted
+                if order.time_in_force is TimeInForce.OPG and is_held:
                     self._ledger.cancel(order_id)
 
     def open_bar(self, bar: Bar) -> None:
@@ -91,7 +93,9 @@ class Trading:
         volume_left = takeable_volume(bar, self._terms.bar_participation) - book.taken
         book.taken = ZERO
         if not book.is_halted:
-            for order_id in self._by_priority(bar.symbol, self._hours.phase(bar.start_ns)):
+            order_ids = self._by_priority(bar.symbol, self._hours.phase(bar.start_ns))
+            volume_left -= self._opening_auction(order_ids, bar, volume_left)
+            for order_id in order_ids:
                 volume_left -= self._meet_bar(order_id, bar, volume_left, is_quoted=is_quoted)
         book.last = price_of(bar.close)
         if self._hours.is_closing(bar.start_ns + bar.span_ns):
@@ -99,6 +103,20 @@ class Trading:
         if not is_quoted:
             book.make_quote(bar, volume_left, self._terms.spread_rate / 2)
             self.take_quote(bar.symbol)
+
+    def _opening_auction(self, order_ids: list[str], bar: Bar, volume_left: Decimal) -> Decimal:
+        """It comes before anything else of the bar: who is in it trades at its open, or ends; how much they took."""
+        taken = ZERO
+        for order_id in order_ids:
+            order = self._ledger.state.orders[order_id]
+            is_in_it = order.time_in_force is TimeInForce.OPG and order.status in EXECUTABLE
+            if is_in_it and order.working_ns <= bar.start_ns:
+                quantity, price = auction_match(order, bar.open, volume_left - taken)
+                if quantity:
+                    self._execute(order, quantity, price)
+                    taken += quantity
+                self._ledger.cancel(order_id)
+        return taken
 
     def close_auction(self, order: VenueOrder) -> None:
         """Where no bar came with the close."""
@@ -144,7 +162,8 @@ class Trading:
         if order.is_resting_stop and is_triggered_by_bar(order, bar):
             order = self._trigger(order)
         if order.time_in_force is TimeInForce.CLS:
-            quantity, price = self._closing_match(order, bar, volume_left)
+            is_closing = self._hours.is_closing(bar.start_ns + bar.span_ns)
+            quantity, price = auction_match(order, bar.close, volume_left if is_closing else ZERO)
         else:
             quantity, price = bar_match(
                 order,
@@ -157,16 +176,6 @@ class Trading:
             return ZERO
         self._execute(order, quantity, price)
         return quantity
-
-    def _closing_match(
-        self, order: VenueOrder, bar: Bar, volume_left: Decimal
-    ) -> tuple[Decimal, Decimal]:
-        price, limit = price_of(bar.close), order.limit_price
-        if not self._hours.is_closing(bar.start_ns + bar.span_ns):
-            return ZERO, ZERO
-        if limit is not None and (price > limit if order.side is Side.BUY else price < limit):
-            return ZERO, ZERO
-        return min(order.quantity_leaves, volume_left), price
 
     def _waits_for_open(self, order: VenueOrder) -> bool:
         return self._terms.trades_at_open and order.order_type is OrderType.MARKET

@@ -72,9 +72,24 @@ class _LatestTrade(Struct, frozen=True, kw_only=True):
     trade: _Price
 
 
+class Circumstances(Struct, frozen=True, kw_only=True):
+    """What answers depend on: the account's margin and permission, and whether the market is open."""
+
+    account: str
+    multiplier: int
+    may_short: bool
+    is_open: bool
+
+
 class _Account(Struct, frozen=True, kw_only=True):
     account_number: str
     status: str
+    multiplier: int = 1
+    shorting_enabled: bool = True
+
+
+class _Clock(Struct, frozen=True, kw_only=True):
+    is_open: bool
 
 
 class _Named(Struct, frozen=True, kw_only=True):
@@ -122,8 +137,8 @@ class Asking:
 
     # --- before
 
-    async def checked(self) -> str:
-        """The account's number; raises StartRefused where orders of this tool could be in anybody's way."""
+    async def checked(self) -> Circumstances:
+        """Raises StartRefused where orders of this tool could be in anybody's way."""
         account = await self.read("/v2/account", _Account)
         if not account.account_number.startswith(PAPER_NUMBER):
             raise StartRefused(f"{account.account_number} is no paper account")
@@ -138,7 +153,12 @@ class Asking:
             raise StartRefused("the program has traded on this account", remedy=wants)
         latest = f"/v2/stocks/{quote(self.symbol, safe='')}/trades/latest?feed=iex"
         self._price = (await self.read(latest, _LatestTrade, self._data)).trade.p
-        return account.account_number
+        return Circumstances(
+            account=account.account_number,
+            multiplier=account.multiplier,
+            may_short=account.shorting_enabled,
+            is_open=(await self.read("/v2/clock", _Clock)).is_open,
+        )
 
     # --- orders
 

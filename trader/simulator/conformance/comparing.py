@@ -13,13 +13,16 @@ from trader.feeds.synthetic import FIRST_SESSION, LISTINGS, SyntheticMarket
 from trader.model import MINUTE_NS, Side, Symbol, TimeInForce
 from trader.money import ONE
 from trader.simulator.application import build_application
+from trader.simulator.books import Service
 from trader.simulator.broker import SimulatedBroker, new_keys
-from trader.simulator.conformance.asking import PREFIX, Asking, Place, Silent
+from trader.simulator.conformance.asking import PREFIX, Asking, Circumstances, Place, Silent
 from trader.simulator.conformance.questions import QUESTIONS, Answer
 from trader.simulator.server import serve
+from trader.simulator.venue_script import MULTIPLIERS
 from trader.venue import NewOrder, OrderType, Refusal
 
 DAY_MINUTES = 24 * 60
+TO_A_CLOSED_HOUR_MINUTES = 16 * 60  # from the opening to 01:30
 CLEAN_S = 30.0
 SEED = 7
 
@@ -42,7 +45,7 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    account: str
+    asked: Circumstances
     answers: tuple[Compared, ...]
     left_open: int  # orders of this tool that could not be canceled
 
@@ -50,11 +53,11 @@ class Report(Struct, frozen=True, kw_only=True):
 async def compared(place: Place, credentials: Credentials, symbol: str) -> Report:
     """Ask there, then here; raises StartRefused where it must not be asked at all."""
     async with _asking(place, credentials, symbol) as on:
-        account = await on.checked()
+        circumstances = await on.checked()
         there, left_open = await _answers(on)
-    here = await _simulated(symbol)
+    here = await _simulated(symbol, circumstances)
     return Report(
-        account=account,
+        asked=circumstances,
         answers=tuple(
             Compared(
                 question=question.name,
@@ -96,12 +99,21 @@ async def _answers(on: Asking) -> tuple[list[Answer], int]:
     return answers, left_open
 
 
-async def _simulated(symbol: str) -> Sequence[Answer]:
-    """Of a broker of our own, on the second day of an account that traded on its first."""
+async def _simulated(symbol: str, like: Circumstances) -> Sequence[Answer]:
+    """Of a broker of our own, on the second day of such an account that traded on its first, at such an hour."""
     keys = new_keys(secrets.choice)
-    broker = SimulatedBroker(SyntheticMarket(SEED, [Symbol(symbol)]), keys=keys, seed=SEED)
+    broker = SimulatedBroker(
+        SyntheticMarket(SEED, [Symbol(symbol)]),
+        keys=keys,
+        seed=SEED,
+        service=Service(
+            multiplier=max(one for one in MULTIPLIERS if one <= max(1, like.multiplier)),
+            may_short=like.may_short,
+        ),
+    )
+    minutes = DAY_MINUTES if like.is_open else TO_A_CLOSED_HOUR_MINUTES
     try:
-        await _live_a_day(broker, Symbol(symbol))
+        await _live_a_day(broker, Symbol(symbol), minutes)
         async with trio.open_nursery() as nursery:
             address = await nursery.start(serve, build_application(broker), broker.connections)
             place = Place(
@@ -116,8 +128,8 @@ async def _simulated(symbol: str) -> Sequence[Answer]:
     return answers
 
 
-async def _live_a_day(broker: SimulatedBroker, symbol: Symbol) -> None:
-    """One share bought and sold, and an order of this tool canceled; then the next morning."""
+async def _live_a_day(broker: SimulatedBroker, symbol: Symbol, minutes: int) -> None:
+    """One share bought and sold, and an order of this tool canceled; then the next day, so much later."""
     broker.begin_session(FIRST_SESSION)
     await broker.advance()
     account = broker.account.account_id
@@ -136,7 +148,7 @@ async def _live_a_day(broker: SimulatedBroker, symbol: Symbol) -> None:
     last = outcomes[-1]
     assert not isinstance(last, Refusal), "an account with money"
     broker.cancel(account, last[0].order.order_id)
-    await broker.advance_to(broker.now_ns + DAY_MINUTES * MINUTE_NS, FIRST_SESSION)
+    await broker.advance_to(broker.now_ns + minutes * MINUTE_NS, FIRST_SESSION)
 
 
 def is_known(symbol: str) -> bool:

@@ -7,6 +7,10 @@ from msgspec import Struct
 from trader.simulator.conformance.asking import PREFIX, Asking, Said
 from trader.simulator.conformance.streaming import Heard, heard_of
 
+NEVER_CHARGED = (
+    "the account has never been charged any: ask on one that has sold,"
+    " where the service charges paper accounts"
+)
 LOOKUPS = 3
 LOOKS_MAX = 100
 ID_LENGTH_MAX = 128
@@ -152,7 +156,7 @@ async def _fees(on: Asking) -> Answer:
     """Only read: nothing is traded here. Of which day were the last ones, and in how many parts?"""
     fees = await on.read("/v2/account/activities/FEE?page_size=100", list[_Activity])
     if not fees:
-        return Answer(said=None, detail="the account has never been charged any")
+        return Answer(said=None, detail=NEVER_CHARGED)
     day = max(fee.date for fee in fees)
     of_day = [fee for fee in fees if fee.date == day]
     fills = await on.read("/v2/account/activities/FILL?page_size=100", list[_Activity])
