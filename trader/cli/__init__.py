@@ -12,6 +12,7 @@ VERBS: dict[str, dict[str, str]] = {
         "run": "Trade: a simulated day, recorded bars, or a broker's account.",
         "broker": "Run the simulated broker alone, for any client.",
         "new-config": "Write a commented trader.toml.",
+        "new-strategy": "Write a strategy of your own to begin with, and its test.",
         "doctor": "Is everything fit to trade with, and what mends it.",
         "adopt": "Take into the books what the account held before.",
         "promote": "Let a strategy out of the canary's smaller limits.",
@@ -49,6 +50,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Try": {
         "scenario": "What has happened to others, done to this program.",
+        "check-strategy": "Are a strategy's two forms the same.",
         "simulate": "The whole program in virtual worlds in which everything goes wrong.",
         "conformance": "Ask Alpaca's paper service what only it can answer.",
     },

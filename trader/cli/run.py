@@ -21,9 +21,12 @@ from trader.cli.options import (
     Common,
     common_options,
     config_text,
+    parameters,
     quiet_interpreter,
     read_config,
+    shown_path,
 )
+from trader.cli.own_strategies import learn_strategies
 from trader.config import (
     BrokerName,
     Config,
@@ -112,6 +115,8 @@ def command(common: Common, /, **asked: object) -> int:
     wanted = Asked(**asked)  # type: ignore[arg-type]  # click has checked the types
     config = _config(common, wanted)
     broker = BrokerName(wanted.broker) if wanted.broker else config.broker
+    # Before the build is known: what is loaded is a part of it.
+    learn_strategies(config, common.config)
     build, screen = running_build(), _screen(common)
     quiet_interpreter()
     passed_by = checked_start(
@@ -152,19 +157,12 @@ def _config(common: Common, asked: Asked) -> Config:
             raise Mistake("names a symbol twice", where=f"--symbols {asked.symbols}")
         config = replace(config, symbols=symbols)
     if asked.strategy is not None:
-        params = dict(_parameter(one) for one in asked.param)
+        params = parameters(asked.param)
         only = StrategyConfig(kind=asked.strategy, params=params)
         config = replace(config, strategies={StrategyName(asked.strategy): only})
     elif asked.param:
         raise Mistake("of which strategy?", where="--param", remedy="name it with --strategy")
     return config
-
-
-def _parameter(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise Mistake(f"not NAME=VALUE: {text!r}", where="--param")
-    return name, value
 
 
 # --------------------------------------------------------------------------------------------- simulated
@@ -311,9 +309,3 @@ def closing_lines(database: Path, log: Path) -> Sequence[str]:
         f'         sqlite3 {shown_path(database)} "{question}"',
         "next     bin/trade new-config      bin/trade positions      docs/start.md",
     )
-
-
-def shown_path(path: Path) -> str:
-    """As a person in this folder would type it."""
-    folder = Path.cwd()
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
