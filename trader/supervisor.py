@@ -46,6 +46,7 @@ WORKER_PAUSE_FIRST_S = 0.05
 WORKER_PAUSE_MAX_S = 30.0
 # In a row, by the strategy's own fault: what fails on its history would keep everybody's day from beginning.
 HISTORIES_FAILED_MAX = 3
+SET_ASIDE = "set aside for this life: it fails on its history"
 STATEMENT_PAUSE_S = 0.5
 # How far back is asked for, from the last statement, when no order of ours is older.
 STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
@@ -344,24 +345,18 @@ class Supervisor:
                         failures=self.restarts[plan.name],
                     )
                 )
-                if self._unfit[plan.name] == HISTORIES_FAILED_MAX:
-                    await self._set_aside(plan)
-                    return
             finally:
                 parts.tape.detach(plan.symbol, mailbox)
+            if self._unfit[plan.name] == HISTORIES_FAILED_MAX:
+                break  # Its symbol is free for the others.
             if trio.current_time() - started_s > WORKER_PAUSE_MAX_S:
                 pause_s = WORKER_PAUSE_FIRST_S  # It ran well for a while; this is another trouble.
             await trio.sleep(pause_s)
             pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
             self._begun[plan.name] += 1
-
-    async def _set_aside(self, plan: WorkerPlan) -> None:
-        """It is not tried again in this life, and its symbol is free for the others."""
-        reason = "set aside for this life: it fails on its history"
-        await self._parts.inbox.tell(
-            WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True, reason=reason)
-        )
-        self._parts.pace.ended(plan)
+        aside = WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True, reason=SET_ASIDE)
+        await parts.inbox.tell(aside)
+        parts.pace.ended(plan)
 
     async def _warm_up(self, plan: WorkerPlan, mailbox: Mailbox) -> Worker:
         parts = self._parts

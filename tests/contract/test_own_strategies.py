@@ -10,7 +10,8 @@ import pytest
 
 from tests.program import ROOT, Folder
 from trader.__main__ import main
-from trader.cli.own_strategies import StrategyBroken, load
+from trader.cli.own_strategies import StrategyBroken, learn_strategies, load
+from trader.config import parse_config
 from trader.strategies import STRATEGIES
 
 QUIET = """\
@@ -125,9 +126,9 @@ def test_what_lies_in_the_folder_stands_in_for_no_package(folder: Path) -> None:
         ("\n\n1 / 0\n", "strategies/mine.py:3", "ZeroDivisionError: division by zero"),
         ("import no_such\n", "strategies/mine.py:1", "No module named 'no_such'"),
         ("\nraise SystemExit(0)\n", "strategies/mine.py:2", "SystemExit: 0"),
-        ("x = 1\n", "strategies/mine.py", "has no class that is a Strategy"),
+        ("x = 1\n", "strategies/mine.py", "one Strategy is wanted, there are: none"),
         (QUIET.replace("on_bar", "on_bars"), "strategies/mine.py", "Quiet lacks on_bar"),
-        (QUIET + "class Two(Quiet): ...\n", "strategies/mine.py", "several strategies: Quiet, Two"),
+        (QUIET + "class Two(Quiet): ...\n", "strategies/mine.py", "there are: Quiet, Two"),
         ("import strategies.other\n", "strategies/other.py:2", "NameError"),
         ("\0", "strategies/mine.py", "null bytes"),
     ],
@@ -168,6 +169,17 @@ def test_a_broken_one_is_told_and_the_others_trade(folder: Path) -> None:
     )
     assert "sma-crossover: 10-bar average" in ended.out
     assert ended.line("proof").endswith("the broker's own books agree")
+
+
+def test_two_of_one_broken_kind_are_both_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written("\nnonsense\n")
+    learn_strategies(parse_config(CONFIG + '[strategies.too]\nkind = "mine"\n'), None)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[-1] for line in lines] == [
+        f"strategy {name} trades nothing in this run" for name in ("mine", "too")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -119,13 +119,10 @@ def config_text(path: Path, remedy: str = "bin/trade new-config writes one") -> 
 
 def parameters(texts: Sequence[str]) -> dict[str, object]:
     """What `--param NAME=VALUE` says, each once or more; raises Mistake."""
-    found: dict[str, object] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
+        if "=" not in text[1:]:
             raise Mistake(f"not NAME=VALUE: {text!r}", where="--param")
-        found[name] = value
-    return found
+    return {**dict(text.split("=", 1) for text in texts)}
 
 
 def write_page(path: Path, text: str) -> None:

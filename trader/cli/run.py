@@ -157,8 +157,7 @@ def _config(common: Common, asked: Asked) -> Config:
             raise Mistake("names a symbol twice", where=f"--symbols {asked.symbols}")
         config = replace(config, symbols=symbols)
     if asked.strategy is not None:
-        params = parameters(asked.param)
-        only = StrategyConfig(kind=asked.strategy, params=params)
+        only = StrategyConfig(kind=asked.strategy, params=parameters(asked.param))
         config = replace(config, strategies={StrategyName(asked.strategy): only})
     elif asked.param:
         raise Mistake("of which strategy?", where="--param", remedy="name it with --strategy")

@@ -32,5 +32,5 @@ def _written_out(one: str) -> str:
 def last_words(trace: str) -> str:
     """What a traceback ends with, and where: 'KeyError: 3, in strategies.mine, line 7, in on_bar'."""
     lines = trace.strip().splitlines() or [""]
-    frames = [line.strip() for line in lines if line.startswith("  ")]
-    return ", in ".join((lines[-1], *frames[-1:]))
+    frames = [line.strip() for line in lines if line.startswith("  ")][-1:]
+    return ", in ".join((lines[-1], *frames))
