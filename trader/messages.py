@@ -368,7 +368,10 @@ class GateReport(Struct, frozen=True, kw_only=True, tag="gate"):
 
 
 class WorkerReport(Struct, frozen=True, kw_only=True, tag="worker"):
-    """A worker is warmed up, or failed (reason: its traceback); a symbol with a cold worker takes no entries."""
+    """A worker is warmed up, or failed (reason: its traceback); a symbol with a cold worker takes no entries.
+
+    Ready with a reason: it is set aside for this life.
+    """
 
     worker: str
     symbol: Symbol

@@ -46,15 +46,19 @@ class CheckedLoader(SourceFileLoader):
         super().set_data(path, header + data[HEADER_BYTES:], _mode=_mode)
 
 
+# Ours, and those that a person keeps beside the configuration (see cli/own_strategies.py).
+PACKAGES = ("trader.", "strategies.")
+
+
 class OwnModules:
-    """Finds the modules of this package, for the loader above."""
+    """Finds the modules of these packages, for the loader above."""
 
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """As Python's own finder does; nothing for the modules of others."""
-        if not name.startswith("trader."):
+        if not name.startswith(PACKAGES):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):

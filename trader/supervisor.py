@@ -29,13 +29,7 @@ from trader.messages import (
     Statement,
     WorkerReport,
 )
-from trader.model import (
-    MINUTE_NS,
-    ClientOrderId,
-    Distances,
-    Phase,
-    Symbol,
-)
+from trader.model import MINUTE_NS, ClientOrderId, Distances, Phase, Symbol
 from trader.orders import is_live
 from trader.outbox import Outbox
 from trader.overnight import Overnight
@@ -51,6 +45,9 @@ from trader.worker import Worker, run_worker
 
 WORKER_PAUSE_FIRST_S = 0.05
 WORKER_PAUSE_MAX_S = 30.0
+# In a row, by the strategy's own fault: what fails on its history would keep everybody's day from beginning.
+HISTORIES_FAILED_MAX = 3
+SET_ASIDE = "set aside for this life: it fails on its history"
 STATEMENT_PAUSE_S = 0.5
 # How far back is asked for, from the last statement, when no order of ours is older.
 STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
@@ -106,6 +103,9 @@ class Supervisor:
         ] = {}  # marks that wait, and how many statements there had been
         self.restarts: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()  # incarnations before the one that runs
+        self._unfit: Counter[str] = (
+            Counter()
+        )  # of them, those in a row that failed on their history
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run for ever; `started` means: agreed with the broker, workers warm, entries open if the books agree."""
@@ -348,11 +348,16 @@ class Supervisor:
                 )
             finally:
                 parts.tape.detach(plan.symbol, mailbox)
+            if self._unfit[plan.name] == HISTORIES_FAILED_MAX:
+                break  # Its symbol is free for the others.
             if trio.current_time() - started_s > WORKER_PAUSE_MAX_S:
                 pause_s = WORKER_PAUSE_FIRST_S  # It ran well for a while; this is another trouble.
             await trio.sleep(pause_s)
             pause_s = min(2 * pause_s, WORKER_PAUSE_MAX_S)
             self._begun[plan.name] += 1
+        aside = WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True, reason=SET_ASIDE)
+        await parts.inbox.tell(aside)
+        parts.pace.ended(plan)
 
     async def _warm_up(self, plan: WorkerPlan, mailbox: Mailbox) -> Worker:
         parts = self._parts
@@ -372,7 +377,9 @@ class Supervisor:
             history = await parts.feed.history(plan.symbol, parts.pace.market_ns(), count)
             if history:
                 parts.tape.seed(plan.symbol, history[-1])
+            self._unfit[plan.name] += 1
             worker.warm_up(history if strategy.bars_needed else [], mailbox.view)
+            self._unfit[plan.name] = 0
         await parts.inbox.tell(WorkerReport(worker=plan.name, symbol=plan.symbol, ready=True))
         return worker
 

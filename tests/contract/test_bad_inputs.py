@@ -37,6 +37,7 @@ AUDIT = "tests/contract/test_audit_verb.py"
 DATABASES = "tests/contract/test_bad_databases.py"
 STATEMENT = "tests/contract/test_statement_verb.py"
 REPAIR = "tests/contract/test_repair_verb.py"
+OWN = "tests/contract/test_own_strategies.py"
 
 COVERED: dict[int, tuple[str, ...]] = {
     # --- what workers ask for
@@ -375,6 +376,14 @@ COVERED: dict[int, tuple[str, ...]] = {
         "::test_halt_and_flatten_leaves_nothing_and_resume_lets_it_trade_again",
         "tests/tasks/test_control.py::test_what_is_no_command_gets_one_line_and_nobody_hears_of_it",
     ),
+    75: (  # a strategy that can't be loaded, fails, or wishes nonsense: named, and for nobody else
+        f"{OWN}::test_what_is_broken_is_told_with_file_and_line",
+        f"{OWN}::test_a_broken_one_is_told_and_the_others_trade",
+        f"{OWN}::test_what_lies_in_the_folder_stands_in_for_no_package",
+        f"{SUPERVISOR}::test_a_failure_is_journaled_with_its_traceback_and_the_others_go_on",
+        f"{SUPERVISOR}::test_a_worker_that_fails_on_its_history_is_set_aside_and_the_day_begins",
+        "tests/tasks/test_worker.py::test_a_wish_of_the_wrong_types_fails_its_own_worker_and_reaches_nobody",
+    ),
     77: (  # mending what somebody has open, twice, half, with other books' backup; undoing too late
         f"{REPAIR}::test_it_is_refused_while_a_trader_or_anybody_holds_the_database",
         f"{REPAIR}::test_the_incident_is_repaired_undone_and_its_tables_are_what_they_were",
@@ -386,7 +395,7 @@ COVERED: dict[int, tuple[str, ...]] = {
 
 
 def test_every_kind_of_bad_input_has_its_tests() -> None:
-    assert sorted(COVERED) == [*range(1, 60), 69, 77]
+    assert sorted(COVERED) == [*range(1, 60), 69, 75, 77]
     assert all(COVERED.values())
     for number, tests in COVERED.items():
         assert len(set(tests)) == len(tests), number

@@ -46,6 +46,7 @@ from trader.ports import Batch, BrokerRefused, BrokerUnavailable
 from trader.state import ALL_SYMBOLS, ExecutionState
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import (
+    HISTORIES_FAILED_MAX,
     STATEMENT_PAUSE_S,
     STATEMENT_SPAN_NS,
     WORKER_PAUSE_FIRST_S,
@@ -185,6 +186,45 @@ async def test_a_symbol_with_a_failed_worker_takes_no_entries_and_the_others_do(
         await rig.minute()
     assert denials(rig) == [("JD", DenyReason.WARMING_UP)]
     assert rig.buys() == ["GS"]
+
+
+async def test_a_worker_that_fails_on_its_history_is_set_aside_and_the_day_begins(
+    autojump_clock: MockClock,
+) -> None:
+    made = Makes(Fails(bars_needed=1))
+    rig = Rig(
+        ["JD"],
+        [plan("JD/fails", "JD", made), plan("JD/buyer", "JD", Makes(Buyer()))],
+        feed=DirectFeed([bar_ending("JD", OPEN_NS)]),
+    )
+    async with rig.running():
+        assert rig.state.workers_cold.get(JD) == ()
+        await rig.minute()
+        await trio.sleep(10 * WORKER_PAUSE_MAX_S)
+    assert made.count == HISTORIES_FAILED_MAX
+    told = reports(rig, "JD/fails")
+    assert [one.ready for one in told] == [False, *[False] * HISTORIES_FAILED_MAX, True]
+    assert told[-1].reason == "set aside for this life: it fails on its history"
+    assert rig.buys() == ["JD"]
+
+
+async def test_a_worker_that_fails_later_than_on_its_history_is_never_set_aside(
+    autojump_clock: MockClock,
+) -> None:
+    class FailsLive(Idle):
+        def on_bar(self, bar: Bar, view: SymbolView) -> Sequence[Wish]:
+            if bar.start_ns >= OPEN_NS:
+                raise Trouble("live")
+            return ()
+
+    history = [bar_ending("JD", OPEN_NS)]
+    made = Makes(FailsLive(bars_needed=1))
+    rig = Rig(["JD"], [plan("JD/fails", "JD", made)], feed=DirectFeed(history))
+    async with rig.running():
+        for _ in range(HISTORIES_FAILED_MAX + 2):
+            await rig.minute()
+            await trio.sleep(10 * WORKER_PAUSE_MAX_S)
+    assert made.count == HISTORIES_FAILED_MAX + 3
 
 
 class NoHistory(DirectFeed):

@@ -27,6 +27,7 @@ from trader.cli.options import (
     quiet_interpreter,
     read_config,
 )
+from trader.cli.own_strategies import learn_strategies
 from trader.config import Config
 from trader.exits import Exit, Mistake
 from trader.feeds.columns import Columns
@@ -106,6 +107,7 @@ def command(common: Common, /, **asked: object) -> int:
     """Run a strategy over history: the same workers, rules, executor and books; a report and a database of its own."""
     wanted = Asked(**asked)  # type: ignore[arg-type]  # click has checked the types
     config = chosen(read_config(common), None, wanted.strategy, wanted.param)
+    learn_strategies(config, common.config)
     history = _history(common, wanted, config)
     config = replace(config, symbols=tuple(history))
     worker_plans(config, common.config)  # A mistake in them is told before any file is made.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from trader.cli.options import parameters
 from trader.config import Config, StrategyConfig, is_symbol
 from trader.exits import Mistake
 from trader.model import StrategyName, Symbol
@@ -16,8 +17,7 @@ def chosen(
     if symbols is not None:
         config = replace(config, symbols=symbols_of(symbols))
     if strategy is not None:
-        named = dict(parameter(one) for one in params)
-        only = StrategyConfig(kind=strategy, params=named)
+        only = StrategyConfig(kind=strategy, params=parameters(params))
         return replace(config, strategies={StrategyName(strategy): only})
     if params:
         raise Mistake("of which strategy?", where="--param", remedy="name it with --strategy")
@@ -33,11 +33,3 @@ def symbols_of(text: str) -> tuple[Symbol, ...]:
     if len(set(symbols)) != len(symbols):
         raise Mistake("names a symbol twice", where=f"--symbols {text}")
     return symbols
-
-
-def parameter(text: str) -> tuple[str, object]:
-    """NAME=VALUE; raises Mistake."""
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise Mistake(f"not NAME=VALUE: {text!r}", where="--param")
-    return name, value

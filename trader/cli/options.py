@@ -4,7 +4,7 @@ import functools
 import gc
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -117,12 +117,26 @@ def config_text(path: Path, remedy: str = "bin/trade new-config writes one") -> 
         raise ConfigError("not UTF-8 text", where=f"{path}:{line}") from None
 
 
+def parameters(texts: Sequence[str]) -> dict[str, object]:
+    """What `--param NAME=VALUE` says, each once or more; raises Mistake."""
+    for text in texts:
+        if "=" not in text[1:]:
+            raise Mistake(f"not NAME=VALUE: {text!r}", where="--param")
+    return {**dict(text.split("=", 1) for text in texts)}
+
+
 def write_page(path: Path, text: str) -> None:
     """What `--html` writes; raises Mistake where it can't."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Mistake(f"can't be written: {error.strerror}", where=f"--html {path}") from None
+
+
+def shown_path(path: Path) -> str:
+    """As a person in this folder would type it."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 def quiet_interpreter() -> None:

@@ -24,7 +24,9 @@ from trader.cli.options import (
     config_text,
     quiet_interpreter,
     read_config,
+    shown_path,
 )
+from trader.cli.own_strategies import learn_strategies
 from trader.config import BrokerName, Config, for_real_money, limits_missing
 from trader.exits import Mistake
 from trader.feeds.csv_rows import MarketDataError
@@ -106,6 +108,8 @@ def command(common: Common, /, **asked: object) -> int:
     wanted = Asked(**asked)  # type: ignore[arg-type]  # click has checked the types
     config = _config(common, wanted)
     broker = BrokerName(wanted.broker) if wanted.broker else config.broker
+    # Before the build is known: what is loaded is a part of it.
+    learn_strategies(config, common.config)
     build, screen = running_build(), _screen(common)
     quiet_interpreter()
     passed_by = checked_start(
@@ -284,9 +288,3 @@ def closing_lines(database: Path, log: Path) -> Sequence[str]:
         f'         sqlite3 {shown_path(database)} "{question}"',
         "next     bin/trade new-config      bin/trade positions      docs/start.md",
     )
-
-
-def shown_path(path: Path) -> str:
-    """As a person in this folder would type it."""
-    folder = Path.cwd()
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

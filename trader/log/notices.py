@@ -3,7 +3,7 @@
 from trader import messages
 from trader.log import events as log
 from trader.log.events import Event, Level
-from trader.log.words import because, outside
+from trader.log.words import because, last_words, outside
 from trader.money import canonical
 
 TRACEBACK_CHARACTERS_MAX = 4_000
@@ -178,16 +178,17 @@ class Notices:
                 timestamp=self.timestamp,
                 sequence=self.sequence,
                 symbol=symbol,
-                message=f"worker {worker} is ready",
+                level="warning" if event.reason else "info",
+                message=f"worker {worker} is {outside(event.reason) or 'ready'}",
                 worker=worker,
             )
-        last = (event.reason.strip().splitlines() or [""])[-1]
         return log.WorkerFailed(
             timestamp=self.timestamp,
             level="error",
             sequence=self.sequence,
             symbol=symbol,
-            message=f"worker {worker} failed, {symbol} takes no entries" + because(last),
+            message=f"worker {worker} failed, {symbol} takes no entries"
+            + because(last_words(event.reason)),
             worker=worker,
             reason=outside(event.reason, TRACEBACK_CHARACTERS_MAX),
         )

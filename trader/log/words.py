@@ -27,3 +27,10 @@ def because(reason: str) -> str:
 
 def _written_out(one: str) -> str:
     return one.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def last_words(trace: str) -> str:
+    """What a traceback ends with, and where: 'KeyError: 3, in strategies.mine, line 7, in on_bar'."""
+    lines = trace.strip().splitlines() or [""]
+    frames = [line.strip() for line in lines if line.startswith("  ")][-1:]
+    return ", in ".join((lines[-1], *frames))

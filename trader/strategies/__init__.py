@@ -6,11 +6,25 @@ import msgspec
 
 from trader.model import Size, StrategyName
 from trader.strategies.base import Strategy, StrategyError
+from trader.strategies.bollinger import Bollinger
+from trader.strategies.buy_and_hold import BuyAndHold
+from trader.strategies.donchian import Donchian
+from trader.strategies.ema_crossover import EmaCrossover
+from trader.strategies.momentum import Momentum
 from trader.strategies.open_close import OpenClose
+from trader.strategies.opening_range import OpeningRange
+from trader.strategies.rsi import Rsi
 from trader.strategies.sma_crossover import SmaCrossover
 
 STRATEGIES: dict[str, type[Strategy]] = {
+    "bollinger": Bollinger,
+    "buy-and-hold": BuyAndHold,
+    "donchian": Donchian,
+    "ema-crossover": EmaCrossover,
+    "momentum": Momentum,
     "open-close": OpenClose,
+    "opening-range": OpeningRange,
+    "rsi": Rsi,
     "sma-crossover": SmaCrossover,
 }
 

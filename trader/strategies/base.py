@@ -27,6 +27,7 @@ from trader.model import (
 )
 from trader.money import ZERO, price_of
 from trader.protection import protection_at
+from trader.strategies.signals import BarColumns, Signals
 
 
 class StrategyError(ValueError):
@@ -121,6 +122,14 @@ class Strategy(ABC):
     def on_fill(self, fill: Fill, view: SymbolView) -> Iterable[Wish]:
         """One of its own orders was executed; the view is the state after it."""
         return ()
+
+    def signals(self, columns: BarColumns) -> Signals | None:
+        """The same as on_bar for a whole column of bars, for speed; None: there is no such form.
+
+        Whoever gives one must say in on_bar what follows from the bars alone: of the view it may ask whether the
+        symbol is idle or held, and nothing of what was before. `equality.py:differences` holds the two together.
+        """
+        return None
 
 
 def exit_all(reason: str) -> tuple[Wish]:

@@ -1,32 +1,29 @@
 """SMA crossover: in when the fast average of closes rises above the slow one, out while it is below.
 
-An entry is wished for at the crossing only. An exit is wished for at every bar on which the fast average is below and
-the position is still there with no sale working, because a sale can be canceled, rejected or denied; it is the same
-wish again, not another one. Sums are whole price ticks and are compared without a division, so neither rounding nor
-the order of additions decides a trade.
+An entry is wished for at the crossing only, an exit at every bar on which the fast average is below. Sums are whole
+price ticks and are compared without a division, so neither rounding nor the order of additions decides a trade.
 """
 
-from collections import deque
-from collections.abc import Iterable
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from trader.model import Bar, Purpose, Side, Size, StrategyName
-from trader.money import PRICE_TICKS_PER_DOLLAR
-from trader.strategies.base import Strategy, StrategyError, SymbolView, Wish, exit_all
+from trader.model import Bar, Side, Size, StrategyName
+from trader.strategies.base import StrategyError
+from trader.strategies.by_bars import BarStrategy
+from trader.strategies.indicators import WINDOW_MAX, MovingSum, mean_text
+from trader.strategies.signals import BarColumns, Signals
+from trader.strategies.sizing import SizedParameters
 
-WINDOW_MAX = 10_000
 
-
-class SmaCrossoverParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SmaCrossoverParameters(SizedParameters, frozen=True, kw_only=True):
     """fast, slow: how many bars each average is taken over; fast must be the smaller."""
 
     fast: Annotated[int, Meta(ge=1, le=WINDOW_MAX)] = 10
     slow: Annotated[int, Meta(ge=2, le=WINDOW_MAX)] = 30
 
 
-class SmaCrossover(Strategy):
+class SmaCrossover(BarStrategy):
     """Holds a position from the crossing up to the first bar with the fast average below the slow one."""
 
     Parameters: ClassVar[type[Struct]] = SmaCrossoverParameters
@@ -34,56 +31,55 @@ class SmaCrossover(Strategy):
     def __init__(self, name: StrategyName, size: Size, parameters: SmaCrossoverParameters) -> None:
         super().__init__(name, size, parameters)
         fast, slow = parameters.fast, parameters.slow
-        if fast >= slow:
-            raise StrategyError(f"fast ({fast}) must be smaller than slow ({slow})")
-        self.bars_needed = slow + 1
+        check_windows(fast, slow)
+        self.bars_needed = max(self.bars_needed, slow + 1)
         self._fast = MovingSum(fast)
         self._slow = MovingSum(slow)
         self._was_above = True  # until both averages exist there is no crossing
 
-    def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
+    def side_of(self, bar: Bar) -> Side | None:
         fast, slow = self._fast, self._slow
         fast.add(bar.close)
         slow.add(bar.close)
         if not slow.is_full():
-            return ()
+            return None
         difference = fast.total * slow.window - slow.total * fast.window
         crossed_up = difference > 0 and not self._was_above
         self._was_above = difference > 0
-        if crossed_up and view.is_idle():
-            reason = self._words("rose above")
-            return (Wish(side=Side.BUY, purpose=Purpose.ENTER, size=self.size, reason=reason),)
-        if difference < 0 and view.held_by(self.name) and not view.working:
-            return exit_all(self._words("fell below"))
-        return ()
+        return Side.BUY if crossed_up else Side.SELL if difference < 0 else None
 
-    def _words(self, verb: str) -> str:
-        fast, slow = self._fast.mean_text(2), self._slow.mean_text(2)
-        if fast == slow:
-            fast, slow = self._fast.mean_text(4), self._slow.mean_text(4)
-        return f"{self._fast.window}-bar average {fast} {verb} {self._slow.window}-bar {slow}"
+    def words(self, side: Side) -> str:
+        return self._words(side, self._fast.total, self._slow.total)
+
+    def signals(self, columns: BarColumns) -> Signals:
+        from trader.strategies import by_column
+
+        fast = by_column.sums(columns.close, self._fast.window)
+        slow = by_column.sums(columns.close, self._slow.window)
+        difference = fast * self._slow.window - slow * self._fast.window
+        first = self._slow.window - 1
+        signals = Signals(
+            enter=by_column.begins(difference > 0, first),
+            leave=by_column.since(difference < 0, first),
+            words=lambda place, side: self._words(side, int(fast[place]), int(slow[place])),
+        )
+        return self.sized(columns, signals)
+
+    def _words(self, side: Side, fast_total: int, slow_total: int) -> str:
+        fast, slow = self._fast.window, self._slow.window
+        decimals = 2
+        if mean_text(fast_total, fast, 2) == mean_text(slow_total, slow, 2):
+            decimals = 4
+        return (
+            f"{fast}-bar average {mean_text(fast_total, fast, decimals)} {VERBS[side]} "
+            f"{slow}-bar {mean_text(slow_total, slow, decimals)}"
+        )
 
 
-class MovingSum:
-    """The sum of the last `window` numbers."""
+VERBS = {Side.BUY: "rose above", Side.SELL: "fell below"}
 
-    def __init__(self, window: int) -> None:
-        self.window = window
-        self.total = 0
-        self._numbers: deque[int] = deque()
 
-    def add(self, number: int) -> None:
-        self._numbers.append(number)
-        self.total += number
-        if len(self._numbers) > self.window:
-            self.total -= self._numbers.popleft()
-
-    def is_full(self) -> bool:
-        return len(self._numbers) == self.window
-
-    def mean_text(self, decimals: int) -> str:
-        """The mean of a full window of price ticks, in dollars, rounded half up."""
-        unit = 10**decimals
-        divisor = self.window * PRICE_TICKS_PER_DOLLAR
-        dollars, rest = divmod((2 * self.total * unit + divisor) // (2 * divisor), unit)
-        return f"{dollars}.{rest:0{decimals}}"
+def check_windows(fast: int, slow: int) -> None:
+    """Raises StrategyError where the fast one isn't."""
+    if fast >= slow:
+        raise StrategyError(f"fast ({fast}) must be smaller than slow ({slow})")
