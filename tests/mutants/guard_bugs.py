@@ -116,7 +116,7 @@ DATA = (
     ),
     planted(
         "a halted symbol is entered",
-        Edit("risk.py", "    if halt and is_entry(question.request):\n", "    if False:\n"),
+        Edit("hours.py", "    if halt and request.purpose in ENTRY_PURPOSES:\n", "    if False:\n"),
         plays("disruptions", "while_trading_halts_a_symbol_takes_no_entries_and_the_others_do"),
         scenario("s16-bad-ticks"),
     ),
@@ -171,8 +171,33 @@ SESSIONS = (
     ),
     planted(
         "working entries rest on over the close",
-        Edit("sessions.py", "if is_its and reducing.can_cancel(order, state.at_ns):", "if False:"),
+        Edit(
+            "sessions.py",
+            "if is_its and works and reducing.can_cancel(order, state.at_ns):",
+            "if False:",
+        ),
         plays("sessions", "its_working_entries_go_and_silence_is_asked_again"),
+    ),
+    planted(
+        "who has left by the close enters again after it",
+        Edit(
+            "closing.py",
+            "    if standing.closing is None or not has_begun(\n",
+            "    if standing.closing is None or not is_due(\n",
+        ),
+        plays("sessions", "who_has_left_enters_nothing_in_extended_hours_either"),
+    ),
+    planted(
+        "a market order leaves for extended hours",
+        Edit(
+            "hours.py", "request.extended_hours and request.order_type is OrderType.LIMIT", "True"
+        ),
+        plays("risk", "a_market_order_outside_regular_hours_is_denied_however_it_is_marked"),
+    ),
+    planted(
+        "every wish is marked for extended hours",
+        Edit("worker.py", " and wish.order_type is OrderType.LIMIT,", ","),
+        tasks("worker", "only_a_limit_is_marked_for_extended_hours"),
     ),
     planted(
         "what did not go by the close is nobody's business",

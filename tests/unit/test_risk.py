@@ -127,7 +127,7 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
     DenyReason.MARKET_CLOSED: lambda: (
         opened() >> clock(phase=Phase.POST),
         request(1),
-        {"phase": "post"},
+        {"phase": "post", "order_type": "limit", "takes": "limit orders with extended_hours"},
     ),
     DenyReason.HALTED: lambda: (
         opened() >> command("halt"),
@@ -468,6 +468,20 @@ def test_outside_regular_hours_only_orders_that_say_so(phase: Phase) -> None:
     play >> sell("JD", 1, "31.9") << denied(DenyReason.MARKET_CLOSED)
     play >> buy("GS", 1, "901", extended_hours=True) << accepted("GS", 1)
     play >> sell("JD", 1, "31.9", extended_hours=True) << accepted("JD", 1)
+
+
+@pytest.mark.parametrize("phase", [Phase.PRE, Phase.POST])
+def test_a_market_order_outside_regular_hours_is_denied_however_it_is_marked(phase: Phase) -> None:
+    play = bought() >> clock(phase=phase)
+    why = {
+        "phase": phase.value,
+        "order_type": "market",
+        "takes": "limit orders with extended_hours",
+    }
+    for is_marked in (True, False):
+        said = {"order_type": OrderType.MARKET, "extended_hours": is_marked}
+        play >> buy("GS", 1, None, **said) << denied(DenyReason.MARKET_CLOSED, **why)
+        play >> sell("JD", 1, None, **said) << denied(DenyReason.MARKET_CLOSED, **why)
 
 
 def test_nothing_trades_while_the_exchange_is_closed() -> None:
