@@ -146,7 +146,7 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
 def _asked(state: ExecutionState, event: CancelRequested | LookupWanted) -> ExecutionState:
     order = state.orders[event.client_order_id]
     if isinstance(event, CancelRequested):
-        order = replace(order, cancel_requested=True)
+        order = replace(order, cancel_requested=True, cancel_asked_ns=state.at_ns)
     else:
         order = replace(order, lookups=event.attempts + 1, lookup_open=True)
     return replace(state, orders=state.orders.set(event.client_order_id, order))

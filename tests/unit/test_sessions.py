@@ -94,9 +94,11 @@ def test_its_working_entries_go_and_silence_is_asked_again(at_close: str, cancel
     play >> buy("JD", 10, "31") >> sent() >> report(Claim.NEW) >> at(CLOSES - 5)
     assert sum(isinstance(one, CancelRequested) for one in play.events) == cancels
     play >> at(CLOSES - 4)
+    assert not [one for one in play.events if isinstance(one, CancelRequested)], "it has just been"
+    play >> at(CLOSES - 3)
     assert sum(isinstance(one, CancelRequested) for one in play.events) == cancels
     if cancels:
-        play >> cancel_ended("unknown") >> at(CLOSES - 3)
+        play >> cancel_ended("unknown") >> at(CLOSES - 2)
         assert [one for one in play.events if isinstance(one, CancelRequested)], "asked again"
 
 
