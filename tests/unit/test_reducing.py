@@ -284,14 +284,14 @@ def test_the_dearest_position_is_the_most_urgent() -> None:
 def test_what_holds_the_dearest_position_is_canceled_first() -> None:
     play = opened()
     for symbol, shares, low, high in (
-        ("T", 10, "22.5", "22.9"),
-        ("JD", 62, "31.95", "32.5"),
         ("GS", 5, "901", "905"),
+        ("JD", 62, "31.95", "32.5"),
+        ("T", 400, "22.5", "22.9"),
     ):
         play >> buy(symbol, shares, low) >> filled(shares, low)
         play >> sell(symbol, shares, high) >> sent() >> report(Claim.NEW)
     play >> command("flatten", "*")
-    resting = [play.orders[place] for place in (5, 3, 1)]
+    resting = [play.orders[place] for place in (5, 1, 3)]
     assert [one.subject for one in due(play) if isinstance(one, Command)] == resting
 
 
