@@ -28,6 +28,11 @@ ALARMS = (
         contract("alarm_command", "one_that_hangs_is_killed_with_its_children"),
     ),
     planted(
+        "four calls that hang hold the fifth alarm up",
+        Edit("alarm_command.py", "trio.move_on_at(until_s)", "trio.move_on_at(until_s + 25)"),
+        tasks("alarm_command", "calls_that_hang_hold_no_other_alarm_up_for_five_seconds"),
+    ),
+    planted(
         "what is still to be told when the program ends is not",
         Edit(
             "alarm_command.py",
