@@ -72,7 +72,11 @@ LIVE_CODE_LINES_MAX = 18_000
 # What a process with somebody's money in it can load begins here ...
 LIVE_ROOTS = ("trader.__main__", "trader.cli.run")
 # ... and these are programs of their own, or plays, that it loads only when no money is about.
-PLAYED_PACKAGES = ("trader.venue", "trader.simulator", "trader.simulation", "trader.scenarios")
+PLAYED_PACKAGES = (
+    *("trader.venue", "trader.simulator", "trader.simulation", "trader.scenarios"),
+    # the markets that the simulated broker plays
+    *("trader.feeds.synthetic", "trader.feeds.recorded", "trader.feeds.csv_rows"),
+)
 FILE_LINES_MAX = 400
 # Closed unions of words: one list each, read as one.
 LONG_FILES = {"trader.messages": 900, "trader.log.events": 500}
