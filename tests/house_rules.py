@@ -21,7 +21,7 @@ FLOORS = {
     " alerts build credentials failure heartbeat steps systemd alarm_command"
     " conservation",
     4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape protector"
-    " overnight",
+    " overnight lost_line",
     5: "live doctor backtest scenarios simulation explanation audit verification statements pages",
     6: "__main__ cli",
 }
