@@ -182,6 +182,7 @@ def due(state: ExecutionState) -> Iterator[Step]:
     """What has to be told now: cancels first, then exits, the most urgent first."""
     if not state.statements or _is_stopping(state):
         return  # Before the first agreement of a life, what is held is not proven.
+    yield from _wanted_cancels(state)
     yield from _cancels(state)
     exits = [
         _exit(state, symbol, reduction)
@@ -194,7 +195,8 @@ def due(state: ExecutionState) -> Iterator[Step]:
 
 def wants_anything(state: ExecutionState) -> bool:
     """There is something that `due` could be about; cheap, for it is asked after each commit."""
-    return bool(state.reductions) or bool(state.entries_open and state.halt and state.halt.cancels)
+    cancels = state.entries_open and state.halt and state.halt.cancels
+    return bool(state.reductions or state.cancels or cancels)
 
 
 def can_cancel(order: Order, at_ns: int) -> bool:
@@ -244,6 +246,13 @@ def _live(state: ExecutionState, symbol: Symbol) -> list[Order]:
 def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
     name = state.reductions[symbol].exit
     return state.orders.get(name) if name is not None else None
+
+
+def _wanted_cancels(state: ExecutionState) -> Iterator[Step]:
+    """Of what a person wanted gone while nothing ran; once the broker has shown it."""
+    for name, why in sorted(state.cancels.items()):
+        if can_cancel(state.orders[name], state.at_ns):
+            yield _cancel(state, state.orders[name], OPERATOR, why)
 
 
 def _cancels(state: ExecutionState) -> Iterator[Step]:

@@ -142,6 +142,17 @@ REDUCTIONS = (
 
 KILL_SWITCH = (
     planted(
+        "what was to be canceled while nothing ran is forgotten",
+        Edit("reducing.py", "    yield from _wanted_cancels(state)\n", ""),
+        plays(
+            "commands",
+            "what_is_to_be_canceled_while_nothing_runs_is_asked_for_after_the_next_agreement",
+        ),
+        contract(
+            "stop_button", "an_order_that_rests_while_nothing_runs_is_canceled_by_the_next_life"
+        ),
+    ),
+    planted(
         "what is halted enters",
         Edit(
             "risk.py",
