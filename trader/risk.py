@@ -7,7 +7,7 @@ journal. Exits answer only to those that keep an exit safe: a person in trouble 
 from collections.abc import Callable
 from decimal import Decimal
 
-from trader.allowance import canary, notional_per_day
+from trader.allowance import canary, notional_per_day, order_quantity
 from trader.brakes import line_shut
 from trader.closing import session_closing
 from trader.hours import market_closed
@@ -321,6 +321,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
     hands_off,
     side,
     quantity,
+    order_quantity,
     no_quote,
     stale_quote,
     price_tick,

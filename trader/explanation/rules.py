@@ -306,6 +306,9 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "hands_off": lambda question: _numbers(hands_off=_yes(question.position.is_hands_off)),
     "side": _side,
     "quantity": lambda question: _numbers(quantity=question.quantity),
+    "order_quantity": lambda question: _numbers(
+        quantity=question.quantity, quantity_max=question.limits.order_quantity_max
+    ),
     "no_quote": _no_quote,
     "stale_quote": _stale_quote,
     "price_tick": _price_tick,
