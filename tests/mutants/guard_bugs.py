@@ -65,6 +65,31 @@ DATA = (
         contract("alpaca_mute", "a_price_band_of_before_a_loss_holds_nothing_back_after_it"),
     ),
     planted(
+        "a quote at its price band fires what rests on it",
+        Edit("market_guard.py", " and not is_at(band, quote):", ":"),
+        plays("market_guard", "where_nobody_may_trade_a_quote_says_nothing"),
+        tasks("tape", "a_quote_at_its_band_reaches_nobody_and_is_told_as_a_limit_state_once"),
+    ),
+    planted(
+        "a symbol in a limit state is entered",
+        Edit(
+            "tape.py", "                self._note_limit(guard, tick)\n", "                pass\n"
+        ),
+        tasks("tape", "a_quote_at_its_band_reaches_nobody_and_is_told_as_a_limit_state_once"),
+    ),
+    planted(
+        "a limit state hides the exchange's halt",
+        Edit(
+            "disruptions.py",
+            "halt is None or (halt[0] == LIMIT_STATE and",
+            "halt is None or (False and",
+        ),
+        plays(
+            "disruptions",
+            "a_limit_state_takes_no_entries_and_is_not_confused_with_the_exchanges_halt",
+        ),
+    ),
+    planted(
         "every tick is fit to decide on",
         Edit(
             "tape.py",
