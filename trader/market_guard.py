@@ -173,7 +173,7 @@ class Guard:
         return None
 
     def _is_outside(self, band: PriceBand, quote: Quote) -> bool:
-        """Wholly, or in a limit state: a quote of which one side is within it can be traded at. A band is of its day."""
+        """Wholly, or in a limit state: what has one side within it can be traded at. A band is of its day."""
         low, high = quote.bid or quote.ask, quote.ask or quote.bid
         if low <= band.up and high >= band.down and not is_at(band, quote):
             self._outside_ns = -1
