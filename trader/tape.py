@@ -6,7 +6,7 @@ prices that two witnesses have confirmed. They are what the clock's input carrie
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trader.mailbox import Mailbox
 from trader.market_guard import LIMIT_STATE, Guard, Rejection
@@ -26,6 +26,13 @@ class Listener(Protocol):
     def changed(self, symbol: Symbol) -> None: ...
 
     def split(self, symbol: Symbol) -> None: ...
+
+
+class Told(NamedTuple):
+    """How many quotes those had who read no more, and how many of them a newer one had replaced before."""
+
+    quotes: int = 0
+    conflated: int = 0
 
 
 class Tape:
@@ -54,6 +61,7 @@ class Tape:
         self.limited: Callable[[SecurityStatus], bool] = lambda status: True
         self._limited: set[Symbol] = set()  # of these that was told
         self.quotes: dict[Symbol, Quote] = {}
+        self.told = Told()
         self.bars_ns: dict[Symbol, int] = {}  # when the last bar began
         self.listener: Listener | None = None
 
@@ -125,6 +133,7 @@ class Tape:
     def detach(self, symbol: Symbol, reader: Mailbox) -> None:
         """No more."""
         self._readers[symbol].remove(reader)
+        self.told = Told(self.told.quotes + reader.quotes, self.told.conflated + reader.conflated)
         reader.close()
 
     def marks(self, symbols: Iterable[Symbol], since_ns: int = 0) -> dict[Symbol, int]:

@@ -351,6 +351,19 @@ LINE = (
 
 WATCH = (
     planted(
+        "a quote that comes before the last one was read is lost",
+        Edit(
+            "mailbox.py",
+            "            case Quote():\n",
+            "            case Quote() if self._quote is None:\n",
+        ),
+        tasks("mailbox", "fills_come_first_then_the_newest_quote_then_all_bars_in_order"),
+        contract(
+            "twice_the_peak",
+            "by_the_clock_twice_the_peak_conflates_quotes_and_loses_or_doubles_no_bar_and_no_order",
+        ),
+    ),
+    planted(
         "working entries outlive the line on which their fills would be told",
         Edit(
             "live/run.py",
