@@ -15,14 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     0: "model messages money calendar calendar_table limits config exits remedies sources",
     1: "orders recognition positions reductions question protection risk allowance brakes accounting lots"
-    " reconcile market_guard marks nights closing strategies venue wire",
+    " reconcile market_guard marks nights closing hours strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections"
     " soundness reducing commands disruptions sessions limit_changes tally published",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics"
     " alerts build credentials failure heartbeat steps systemd alarm_command"
     " conservation",
     4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape protector"
-    " overnight",
+    " overnight lost_line",
     5: "live doctor backtest scenarios simulation explanation audit verification statements pages",
     6: "__main__ cli",
 }
@@ -73,7 +73,11 @@ LIVE_CODE_LINES_MAX = 18_000
 # What a process with somebody's money in it can load begins here ...
 LIVE_ROOTS = ("trader.__main__", "trader.cli.run")
 # ... and these are programs of their own, or plays, that it loads only when no money is about.
-PLAYED_PACKAGES = ("trader.venue", "trader.simulator", "trader.simulation", "trader.scenarios")
+PLAYED_PACKAGES = (
+    *("trader.venue", "trader.simulator", "trader.simulation", "trader.scenarios"),
+    # the markets that the simulated broker plays
+    *("trader.feeds.synthetic", "trader.feeds.recorded", "trader.feeds.csv_rows"),
+)
 FILE_LINES_MAX = 400
 # Closed unions of words: one list each, read as one.
 LONG_FILES = {"trader.messages": 900, "trader.log.events": 500}

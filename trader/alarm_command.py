@@ -1,8 +1,9 @@
 """Runs the command that `trader.toml` names for alarms: at once, without a shell, folded, bounded, never in the way.
 
 The alarm is one line of JSON on the command's standard input. The first of its kind (the same alarm of the same
-symbol) runs at once; those that come within FOLD_S after it are one call more, with their count. A command that fails
-or hangs is the business of `failed`, which hears of it once, until a call has gone well again.
+symbol) runs at once; those that come within FOLD_S after it are one call more, with their count. Calls that hang hold
+no alarm up for longer than HELD_UP_S: then it has a call beside theirs. A command that fails or hangs is the business
+of `failed`, which hears of it once, until a call has gone well again.
 """
 
 import os
@@ -10,7 +11,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import trio
@@ -23,7 +24,11 @@ from trader.exits import Mistake
 FOLD_S = 60.0  # machine time, as all of these
 SECONDS_MAX = 10.0  # of one call: then it is killed, with all that it has started
 RUNNING_MAX = 4
+HELD_UP_S = (
+    4.0  # an alarm is told within five seconds: the last of them is for its program to start
+)
 WAITING_MAX = 64  # different alarms; beyond them one says that there are more
+BESIDE_MAX = WAITING_MAX  # calls beside those that hang: each that waits has one
 LAST_S = 5.0  # for what is still to be told when the program ends
 OWN_ALARM = "alarm_command"  # the one that no command is run for
 
@@ -51,9 +56,11 @@ class AlarmCommand:
         self._run = run
         self._failed = failed
         self._waiting: dict[Kind, Alarm] = {}
+        self._since: dict[Kind, float] = {}  # when the first of what waits was sounded
         self._quiet_until: dict[Kind, float] = {}
         self._told_failure = ""
         self._slots = trio.Semaphore(RUNNING_MAX)
+        self._beside = trio.Semaphore(BESIDE_MAX)
         self._news = trio.Event()
         self._is_ending = False
         self._scope = trio.CancelScope(shield=True)
@@ -68,6 +75,7 @@ class AlarmCommand:
         kind = (alarm.alarm, alarm.symbol)
         before = self._waiting.get(kind)
         self._waiting[kind] = replace(alarm, count=before.count + 1) if before else alarm
+        self._since.setdefault(kind, trio.current_time())
         self._news.set()
 
     @asynccontextmanager
@@ -88,12 +96,23 @@ class AlarmCommand:
                 while not (self._is_ending and not self._waiting):
                     self._news = trio.Event()
                     for kind in self._due():
-                        await self._slots.acquire()
+                        place = await self._place(self._since.pop(kind) + HELD_UP_S)
                         self._quiet_until[kind] = trio.current_time() + FOLD_S
-                        calls.start_soon(self._call, self._waiting.pop(kind))
+                        calls.start_soon(self._call, self._waiting.pop(kind), place)
                     if not self._is_ending:
                         with trio.move_on_at(self._next_due()):
                             await self._news.wait()
+
+    async def _place(self, until_s: float) -> trio.Semaphore:
+        """One of the few, or from then on one beside them; whoever has it gives it back."""
+        with suppress(trio.WouldBlock):
+            self._slots.acquire_nowait()
+            return self._slots
+        with trio.move_on_at(until_s):
+            await self._slots.acquire()
+            return self._slots
+        await self._beside.acquire()
+        return self._beside
 
     def _due(self) -> list[Kind]:
         now = trio.current_time()
@@ -103,12 +122,12 @@ class AlarmCommand:
     def _next_due(self) -> float:
         return min((self._quiet_until.get(one, 0.0) for one in self._waiting), default=float("inf"))
 
-    async def _call(self, alarm: Alarm) -> None:
+    async def _call(self, alarm: Alarm, place: trio.Semaphore) -> None:
         why = ""
         try:
             why = await self._run(msgspec.json.encode(alarm) + b"\n")
         finally:
-            self._slots.release()
+            place.release()
         if why and why != self._told_failure:
             self._failed(f"{why}, for {alarm.alarm} {alarm.symbol or ''}".rstrip())
         self._told_failure = why

@@ -1,4 +1,5 @@
-"""What may still be entered today, and how little by a strategy that nobody has promoted: two rules of risk.py's list.
+"""How many shares an entry may have, what may still be entered today, and how little by a strategy that nobody has
+promoted: three rules of risk.py's list.
 
 A strategy is new until a person promotes it (`bin/trade promote`): not by its name alone, but as it is configured. One
 of which anything is set otherwise today than when it was promoted is new again. Its code isn't looked at: each update
@@ -10,6 +11,14 @@ from decimal import Decimal
 from trader.limits import CanaryLimits
 from trader.messages import DenyReason
 from trader.question import Denial, Question, deny
+
+
+def order_quantity(question: Question) -> Denial | None:
+    """Shares of one entry; whoever wants out gets out whole."""
+    limit = question.limits.order_quantity_max
+    if question.quantity <= limit:
+        return None
+    return deny(DenyReason.QUANTITY, quantity=question.quantity, quantity_max=limit)
 
 
 def notional_per_day(question: Question) -> Denial | None:

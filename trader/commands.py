@@ -24,6 +24,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
+from trader.orders import is_live
 from trader.reducing import SHUT, can_cancel
 from trader.state import ALL_SYMBOLS, ExecutionState
 
@@ -66,6 +67,8 @@ def _done(state: ExecutionState, command: Command) -> Done:
             return _flatten(state, command)
         case "cancel":
             return _cancel(state, command)
+        case "cancel_later":
+            return _cancel_later(state, command)
         case "stop":
             return Done("done", "the program ends; positions stay")
         case "release" if command.subject in state.quarantined:
@@ -216,6 +219,33 @@ def _cancel(state: ExecutionState, command: Command) -> Done:
         return Done("nothing", f"the broker was asked to cancel {name} already")
     what = f"{name} is {order.state.value}: the broker has not shown it yet"
     return Done("refused", f"{what}; flatten {order.symbol} waits for that and cancels it")
+
+
+def _cancel_later(state: ExecutionState, command: Command) -> Done:
+    """Nothing runs that could ask the broker: what may be alive there goes as soon as something does."""
+    is_all = command.subject == ALL_SYMBOLS
+    order = state.orders.get(ClientOrderId(command.subject))
+    if order is None and not is_all:
+        return _noted("refused", command, f"no such order: {command.subject}")
+    wanted = sorted(state.orders) if order is None else [order.client_order_id]
+    live = [one for one in wanted if is_live(state.orders[one])]
+    if order is not None and not live:
+        return Done("nothing", f"{command.subject} is over: {order.state.value}")
+    events = tuple(
+        CancelRequested(
+            client_order_id=one,
+            symbol=state.orders[one].symbol,
+            reason=f"{command.who}: {command.reason}",
+            is_later=True,
+        )
+        for one in live
+        if one not in state.cancels
+    )
+    if not events:
+        return Done("nothing", "they have to go already" if live else "no order is alive")
+    return Done(
+        "done", f"to be canceled: {', '.join(one.client_order_id for one in events)}", events
+    )
 
 
 def _cancel_all(state: ExecutionState, command: Command) -> Done:

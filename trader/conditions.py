@@ -90,7 +90,7 @@ def life_began(state: ExecutionState, event: LifeBegan) -> ExecutionState:
         # Questions and cancels of the life before are answered to nobody.
         orders=Map(
             {
-                name: replace(order, lookup_open=False, cancel_requested=False)
+                name: replace(order, lookup_open=False, cancel_requested=False, cancel_asked_ns=0)
                 for name, order in state.orders.items()
             }
         ),

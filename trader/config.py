@@ -207,6 +207,7 @@ def _exact(text: str) -> Decimal:
 # What a number may be: least (itself allowed or not) and most.
 _BOUNDS: Mapping[str, tuple[str, int]] = {
     "order_notional_max": ("above", 10**9),
+    "order_quantity_max": ("above", 10**7),
     "position_notional_max": ("above", 10**9),
     "exposure_max": ("above", 4),
     "entries_open_max": ("above", COUNT_MAX),

@@ -1,19 +1,21 @@
 """The last line before the socket: what leaves is what was approved, at the pace that was set, of shares that are held.
 
-Problem: every rule reads one position map and one state, so that one mistake in these can let everything pass. Choice:
-right before the first byte leaves, three sums are made again, from the journal's rows and from the bytes themselves,
-by code that shares nothing with risk.py, positions.py and evolve.py: (1) what was sent under an id never exceeds what
-was approved under it, and is that order: a stop that leaves without its price would sell at once; (2) of the entries
-that were approved within a minute of market time, no more leave than the limit; (3) sales that may still trade,
-together, never exceed the shares that executions have brought: resting stops are sales like any other, until the
-broker has told their end. A sale that was covered when it was approved may have been overtaken, by a stop that was
-executed after all, or a purchase that was taken back: it alone stays. Whatever else doesn't add up is a bug of ours,
-and nobody knows how far it reaches. So the socket stays shut, for exits and stops, too, over restarts, until a person
-resumes; positions are closed at the broker by hand meanwhile. Cancels still go.
+Problem: every rule reads one position map and one state, so that one mistake in these can let everything pass.
+Choice: right before the first byte leaves, three sums are made again, from the journal's rows and from the bytes
+themselves, by code that shares nothing with risk.py, positions.py and evolve.py: (1) what was sent under an id never
+exceeds what was approved under it, and is that order: a stop that leaves without its price would sell at once; (2) of
+the entries that were approved within a minute of market time, no more leave than the limit; (3) sales that may still
+trade, together, never exceed the shares that executions have brought: resting stops are sales like any other, until
+the broker has told their end. A sale that was covered when it was approved may have been overtaken, by a stop that
+was executed after all, or a purchase that was taken back: it alone stays. So does an entry that would be one too many
+of those that leave within any minute by the running clock: that is the pace of a lane, and no bug. Whatever else
+doesn't add up is a bug of ours, and nobody knows how far it reaches. So the socket stays shut, for exits and stops,
+too, over restarts, until a person resumes; positions are closed at the broker by hand meanwhile. Cancels still go.
 
 The sums err to one side: whatever may be at the broker counts, a sale for all of it until its end is heard of.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import Enum
@@ -134,14 +136,18 @@ class Conservation:
         self._recent: list[_Approved] = []  # entries of the last minute
         self._waiting: dict[Symbol, list[_Approved]] = {}  # sales that are to leave still
         self._entries_max = 0
+        self._entries_left_ns: deque[int] = deque()  # when, in market time by the clock
         self._session_ns = 0
         self._shut = ""
         self._untold: list[Input] = []
 
     # ------------------------------------------------------------------------------------------ the question
 
-    def refusal(self, leaving: Leaving) -> str:
-        """Why it must not leave, or nothing: then it counts as sent, so no wait may come after this."""
+    def refusal(self, leaving: Leaving, now_ns: int | None = None) -> str:
+        """Why it must not leave, or nothing: then it counts as sent, so no wait may come after this.
+
+        now_ns is market time where it runs by a clock, None where it stands while anything happens.
+        """
         if self._shut:
             return self._shut
         approved = self._approved.get(ClientOrderId(leaving.client_order_id))
@@ -152,8 +158,20 @@ class Conservation:
             free := self.free(approved.order.symbol)
         ):
             return f"since it was approved, {_uncovered(leaving, free)}"
+        if leaving.side is Side.BUY and now_ns is not None and (why := self._too_soon(now_ns)):
+            return why
         with_it = approved.left + leaving.quantity
         self._weigh(approved, approved.weight(), left=with_it)
+        return ""
+
+    def _too_soon(self, now_ns: int) -> str:
+        """One more would be too many within a minute; else it counts as gone. Either way: clocks go back, too."""
+        left_ns = self._entries_left_ns
+        while left_ns and abs(now_ns - left_ns[0]) >= MINUTE_NS:
+            left_ns.popleft()
+        if len(left_ns) >= self._entries_max:
+            return f"{len(left_ns)} entries have left within a minute, {self._entries_max} may"
+        left_ns.append(now_ns)
         return ""
 
     def unreadable(self, what: str) -> str:
@@ -249,6 +267,8 @@ class Conservation:
     def _life_began(self, life: LifeBegan) -> None:
         """Whatever an older life had approved, it may have sent; this one sends none of it."""
         self._entries_max = life.limits.entries_per_minute_max
+        # When they left isn't known: at the latest when that market minute was over.
+        self._entries_left_ns = deque(one.order.created_ns + MINUTE_NS for one in self._recent)
         for approved in self._approved.values():
             if not approved.left and not approved.end:
                 self._weigh(approved, approved.weight(), left=approved.order.quantity)

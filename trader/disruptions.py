@@ -6,6 +6,7 @@ against its shares, and there is no jump left.
 """
 
 from trader import nights
+from trader.market_guard import LIMIT_STATE
 from trader.messages import (
     Alarmed,
     Clock,
@@ -23,9 +24,12 @@ from trader.state import ExecutionState
 
 
 def on_security_status(state: ExecutionState, told: SecurityStatus) -> tuple[Event, ...]:
-    """Only of our symbols, and only what is news."""
+    """Only of our symbols, and only what is news; the exchange's halt takes the place of a limit state."""
     halt = state.halts.get(told.symbol)
-    is_news = (halt is None) if told.is_halted else (halt is not None and told.at_ns >= halt[1])
+    if told.is_halted:
+        is_news = halt is None or (halt[0] == LIMIT_STATE and told.reason != LIMIT_STATE)
+    else:
+        is_news = halt is not None and told.at_ns >= halt[1]
     if told.symbol not in state.symbols or not is_news:
         return ()
     return (

@@ -54,6 +54,7 @@ from trader.messages import (
 from trader.model import (
     ENTRY_PURPOSES,
     BookedExecution,
+    ClientOrderId,
     Order,
     Symbol,
 )
@@ -95,6 +96,8 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
             return conditions.session_began(state, event)
         case LifeBegan():
             return conditions.life_began(state, event)
+        case CancelRequested(is_later=True):
+            return replace(state, cancels=state.cancels.set(event.client_order_id, event.reason))
         case CancelRequested() | LookupWanted():
             return _asked(state, event)
         case OpeningBooked():
@@ -146,7 +149,7 @@ def evolve(state: ExecutionState, event: Event) -> ExecutionState:
 def _asked(state: ExecutionState, event: CancelRequested | LookupWanted) -> ExecutionState:
     order = state.orders[event.client_order_id]
     if isinstance(event, CancelRequested):
-        order = replace(order, cancel_requested=True)
+        order = replace(order, cancel_requested=True, cancel_asked_ns=state.at_ns)
     else:
         order = replace(order, lookups=event.attempts + 1, lookup_open=True)
     return replace(state, orders=state.orders.set(event.client_order_id, order))
@@ -234,8 +237,15 @@ def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionSt
         state,
         orders=state.orders.set(now.client_order_id, now),
         positions=state.positions.set(now.symbol, positions.released_when_flat(position)),
+        cancels=_to_cancel(state, now),
         entries_open=state.entries_open + (lives if now.purpose in ENTRY_PURPOSES else 0),
     )
+
+
+def _to_cancel(state: ExecutionState, order: Order) -> Map[ClientOrderId, str]:
+    name = order.client_order_id
+    is_over = name in state.cancels and not orders.is_live(order)
+    return state.cancels.delete(name) if is_over else state.cancels
 
 
 def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> ExecutionState:

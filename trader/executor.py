@@ -182,7 +182,7 @@ def effect_of(event: Event, state: ExecutionState) -> Effect | None:
     match event:
         case RequestAccepted():
             return Submit(order=event.order)
-        case CancelRequested():
+        case CancelRequested(is_later=False):
             return Cancel(order=state.orders[event.client_order_id])
         case LookupWanted():
             return Lookup(order=state.orders[event.client_order_id], attempts=event.attempts)

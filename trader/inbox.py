@@ -61,6 +61,14 @@ class Inbox:
         """Hand over at once; raises trio.WouldBlock when it is full."""
         self._send.send_nowait((trio.current_time(), heard))
 
+    def try_tell(self, heard: Input) -> bool:
+        """Hand over at once, where there is room."""
+        try:
+            self.tell_nowait(heard)
+        except trio.WouldBlock:
+            return False
+        return True
+
     def keep(self, inputs: list[Input]) -> None:
         """Give back what could not be recorded; it is taken first next time."""
         now = trio.current_time()

@@ -37,6 +37,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """
 
     order_notional_max: Decimal = Decimal(5_000)
+    order_quantity_max: int = (
+        10_000_000  # shares; risk.QUANTITY_MAX, beyond which a number is a mistake
+    )
     position_notional_max: Decimal = Decimal(12_500)
     exposure_max: Decimal = Decimal(1)  # of equity, what is in flight counted
     entries_open_max: int = 20

@@ -35,6 +35,8 @@ class Mailbox:
         self._bars: deque[Bar] = deque()
         self._fills: deque[Fill] = deque()
         self._quote: Quote | None = None
+        self.quotes = 0  # that were put
+        self.conflated = 0  # of them: a newer one came before they were read
         self._has_overflowed = False
         self._starts_over = False
         self._arrived = trio.Event()
@@ -43,6 +45,8 @@ class Mailbox:
         """Leave a letter; a newer quote replaces one that was not read yet."""
         match letter:
             case Quote():
+                self.quotes += 1
+                self.conflated += self._quote is not None
                 self._quote = letter
             case Bar() if len(self._bars) >= BARS_MAX:
                 self._has_overflowed = True

@@ -26,6 +26,7 @@ FROZEN_TICKS_MIN = 10  # of them; a few in ten minutes are a quiet market
 BAND_NS_MAX = MINUTE_NS  # bands follow the market each half minute: which it has left for longer, that is an old one
 AGE_NS_MAX = 90 * SECOND_NS
 AHEAD_NS_MAX = 10 * SECOND_NS  # the venue's clock may run that far ahead of ours
+LIMIT_STATE = "limit state: a quote at its price band"
 PRICE_MAX = 10_000_000 * PRICE_TICKS_PER_DOLLAR
 SHARES_MAX = 10**12
 
@@ -79,6 +80,10 @@ class Guard:
     def take_band(self, band: PriceBand) -> None:
         """Quotes are held against it until the next one comes."""
         self._band, self._outside_ns = band if band.up else None, -1
+
+    def is_limited_by(self, quote: Quote) -> bool:
+        """It is where one more step would be beyond the band: trading goes on there, or pauses within seconds."""
+        return self._band is not None and is_at(self._band, quote)
 
     def settle(self, reference: int | None) -> bool:
         """The last price of the day before in today's shares, None: it isn't known. Whether there was a split."""
@@ -168,9 +173,9 @@ class Guard:
         return None
 
     def _is_outside(self, band: PriceBand, quote: Quote) -> bool:
-        """Wholly: a quote of which one side is within it can be traded at. A band is of its day."""
+        """Wholly, or in a limit state: what has one side within it can be traded at. A band is of its day."""
         low, high = quote.bid or quote.ask, quote.ask or quote.bid
-        if low <= band.up and high >= band.down:
+        if low <= band.up and high >= band.down and not is_at(band, quote):
             self._outside_ns = -1
             return False
         if self._outside_ns < 0:
@@ -241,6 +246,11 @@ class Guard:
         if rejection is not None and rejection is not Rejection.HELD:
             self.rejections[rejection] += 1
         return rejection
+
+
+def is_at(band: PriceBand, quote: Quote) -> bool:
+    """A limit state, as the exchanges' plan has it: the bid is at the upper band, or the ask at the lower."""
+    return quote.bid == band.up or quote.ask == band.down
 
 
 class _Unchanged:

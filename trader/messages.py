@@ -514,11 +514,12 @@ class ExecutionBooked(Struct, frozen=True, kw_only=True, tag="execution_booked")
 
 
 class CancelRequested(Struct, frozen=True, kw_only=True, tag="cancel_requested"):
-    """We want an order gone; it is until the broker proves it."""
+    """We want an order gone; it is until the broker proves it. is_later: nothing runs, the next life is to ask."""
 
     client_order_id: ClientOrderId
     symbol: Symbol
     reason: str
+    is_later: bool = False
 
 
 class LookupWanted(Struct, frozen=True, kw_only=True, tag="lookup_wanted"):

@@ -218,6 +218,7 @@ class Order(Struct, frozen=True, kw_only=True):
     is_denied: bool = False  # executed, and rejected as the broker says: somebody has been told
     executions: tuple["BookedExecution", ...] = ()
     cancel_requested: bool = False
+    cancel_asked_ns: int = 0  # when the broker was last asked for its end; 0: not by this life
     lookups: int = 0  # questions about it that did not settle it
     lookup_open: bool = False  # one is under way
     state_reason: str = ""  # why it is in this state, in the broker's or our words

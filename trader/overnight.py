@@ -98,8 +98,4 @@ class Overnight:
     def _jumped(self, symbol: Symbol, before: int, after: int) -> bool:
         told = PriceJumped(symbol=symbol, before=before, after=after, at_ns=self._market_ns())
         # It has to be there before anything that is decided on the new price.
-        try:
-            self._inbox.tell_nowait(told)
-        except trio.WouldBlock:
-            return False
-        return True
+        return self._inbox.try_tell(told)

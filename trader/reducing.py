@@ -25,6 +25,7 @@ from trader.messages import (
     ReductionBegan,
     ReductionEnded,
     ReductionKind,
+    RequestAccepted,
 )
 from trader.model import (
     MINUTE_NS,
@@ -130,12 +131,28 @@ def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...
         return ()
     for event in events:
         state = evolve(state, event)
+    symbols = _touched(state, events)
     ends = [
         ReductionEnded(symbol=symbol, reference=one.reference, exits=one.exits)
-        for symbol, one in sorted(state.reductions.items())
-        if _is_gone(state.position(symbol))
+        for symbol in symbols
+        if (one := state.reductions.get(symbol)) and _is_gone(state.position(symbol))
     ]
-    return (*ends, *_began_by_halt(state))
+    return (*ends, *_began_by_halt(state, symbols))
+
+
+def _touched(state: ExecutionState, events: Sequence[Event]) -> list[Symbol]:
+    """Whose shares or orders these may have moved. What isn't about one symbol, such as a halt, may be about all."""
+    found: set[Symbol] = set()
+    for event in events:
+        symbol = event.order.symbol if isinstance(event, RequestAccepted) else _symbol_of(event)
+        if symbol is None:
+            return sorted(state.positions)
+        found.add(symbol)
+    return sorted(found)
+
+
+def _symbol_of(event: Event) -> Symbol | None:
+    return getattr(event, "symbol", None)
 
 
 def _is_gone(position: Position) -> bool:
@@ -143,11 +160,11 @@ def _is_gone(position: Position) -> bool:
     return position.quantity <= 0 and not (position.entries or position.exits)
 
 
-def _began_by_halt(state: ExecutionState) -> Iterator[Event]:
+def _began_by_halt(state: ExecutionState, symbols: Sequence[Symbol]) -> Iterator[Event]:
     halt = state.halt
     if halt is None or not halt.flattens:
         return
-    for symbol in sorted(state.positions):
+    for symbol in symbols:
         yield from began(
             state,
             symbol,
@@ -165,6 +182,7 @@ def due(state: ExecutionState) -> Iterator[Step]:
     """What has to be told now: cancels first, then exits, the most urgent first."""
     if not state.statements or _is_stopping(state):
         return  # Before the first agreement of a life, what is held is not proven.
+    yield from _wanted_cancels(state)
     yield from _cancels(state)
     exits = [
         _exit(state, symbol, reduction)
@@ -177,20 +195,22 @@ def due(state: ExecutionState) -> Iterator[Step]:
 
 def wants_anything(state: ExecutionState) -> bool:
     """There is something that `due` could be about; cheap, for it is asked after each commit."""
-    return bool(state.reductions) or bool(state.entries_open and state.halt and state.halt.cancels)
+    cancels = state.entries_open and state.halt and state.halt.cancels
+    return bool(state.reductions or state.cancels or cancels)
 
 
 def can_cancel(order: Order, at_ns: int) -> bool:
     """The broker has shown that it has the order, and was not asked yet; or has done nothing about it for a minute.
 
     A cancel may be asked for as often as one likes, unlike an order. The answer to one, that the broker will try, may
-    be heard after the news that it could not.
+    be heard after the news that it could not. Market time moves once a minute: the next one may be a second away.
     """
     if order.state in CANCELABLE and not order.cancel_requested:
         return True
     was_asked = order.cancel_requested or order.state is OrderState.PENDING_CANCEL
     is_known = order.state in CANCELABLE or order.state is OrderState.PENDING_CANCEL
-    return was_asked and is_known and at_ns - order.state_ns >= MINUTE_NS
+    since_ns = max(order.cancel_asked_ns, order.state_ns)
+    return was_asked and is_known and at_ns // MINUTE_NS - since_ns // MINUTE_NS > 1
 
 
 def waits_for(state: ExecutionState, symbol: Symbol) -> str:
@@ -228,13 +248,23 @@ def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:
     return state.orders.get(name) if name is not None else None
 
 
+def _wanted_cancels(state: ExecutionState) -> Iterator[Step]:
+    """Of what a person wanted gone while nothing ran; once the broker has shown it."""
+    for name, why in sorted(state.cancels.items()):
+        if can_cancel(state.orders[name], state.at_ns):
+            yield _cancel(state, state.orders[name], OPERATOR, why)
+
+
 def _cancels(state: ExecutionState) -> Iterator[Step]:
-    """Of what holds or may change what goes; and of entries, where a halt wants them gone.
+    """Of what holds or may change what goes, the most urgent first; and of entries, where a halt wants them gone.
 
     Out of regular hours, and while nothing can be sold, exits stay: what protects a position protects it until then.
     """
     can_sell = state.phase is Phase.REGULAR and not state.is_shut
-    for symbol, reduction in sorted(state.reductions.items()):
+    dearest_first = sorted(
+        state.reductions.items(), key=lambda one: (-_urgency(state, one[0]), one[0])
+    )
+    for symbol, reduction in dearest_first:
         position = state.position(symbol)
         exits = position.exits if can_sell else ()
         for name in (*position.entries, *exits):
@@ -261,8 +291,7 @@ def _cancel(state: ExecutionState, order: Order, who: str, reason: str) -> Step:
 
 
 def _exit(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> OrderRequest:
-    """Its next exit. The dearest position is the most urgent one."""
-    position = state.position(symbol)
+    """Its next exit."""
     key = exit_key(state, symbol, reduction)
     return OrderRequest(
         request_id=RequestId(f"reduce/{symbol}/{key[:24]}/{state.sequence}"),
@@ -278,8 +307,13 @@ def _exit(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> OrderR
         limit_price=None,
         quote=None,
         reason=f"{reduction.kind.value} by {reduction.who}: {reduction.reason}",
-        urgency=max(0, int(position.value)),
+        urgency=_urgency(state, symbol),
     )
+
+
+def _urgency(state: ExecutionState, symbol: Symbol) -> int:
+    """The dearest position is the most urgent one."""
+    return max(0, int(state.position(symbol).value))
 
 
 def _time_in_force(state: ExecutionState, reduction: Reduction) -> TimeInForce:

@@ -7,9 +7,10 @@ journal. Exits answer only to those that keep an exit safe: a person in trouble 
 from collections.abc import Callable
 from decimal import Decimal
 
-from trader.allowance import canary, notional_per_day
+from trader.allowance import canary, notional_per_day, order_quantity
 from trader.brakes import line_shut
 from trader.closing import session_closing
+from trader.hours import market_closed
 from trader.messages import Blocking, Brake, DenyReason, Gate, OrderRequest
 from trader.model import (
     ENTRY_PURPOSES,
@@ -18,7 +19,6 @@ from trader.model import (
     Order,
     OrderState,
     OrderType,
-    Phase,
     Purpose,
     Side,
 )
@@ -94,21 +94,6 @@ def not_ready(question: Question) -> Denial | None:
 def warming_up(question: Question) -> Denial | None:
     """A worker of this symbol is fed history, or has failed and is being restarted."""
     return deny(DenyReason.WARMING_UP) if question.standing.is_warming_up else None
-
-
-def market_closed(question: Question) -> Denial | None:
-    """Regular hours; before and after them only orders that say so. No entry while the symbol's trading halts."""
-    phase, halt = question.standing.phase, question.standing.trading_halt
-    if halt and is_entry(question.request):
-        return deny(DenyReason.MARKET_CLOSED, phase=phase.value, trading_halt=halt)
-    if question.request.order_type in STOP_TYPES:
-        return None  # It waits for the session.
-    is_extended = question.request.extended_hours and phase in {Phase.PRE, Phase.POST}
-    return (
-        None
-        if phase is Phase.REGULAR or is_extended
-        else deny(DenyReason.MARKET_CLOSED, phase=phase.value)
-    )
 
 
 def halted(question: Question) -> Denial | None:
@@ -336,6 +321,7 @@ ENTRY_RULES: tuple[Rule, ...] = (
     hands_off,
     side,
     quantity,
+    order_quantity,
     no_quote,
     stale_quote,
     price_tick,

@@ -20,11 +20,9 @@ def closed_by(state: ExecutionState) -> tuple[Event, ...]:
     """What the clock of now leads to; the state has it already."""
     events: list[Event] = []
     for strategy, rule in sorted(state.closings.items()):
-        if state.phase is Phase.REGULAR and closing.is_due(
-            rule, state.at_ns, state.session_closes_ns
-        ):
+        if closing.has_begun(rule, state.at_ns, state.session_closes_ns):
             events += _cancels(state, strategy, rule)
-            if rule.at_close in LEAVES:
+            if _is_due(state, rule) and rule.at_close in LEAVES:
                 events += _reductions(state, strategy, rule)
     return tuple(events)
 
@@ -43,10 +41,12 @@ def not_flat(before: ExecutionState, state: ExecutionState) -> Iterator[Event]:
 def _cancels(
     state: ExecutionState, strategy: StrategyName, rule: Closing
 ) -> Iterator[CancelRequested]:
-    """Its working entries. Exits stay: they only make a position smaller."""
+    """Its working entries; after the close those that work on. Exits stay: they only make a position smaller."""
+    is_due = _is_due(state, rule)
     for name, order in sorted(state.orders.items()):
         is_its = order.strategy == strategy and order.purpose in ENTRY_PURPOSES
-        if is_its and reducing.can_cancel(order, state.at_ns):
+        works = is_due or order.extended_hours
+        if is_its and works and reducing.can_cancel(order, state.at_ns):
             yield CancelRequested(client_order_id=name, symbol=order.symbol, reason=_words(rule))
 
 
@@ -63,6 +63,11 @@ def _reductions(state: ExecutionState, strategy: StrategyName, rule: Closing) ->
                 who=strategy,
                 reason=_words(rule),
             )
+
+
+def _is_due(state: ExecutionState, rule: Closing) -> bool:
+    is_open = state.phase is Phase.REGULAR
+    return is_open and closing.is_due(rule, state.at_ns, state.session_closes_ns)
 
 
 def _words(rule: Closing) -> str:

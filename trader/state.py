@@ -94,6 +94,8 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     differing: Map[Symbol, Decimal] = Map()  # by how much more we hold than the broker says
     halt: Halt | None = None
     reductions: ReductionMap = Map()  # positions that have to go, until they are flat
+    # Orders that have to go, until they are over, and who wanted that while nothing ran that could ask.
+    cancels: Map[ClientOrderId, str] = Map()
     brakes: frozenset[tuple[Brake, Symbol]] = frozenset()
     entries_open: int = 0
     # Of the last minute: market time, and how many entries were accepted then.

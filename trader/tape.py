@@ -6,10 +6,10 @@ prices that two witnesses have confirmed. They are what the clock's input carrie
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from trader.mailbox import Mailbox
-from trader.market_guard import Guard, Rejection
+from trader.market_guard import LIMIT_STATE, Guard, Rejection
 from trader.marks import Mark
 from trader.messages import SecurityStatus
 from trader.model import Bar, PriceBand, Quote, Symbol, Tick
@@ -28,12 +28,19 @@ class Listener(Protocol):
     def split(self, symbol: Symbol) -> None: ...
 
 
+class Told(NamedTuple):
+    """How many quotes those had who read no more, and how many of them a newer one had replaced before."""
+
+    quotes: int = 0
+    conflated: int = 0
+
+
 class Tape:
     """Synchronous: one call for each bar or quote, and no await.
 
     `night` is told of a symbol whose day began far from the day before, and asks what that was worth in today's shares;
-    everything of the symbol waits for `settle`. `jumped` is told of a jump over a night that nothing explains; it says
-    whether it could pass that on.
+    everything of the symbol waits for `settle`. `jumped` is told of a jump over a night that nothing explains, and
+    `limited` of a limit state; they say whether they could pass that on.
     """
 
     def __init__(
@@ -51,7 +58,10 @@ class Tape:
         self._moved: dict[Symbol, tuple[int, int]] = {}  # the last trusted price, and since when
         self.night: Callable[[Symbol, int], None] = lambda symbol, before_ns: None
         self.jumped: Callable[[Symbol, int, int], bool] = lambda symbol, before, after: True
+        self.limited: Callable[[SecurityStatus], bool] = lambda status: True
+        self._limited: set[Symbol] = set()  # of these that was told
         self.quotes: dict[Symbol, Quote] = {}
+        self.told = Told()
         self.bars_ns: dict[Symbol, int] = {}  # when the last bar began
         self.listener: Listener | None = None
 
@@ -74,6 +84,8 @@ class Tape:
             return
         if rejection is not None:
             self._rejected(tick, rejection)
+            if rejection is Rejection.OUTSIDE_BAND and isinstance(tick, Quote):
+                self._note_limit(guard, tick)
             return
         if guard.jump is not None:
             if not self.jumped(tick.symbol, *guard.jump):
@@ -121,6 +133,7 @@ class Tape:
     def detach(self, symbol: Symbol, reader: Mailbox) -> None:
         """No more."""
         self._readers[symbol].remove(reader)
+        self.told = Told(self.told.quotes + reader.quotes, self.told.conflated + reader.conflated)
         reader.close()
 
     def marks(self, symbols: Iterable[Symbol], since_ns: int = 0) -> dict[Symbol, int]:
@@ -136,12 +149,33 @@ class Tape:
         }
 
     def resumptions(self, halts: Mapping[Symbol, tuple[str, int]]) -> Iterator[SecurityStatus]:
-        """What has a bar trades, also where nobody was there to hear the exchange say that it goes on."""
-        for symbol, (_, since_ns) in sorted(halts.items()):
-            if (bar_ns := self.bars_ns.get(symbol, -1)) >= since_ns:
+        """What has a bar trades, also where nobody was there to hear the exchange say that it goes on.
+
+        In a limit state it trades, too: that is over with a quote within the band.
+        """
+        for symbol, (why, since_ns) in sorted(halts.items()):
+            if why == LIMIT_STATE:
+                yield from self._left_limit(symbol, since_ns)
+            elif (bar_ns := self.bars_ns.get(symbol, -1)) >= since_ns:
                 yield SecurityStatus(
                     symbol=symbol, is_halted=False, reason="it has a bar", at_ns=bar_ns
                 )
+
+    def _left_limit(self, symbol: Symbol, since_ns: int) -> Iterator[SecurityStatus]:
+        quote = self.quotes.get(symbol)
+        if quote is not None and quote.at_ns > since_ns and symbol not in self._limited:
+            yield SecurityStatus(
+                symbol=symbol, is_halted=False, reason="within its band", at_ns=quote.at_ns
+            )
+
+    def _note_limit(self, guard: Guard, quote: Quote) -> None:
+        if quote.symbol in self._limited or not guard.is_limited_by(quote):
+            return
+        status = SecurityStatus(
+            symbol=quote.symbol, is_halted=True, reason=LIMIT_STATE, at_ns=quote.at_ns
+        )
+        if self.limited(status):
+            self._limited.add(quote.symbol)
 
     def rejections(self) -> Counter[Rejection]:
         """How many ticks were not fit, by reason."""
@@ -167,6 +201,7 @@ class Tape:
             self._moved[symbol] = (guard.trusted, at_ns)
         if isinstance(tick, Quote):
             self.quotes[symbol] = tick
+            self._limited.discard(symbol)
         else:
             self.bars_ns[symbol] = tick.start_ns
         self._marks[symbol].see(tick)

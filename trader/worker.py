@@ -105,7 +105,7 @@ class Worker:
             side=wish.side,
             purpose=wish.purpose,
             order_type=wish.order_type,
-            extended_hours=self._extended_hours,
+            extended_hours=self._extended_hours and wish.order_type is OrderType.LIMIT,
             size=wish.size or POSITION_WHOLE,
             limit_price=limit_price,
             quote=quote,

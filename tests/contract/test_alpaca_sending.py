@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import trio
+from msgspec.structs import replace
 
 from tests.alpaca_fakes import (
     KEYS,
@@ -27,11 +28,13 @@ from tests.alpaca_fakes import (
     reply,
     routed,
 )
+from tests.plays import ROOMY, TEN_NS, Play, boot, buy, clock, opened
 from trader.brokers.alpaca import AlpacaBroker, Links, ReadOnlyAlpacaBroker
 from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.brokers.alpaca.transport import HttpDeadlines
+from trader.conservation import Conservation
 from trader.messages import Claim, OrderReport, SendOutcome
-from trader.model import BrokerOrderId
+from trader.model import SECOND_NS, BrokerOrderId
 from trader.ports import BrokerUnavailable
 from trader.wire.alpaca import submit_body
 
@@ -257,6 +260,44 @@ async def test_the_brokers_id_is_asked_for_where_we_do_not_have_it() -> None:
 @pytest.mark.parametrize("answer", [reset, hang_up, always(reply(504)), always(reply(200))])
 async def test_a_cancel_without_an_answer_is_unknown(answer: Answer) -> None:
     assert (await canceled(answer, ORDER_ID))[0] == "unknown"
+
+
+# --- the pace of the last line
+
+
+@pytest.mark.parametrize("is_clocked", [True, False])
+async def test_an_entry_too_many_within_a_minute_of_the_clock_never_reaches_the_socket(
+    is_clocked: bool,
+) -> None:
+    """Approved in two market minutes, of which each may have one, two seconds apart."""
+    play = opened(limits=replace(ROOMY, entries_per_minute_max=1))
+    play >> buy("JD", 1, "31.95") >> clock(1) >> buy("GS", 1, "900.5")
+    line, now_ns = Conservation(), TEN_NS + 59 * SECOND_NS
+    line.read((Play() >> boot(limits=play.state.limits)).entries[0])
+    for entry in play.entries:
+        line.read(entry)
+
+    async with (
+        http_fake(always(reply(422, NOT_UNIQUE | {"code": 1}))) as fake,
+        AlpacaBroker(
+            base_url=fake.url,
+            stream_url="ws://127.0.0.1:1",
+            credentials=KEYS,
+            name="test",
+            market_ns=lambda: now_ns,
+            conservation=line,
+            is_clocked=is_clocked,
+        ) as broker,
+    ):
+        await broker.submit(play.order(0))
+        now_ns += 2 * SECOND_NS
+        second = await broker.submit(play.order(1))
+        assert len(fake.targets("POST")) == (1 if is_clocked else 2)
+        if is_clocked:
+            assert isinstance(second, SendOutcome)
+            assert outcome(second) == "never_sent"
+            assert "1 entries have left within a minute, 1 may" in second.reason
+            assert line.untold() == [], "it shuts nothing"
 
 
 # --- cancelled tasks, dry runs, the log

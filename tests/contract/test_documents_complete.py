@@ -78,8 +78,6 @@ def test_every_control_names_tests_and_scenarios_and_a_planted_bug_with_which_on
         for one in named:
             path, _, test = one.partition(":")
             assert one in scenarios or f"def {test}(" in (ROOT / path).read_text(), one
-        if control == "C28":
-            continue  # What would lose or double there is planted elsewhere, one by one.
         noticed = [test for catch in planted[bug].catches for test in catch.tests]
         assert any(
             one.replace(":", "::", 1) in test or f"[{one}]" in test

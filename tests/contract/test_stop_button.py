@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.program import PATIENCE_S, Ended, Folder, Running
+from tests.standing_broker import Account, standing_broker
 from trader.control.client import NoAnswer, ask
 from trader.control.wire import Answer, Asked, socket_path
 from trader.exits import Exit
@@ -23,6 +24,13 @@ DAY = (
 )  # half a minute; every test is over long before it is
 
 
+GUARDED = """
+broker = "alpaca-paper"
+symbols = ["JD", "T"]
+[strategies.insistent]
+kind = "insistent"
+protection = { stop = 0.2 }
+"""
 HALT = Asked(command_id="halt-1", verb="halt", who="ada", reason="hello?")
 
 
@@ -152,12 +160,42 @@ def test_a_program_that_does_not_run_is_told_through_its_database(folder: Folder
     said = verb(folder, "halt", "--flatten", "--reason", "all out")
     assert said.code == 0
     assert said.out.rstrip().endswith("nothing runs: bin/trade run carries it out")
-    refused = verb(folder, "cancel", "--all")
-    assert (refused.code, "nothing runs" in refused.err) == (Exit.REFUSED, True)
+    nothing = verb(folder, "cancel", "--all")
+    assert (nothing.code, nothing.err) == (0, "")
+    assert nothing.out.startswith("no order is alive")
+    refused = verb(folder, "cancel", "trd-JD-B-0")
+    assert (refused.code, "no such order" in refused.err) == (Exit.REFUSED, True)
     again = folder.run("--scenario", "none")
     assert again.out.startswith("REDUCING since ")
     assert again.code == Exit.HALTED
     assert held(folder) == []
+
+
+def test_an_order_that_rests_while_nothing_runs_is_canceled_by_the_next_life(
+    tmp_path: Path,
+) -> None:
+    with standing_broker(tmp_path) as account:
+        (tmp_path / "trader.toml").write_text(GUARDED)
+        with account.trading() as running:
+            while len(open_stops(account)) < 2:
+                running.wait_line(lambda line: True)
+            assert running.end(signal.SIGTERM).code == 0
+        first, second = sorted(open_stops(account))
+        said = verb(account, "cancel", first, "--reason", "by hand")
+        assert said.code == 0
+        assert said.out == f"to be canceled: {first}; nothing runs: bin/trade run carries it out\n"
+        assert sorted(open_stops(account)) == [first, second], "nobody has asked the broker yet"
+        with account.trading() as running:
+            while first in open_stops(account):
+                running.wait_line(lambda line: True)
+            assert second in open_stops(account)
+            running.end(signal.SIGTERM)
+        assert [line for line in account.log() if "by hand" in str(line["message"])]
+
+
+def open_stops(account: Account) -> list[str]:
+    found = account.asked("orders?status=open&limit=500")
+    return [str(one["client_order_id"]) for one in found if one["type"] == "stop"]
 
 
 def test_a_stale_socket_of_a_dead_process_is_in_nobodys_way(folder: Folder) -> None:

@@ -28,6 +28,11 @@ ALARMS = (
         contract("alarm_command", "one_that_hangs_is_killed_with_its_children"),
     ),
     planted(
+        "four calls that hang hold the fifth alarm up",
+        Edit("alarm_command.py", "trio.move_on_at(until_s)", "trio.move_on_at(until_s + 25)"),
+        tasks("alarm_command", "calls_that_hang_hold_no_other_alarm_up_for_five_seconds"),
+    ),
+    planted(
         "what is still to be told when the program ends is not",
         Edit(
             "alarm_command.py",
@@ -58,6 +63,31 @@ DATA = (
         "a price band of before a lost connection goes on",
         Edit("brokers/alpaca/data_stream.py", "        self._gap.forget_bands()\n", ""),
         contract("alpaca_mute", "a_price_band_of_before_a_loss_holds_nothing_back_after_it"),
+    ),
+    planted(
+        "a quote at its price band fires what rests on it",
+        Edit("market_guard.py", " and not is_at(band, quote):", ":"),
+        plays("market_guard", "where_nobody_may_trade_a_quote_says_nothing"),
+        tasks("tape", "a_quote_at_its_band_reaches_nobody_and_is_told_as_a_limit_state_once"),
+    ),
+    planted(
+        "a symbol in a limit state is entered",
+        Edit(
+            "tape.py", "                self._note_limit(guard, tick)\n", "                pass\n"
+        ),
+        tasks("tape", "a_quote_at_its_band_reaches_nobody_and_is_told_as_a_limit_state_once"),
+    ),
+    planted(
+        "a limit state hides the exchange's halt",
+        Edit(
+            "disruptions.py",
+            "halt is None or (halt[0] == LIMIT_STATE and",
+            "halt is None or (False and",
+        ),
+        plays(
+            "disruptions",
+            "a_limit_state_takes_no_entries_and_is_not_confused_with_the_exchanges_halt",
+        ),
     ),
     planted(
         "every tick is fit to decide on",
@@ -116,7 +146,7 @@ DATA = (
     ),
     planted(
         "a halted symbol is entered",
-        Edit("risk.py", "    if halt and is_entry(question.request):\n", "    if False:\n"),
+        Edit("hours.py", "    if halt and request.purpose in ENTRY_PURPOSES:\n", "    if False:\n"),
         plays("disruptions", "while_trading_halts_a_symbol_takes_no_entries_and_the_others_do"),
         scenario("s16-bad-ticks"),
     ),
@@ -171,8 +201,33 @@ SESSIONS = (
     ),
     planted(
         "working entries rest on over the close",
-        Edit("sessions.py", "if is_its and reducing.can_cancel(order, state.at_ns):", "if False:"),
+        Edit(
+            "sessions.py",
+            "if is_its and works and reducing.can_cancel(order, state.at_ns):",
+            "if False:",
+        ),
         plays("sessions", "its_working_entries_go_and_silence_is_asked_again"),
+    ),
+    planted(
+        "who has left by the close enters again after it",
+        Edit(
+            "closing.py",
+            "    if standing.closing is None or not has_begun(\n",
+            "    if standing.closing is None or not is_due(\n",
+        ),
+        plays("sessions", "who_has_left_enters_nothing_in_extended_hours_either"),
+    ),
+    planted(
+        "a market order leaves for extended hours",
+        Edit(
+            "hours.py", "request.extended_hours and request.order_type is OrderType.LIMIT", "True"
+        ),
+        plays("risk", "a_market_order_outside_regular_hours_is_denied_however_it_is_marked"),
+    ),
+    planted(
+        "every wish is marked for extended hours",
+        Edit("worker.py", " and wish.order_type is OrderType.LIMIT,", ","),
+        tasks("worker", "only_a_limit_is_marked_for_extended_hours"),
     ),
     planted(
         "what did not go by the close is nobody's business",

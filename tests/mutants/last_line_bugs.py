@@ -77,6 +77,23 @@ LAST_LINE = (
         plays("conservation", "what_an_older_life_approved_is_not_sent_and_holds_its_shares"),
     ),
     planted(
+        "entries of two market minutes leave within one",
+        Edit("conservation.py", "and (why := self._too_soon(now_ns)):", "and (why := ''):"),
+        plays(
+            "conservation",
+            "by_the_clock_no_more_entries_leave_in_any_minute_and_the_one_too_many_stays_alone",
+        ),
+        contract(
+            "alpaca_sending",
+            "an_entry_too_many_within_a_minute_of_the_clock_never_reaches_the_socket",
+        ),
+    ),
+    planted(
+        "a new life knows nothing of the entries that left a second ago",
+        Edit("conservation.py", "for one in self._recent)\n", "for one in ())\n"),
+        plays("conservation", "a_later_life_counts_what_the_one_before_may_have_sent_last"),
+    ),
+    planted(
         "the program is not told that the line is shut",
         Edit("outbox.py", "for heard in self._untold():", "for heard in ():"),
         contract("last_line", "an_order_that_was_made_larger_on_its_way_never_leaves"),

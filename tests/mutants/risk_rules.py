@@ -11,6 +11,9 @@ REASON = "each_reason_denies_and_changes_nothing_but_the_count"
 # Which play notices; of a rule for entries that isn't named here, the one that reaches its reason.
 OF_ENTRIES = {
     "side": plays("risk", "entries_buy_and_exits_sell"),
+    "order_quantity": plays(
+        "risk", "an_entry_of_more_shares_than_one_order_may_have_is_denied_and_an_exit_is_not"
+    ),
     "protective_prices": plays("protection", "an_entry_whose_protection_makes_no_sense_is_denied"),
     "session_closing": plays("sessions", "nobody_enters_who_is_about_to_leave"),
     "not_owner": plays("risk", "an_add_of_another_strategy_is_denied"),

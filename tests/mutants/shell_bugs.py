@@ -351,6 +351,38 @@ LINE = (
 
 WATCH = (
     planted(
+        "a quote that comes before the last one was read is lost",
+        Edit(
+            "mailbox.py",
+            "            case Quote():\n",
+            "            case Quote() if self._quote is None:\n",
+        ),
+        tasks("mailbox", "fills_come_first_then_the_newest_quote_then_all_bars_in_order"),
+        contract(
+            "twice_the_peak",
+            "by_the_clock_twice_the_peak_conflates_quotes_and_loses_or_doubles_no_bar_and_no_order",
+        ),
+    ),
+    planted(
+        "working entries outlive the line on which their fills would be told",
+        Edit(
+            "live/run.py",
+            "nursery.start_soon(keep_line, parts.executor, parts.inbox",
+            "(lambda *a, **k: 0)(0",
+        ),
+        tasks("lost_line", "a_line_that_stays_down_takes_working_entries_with_it_after_the_gate"),
+    ),
+    planted(
+        "a line that is back at once takes working entries with it",
+        Edit(
+            "lost_line.py",
+            "await executor.wait_until(lambda state: not is_lost(state))",
+            "await trio.sleep_forever()",
+        ),
+        Edit("lost_line.py", "if is_lost(state) and state.entries_open:", "if state.entries_open:"),
+        tasks("lost_line", "a_line_that_is_back_in_time_takes_nothing_with_it"),
+    ),
+    planted(
         "a failed worker keeps its symbol open",
         Edit(
             "supervisor.py",

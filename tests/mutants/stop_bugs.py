@@ -79,8 +79,25 @@ REDUCTIONS = (
     ),
     planted(
         "a cancel that came to nothing is not asked for again",
-        Edit("reducing.py", "at_ns - order.state_ns >= MINUTE_NS", "False"),
+        Edit("reducing.py", "at_ns // MINUTE_NS - since_ns // MINUTE_NS > 1", "False"),
         plays("commands", "a_cancel_that_came_to_nothing_is_asked_for_again_a_minute_later"),
+    ),
+    planted(
+        "a cancel is asked for again in the next minute of what had rested for longer",
+        Edit("reducing.py", "max(order.cancel_asked_ns, order.state_ns)", "order.state_ns"),
+        plays(
+            "reducing",
+            "a_cancel_of_what_has_rested_for_long_is_asked_for_once_and_not_in_the_next_minute",
+        ),
+    ),
+    planted(
+        "stops are canceled by the alphabet",
+        Edit(
+            "reducing.py",
+            "key=lambda one: (-_urgency(state, one[0]), one[0])",
+            "key=lambda one: one[0]",
+        ),
+        plays("reducing", "what_holds_the_dearest_position_is_canceled_first"),
     ),
     planted(
         "a cancel that is under way is asked for again and again",
@@ -124,6 +141,17 @@ REDUCTIONS = (
 )
 
 KILL_SWITCH = (
+    planted(
+        "what was to be canceled while nothing ran is forgotten",
+        Edit("reducing.py", "    yield from _wanted_cancels(state)\n", ""),
+        plays(
+            "commands",
+            "what_is_to_be_canceled_while_nothing_runs_is_asked_for_after_the_next_agreement",
+        ),
+        contract(
+            "stop_button", "an_order_that_rests_while_nothing_runs_is_canceled_by_the_next_life"
+        ),
+    ),
     planted(
         "what is halted enters",
         Edit(

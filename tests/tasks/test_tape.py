@@ -9,8 +9,9 @@ from tests.rig import OPEN_NS, PRICES, bar_ending, quote_at
 from trader.calendar import DAY_NS
 from trader.clock import FreePace
 from trader.mailbox import Letter, Mailbox, StartOver
-from trader.market_guard import Rejection
-from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Side, Symbol
+from trader.market_guard import LIMIT_STATE, Rejection
+from trader.messages import SecurityStatus
+from trader.model import MINUTE_NS, SECOND_NS, Bar, PriceBand, Quote, Side, Symbol
 from trader.strategies.base import Fill, SymbolView
 from trader.tape import Tape
 
@@ -68,6 +69,49 @@ async def test_a_tick_that_is_not_fit_reaches_nobody_and_is_told_and_counted(ben
     ]
     assert bench.tape.rejections().total() == 3
     assert bench.tape.quotes == {JD: good}
+
+
+def at_its_band(at_ns: int) -> Quote:
+    good = quote_at("JD", at_ns)
+    return replace(good, bid=good.ask, ask=good.ask + 100)
+
+
+def banded(bench: Bench) -> list[SecurityStatus]:
+    """JD has been quoted, and may trade up to its ask; what is told of limit states."""
+    told: list[SecurityStatus] = []
+    bench.tape.limited = lambda status: not told.append(status)  # type: ignore[func-returns-value]
+    bench.tape.deliver(good := quote_at("JD", OPEN_NS))
+    bench.tape.deliver(PriceBand(symbol=JD, at_ns=OPEN_NS, up=good.ask, down=good.bid - 10_000))
+    return told
+
+
+async def test_a_quote_at_its_band_reaches_nobody_and_is_told_as_a_limit_state_once(
+    bench: Bench,
+) -> None:
+    told, reader = banded(bench), bench.reader(JD)
+    await letters(reader)
+    for second in (1, 2, 3):
+        bench.tape.deliver(at_its_band(OPEN_NS + second * SECOND_NS))
+    assert await letters(reader) == [], "it fires nothing"
+    assert [(one.is_halted, one.reason) for one in told] == [(True, LIMIT_STATE)]
+    halts = {JD: (LIMIT_STATE, OPEN_NS + SECOND_NS)}
+    bench.tape.deliver(bar_ending("JD", OPEN_NS + MINUTE_NS))
+    assert list(bench.tape.resumptions(halts)) == [], "shares trade in it, too"
+    bench.now_ns = OPEN_NS + 10 * SECOND_NS
+    bench.tape.deliver(quote_at("JD", bench.now_ns))
+    [over] = bench.tape.resumptions(halts)
+    assert (over.symbol, over.is_halted, over.at_ns) == (JD, False, bench.now_ns)
+    bench.tape.deliver(at_its_band(OPEN_NS + 11 * SECOND_NS))
+    assert len(told) == 2, "another one"
+    assert list(bench.tape.resumptions(halts)) == []
+
+
+def test_a_price_beyond_the_band_is_no_limit_state_but_a_wrong_price(bench: Bench) -> None:
+    told = banded(bench)
+    good = quote_at("JD", OPEN_NS + SECOND_NS)
+    bench.tape.deliver(replace(good, bid=good.ask + 100, ask=good.ask + 200))
+    assert [why for _, why in bench.rejected] == [Rejection.OUTSIDE_BAND]
+    assert told == []
 
 
 async def test_a_bar_that_fills_a_gap_is_told_however_late_it_comes(bench: Bench) -> None:

@@ -73,6 +73,22 @@ def worker(*wishes: Wish, incarnation: str = "1.0", account: str = "direct:1") -
     )
 
 
+def test_only_a_limit_is_marked_for_extended_hours() -> None:
+    """The exchanges take no market order outside regular hours, and none at any time that is marked for them."""
+    one = Worker(
+        name="JD/scripted",
+        incarnation="1.0",
+        account=AccountId("direct:1"),
+        symbol=JD,
+        strategy=Scripted(BUY, replace(BUY, order_type=OrderType.MARKET, leg="second")),
+        extended_hours=True,
+    )
+    one.on_letter(quote_at("JD", OPEN_NS - 1), VIEW)
+    limit, market = at_bar(one)
+    assert (limit.order_type, limit.extended_hours) == (OrderType.LIMIT, True)
+    assert (market.order_type, market.extended_hours) == (OrderType.MARKET, False)
+
+
 def at_bar(one: Worker, minutes: int = 0) -> list[OrderRequest]:
     return one.on_letter(bar_ending("JD", OPEN_NS + minutes * MINUTE_NS), VIEW)
 

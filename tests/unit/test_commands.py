@@ -36,6 +36,8 @@ from trader import reducing
 from trader.messages import (
     Alarmed,
     Blocking,
+    Cancel,
+    CancelRequested,
     Claim,
     Command,
     CommandAnswered,
@@ -232,6 +234,8 @@ def test_a_cancel_that_came_to_nothing_is_asked_for_again_a_minute_later() -> No
     play >> cancel_ended("accepted", of=1) << moved("PENDING_CANCEL")
     assert list(reducing.due(play.state)) == []
     play >> clock(1)
+    assert list(reducing.due(play.state)) == [], "the next minute may be a second away"
+    play >> clock(2)
     [step] = reducing.due(play.state)
     play >> step.wants << cancel_wanted(play.orders[1])
 
@@ -243,6 +247,55 @@ def test_an_order_is_canceled_by_its_name() -> None:
     play >> asked("cancel", name, name="a2") << answered("nothing")
     play >> report(Claim.CANCELED) >> asked("cancel", name, name="a3") << answered("nothing")
     assert message(play) == f"{name} is over: CANCELED"
+
+
+def later(subject: str, name: str = "a1") -> Line:
+    """What the verb cancel tells the database of a program that doesn't run."""
+    return Command(
+        command_id=name,
+        verb="cancel_later",
+        subject=subject,
+        who="ada",
+        reason="by hand",
+        wants_answer=True,
+    )
+
+
+def test_what_is_to_be_canceled_while_nothing_runs_is_asked_for_after_the_next_agreement() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> report(Claim.NEW)
+    name = play.orders[0]
+    asked_later = Expected(CancelRequested, {"client_order_id": name, "is_later": True})
+    play >> later(name) << (asked_later, answered("done"))
+    assert play.effects[-1:] != [Cancel(order=play.order())], "nobody is asked by a verb"
+    play >> later("*", "a2") << answered("nothing")
+    play >> reboot
+    assert reducing.wants_anything(play.state)
+    assert list(reducing.due(play.state)) == [], "what the broker has is not known yet"
+    play >> agreement
+    [step] = reducing.due(play.state)
+    play >> step.wants << Expected(CancelRequested, {"reason": "ada: by hand", "is_later": False})
+    assert play.effects[-1] == Cancel(order=play.order())
+    play >> report(Claim.CANCELED)
+    assert not play.state.cancels
+    assert not reducing.wants_anything(play.state)
+
+
+def test_an_order_in_doubt_is_canceled_later_once_the_broker_has_shown_it() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> later("*")
+    assert message(play) == f"to be canceled: {play.orders[0]}"
+    assert list(reducing.due(play.state)) == []
+    play >> report(Claim.NEW)
+    assert [step.name for step in reducing.due(play.state)] == [play.orders[0]]
+    play >> filled(62, "31.92")
+    assert not play.state.cancels
+
+
+def test_what_is_over_or_unknown_is_not_canceled_later() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> filled(62, "31.92")
+    play >> later(play.orders[0]) << answered("nothing")
+    assert message(play) == f"{play.orders[0]} is over: FILLED"
+    play >> later("*", "a2") << answered("nothing")
+    play >> later("nonsense", "a3") << answered("refused")
 
 
 def test_an_order_that_nobody_has_seen_at_the_broker_is_not_canceled_yet() -> None:

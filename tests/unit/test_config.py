@@ -54,6 +54,7 @@ def test_the_template_writes_the_defaults_out() -> None:
 def test_the_default_limits_are_the_published_ones() -> None:
     assert msgspec.structs.asdict(Limits()) == {
         "order_notional_max": Decimal(5000),
+        "order_quantity_max": 10_000_000,
         "position_notional_max": Decimal(12500),
         "exposure_max": Decimal(1),
         "entries_open_max": 20,

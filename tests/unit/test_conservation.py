@@ -38,7 +38,7 @@ from trader import reducing
 from trader.brokers.alpaca.last_line import judged
 from trader.conservation import WHO, Conservation
 from trader.messages import Claim, Command, Entry
-from trader.model import MINUTE_NS, Order, OrderType, Size, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Order, OrderType, Size, Symbol
 from trader.wire.alpaca import submit_body
 
 D = Decimal
@@ -62,6 +62,11 @@ class Watched(Play):
     def leaves(self, of: int = -1, /, **changes: object) -> str:
         """What the line says when the order's bytes are about to leave."""
         return judged(self.line, submit_body(replace(self.order(of), **changes)))
+
+    def leaves_at(self, seconds: float) -> str:
+        """The same of the last order by a running clock, seconds after ten."""
+        now_ns = TEN_NS + int(seconds * SECOND_NS)
+        return judged(self.line, submit_body(self.order()), now_ns)
 
 
 def _life(play: Play) -> Entry:
@@ -162,6 +167,52 @@ def test_in_the_next_minute_they_may_and_exits_are_not_counted() -> None:
     assert play.leaves() == ""
     play >> filled(10, "31.9") >> clock(1) >> buy("JD", 10, "31.95")
     assert play.leaves() == ""
+
+
+def test_by_the_clock_no_more_entries_leave_in_any_minute_and_the_one_too_many_stays_alone() -> (
+    None
+):
+    play = Watched(opened(limits=replace(ROOMY, entries_per_minute_max=2)))
+    for symbol, seconds in (("JD", 58), ("GS", 59)):
+        play >> buy(symbol, 1, None, limit_price=_price(symbol))
+        assert play.leaves_at(seconds) == ""
+    play >> clock(1) >> buy("T", 1, "22.47")
+    assert play.leaves_at(61) == "2 entries have left within a minute, 2 may"
+    assert play.line.untold() == [], "nothing is wrong with the program"
+    play >> send_ended("never_sent") >> buy("T", 1, "22.47")
+    assert play.leaves_at(118) == "", "the first of them left a minute ago"
+    play >> clock(2) >> buy("TRIP", 1, "18.44")
+    assert play.leaves_at(118.9) != "", "and the second did not"
+    assert play.leaves_at(119) == ""
+
+
+def test_by_the_clock_exits_leave_at_any_pace() -> None:
+    play = Watched(opened(limits=replace(ROOMY, entries_per_minute_max=1)))
+    play >> buy("JD", 10, "31.95")
+    assert play.leaves_at(0) == ""
+    play >> sent() >> filled(10, "31.92") >> sell("JD", 10, "31.9")
+    assert play.leaves_at(1) == ""
+
+
+def test_where_time_stands_between_minutes_they_are_counted_by_these_alone() -> None:
+    play = Watched(opened(limits=replace(ROOMY, entries_per_minute_max=1)))
+    play >> buy("JD", 10, "31.95")
+    assert play.leaves() == ""
+    play >> clock(1) >> buy("GS", 1, "900.5")
+    assert play.leaves() == ""
+
+
+def test_a_later_life_counts_what_the_one_before_may_have_sent_last() -> None:
+    play = Watched(opened(limits=replace(ROOMY, entries_per_minute_max=1)))
+    play >> buy("JD", 10, "31.95")
+    assert play.leaves_at(59) == ""
+    for _ in range(2):
+        play >> reboot
+    approved = Watched(opened())
+    approved.line = play.line
+    approved >> clock(1) >> buy("GS", 1, "900.5")
+    assert approved.leaves_at(62) == "1 entries have left within a minute, 1 may"
+    assert approved.leaves_at(120) == ""
 
 
 def _price(symbol: str) -> Decimal:

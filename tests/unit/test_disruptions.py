@@ -17,6 +17,7 @@ from tests.plays import (
     sell,
     sent,
 )
+from trader.market_guard import LIMIT_STATE
 from trader.messages import (
     Alarmed,
     BrakeTripped,
@@ -65,6 +66,19 @@ def test_while_trading_halts_a_symbol_takes_no_entries_and_the_others_do() -> No
     assert isinstance(play.events[0], RequestAccepted)
     play >> resumption(1) >> buy("JD", 10, "31.95")
     assert isinstance(play.events[0], RequestAccepted)
+
+
+def test_a_limit_state_takes_no_entries_and_is_not_confused_with_the_exchanges_halt() -> None:
+    play = opened() >> halt(reason=LIMIT_STATE) >> buy("JD", 10, "31.95")
+    [denied] = play.events
+    assert isinstance(denied, RequestDenied)
+    assert denied.numbers == {"phase": "regular", "trading_halt": LIMIT_STATE}
+    play >> halt(2)
+    assert dict(play.state.halts) == {JD: ("H Trading Halt T1", TEN_NS + 2 * MINUTE_NS)}
+    play >> halt(3, reason=LIMIT_STATE)
+    assert not play.events, "it halts already"
+    play >> resumption(1)
+    assert play.state.halts, "quotes of before the halt don't end it"
 
 
 def test_an_exit_may_wait_at_the_exchange_while_trading_halts() -> None:

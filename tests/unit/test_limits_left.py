@@ -121,7 +121,8 @@ def test_people_read_what_is_left(canary: Play) -> None:
     assert "entries_per_minute_max 1,000 of 1,000 left" in lines
     assert "canary.entries_per_day_max 3 of 3 left (sma-crossover)" in lines
     assert any(
-        line.startswith("each order: order_notional_max 50,000, price_dev") for line in lines
+        line.startswith("each order: order_notional_max 50,000, order_quantity_max 10,000,000, ")
+        for line in lines
     )
     assert lines[-1].startswith("sma-crossover is a canary: canary.order_notional_max 2,000")
     assert "bin/trade promote sma-crossover" in lines[-1]

@@ -282,6 +282,31 @@ def test_the_dearest_position_is_the_most_urgent() -> None:
     assert urgencies == {"GS": 4500, "JD": 1979, "T": 224}
 
 
+def test_what_holds_the_dearest_position_is_canceled_first() -> None:
+    play = opened()
+    for symbol, shares, low, high in (
+        ("GS", 5, "901", "905"),
+        ("JD", 62, "31.95", "32.5"),
+        ("T", 400, "22.5", "22.9"),
+    ):
+        play >> buy(symbol, shares, low) >> filled(shares, low)
+        play >> sell(symbol, shares, high) >> sent() >> report(Claim.NEW)
+    play >> command("flatten", "*")
+    resting = [play.orders[place] for place in (5, 1, 3)]
+    assert [one.subject for one in due(play) if isinstance(one, Command)] == resting
+
+
+def test_a_cancel_of_what_has_rested_for_long_is_asked_for_once_and_not_in_the_next_minute() -> (
+    None
+):
+    play = held() >> sell("JD", 62, "32.5") >> sent() >> report(Claim.NEW) >> clock(30) >> FLATTEN
+    play >> CANCEL << cancel_wanted(play.orders[1])
+    play >> clock(31)
+    assert due(play) == []
+    play >> clock(32)
+    assert [one.subject for one in due(play) if isinstance(one, Command)] == [play.orders[1]]
+
+
 def test_a_reduction_that_has_its_reference_from_an_older_one_gets_new_names() -> None:
     play = held() >> FLATTEN >> EXIT >> filled(62, "31.9")
     play >> buy("JD", 10, "31.95") >> filled(10, "31.92") >> FLATTEN << BEGAN

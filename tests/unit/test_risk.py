@@ -127,7 +127,7 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
     DenyReason.MARKET_CLOSED: lambda: (
         opened() >> clock(phase=Phase.POST),
         request(1),
-        {"phase": "post"},
+        {"phase": "post", "order_type": "limit", "takes": "limit orders with extended_hours"},
     ),
     DenyReason.HALTED: lambda: (
         opened() >> command("halt"),
@@ -311,7 +311,12 @@ def all_wrong() -> Question:
         live_entry=None,
         decision_known=False,
         standing=standing,
-        limits=Limits(order_notional_max=D(1), position_notional_max=D(1), stop_required=True),
+        limits=Limits(
+            order_notional_max=D(1),
+            order_quantity_max=61,
+            position_notional_max=D(1),
+            stop_required=True,
+        ),
         cash_free=D(0),
         equity=D(0),
         exposure=D(0),
@@ -364,6 +369,7 @@ IN_ORDER: list[tuple[DenyReason, Mend]] = [
     ),
     (DenyReason.QUANTITY, _request(side=Side.BUY)),
     (DenyReason.QUANTITY, _self(quantity=D(62))),
+    (DenyReason.QUANTITY, _limits(order_quantity_max=62)),
     (DenyReason.NO_QUOTE, _request(quote=OLD)),
     (DenyReason.STALE_QUOTE, _request(quote=quote("JD"))),
     (DenyReason.PRICE_TICK, _request(limit_price=D("44.1"))),
@@ -470,6 +476,20 @@ def test_outside_regular_hours_only_orders_that_say_so(phase: Phase) -> None:
     play >> sell("JD", 1, "31.9", extended_hours=True) << accepted("JD", 1)
 
 
+@pytest.mark.parametrize("phase", [Phase.PRE, Phase.POST])
+def test_a_market_order_outside_regular_hours_is_denied_however_it_is_marked(phase: Phase) -> None:
+    play = bought() >> clock(phase=phase)
+    why = {
+        "phase": phase.value,
+        "order_type": "market",
+        "takes": "limit orders with extended_hours",
+    }
+    for is_marked in (True, False):
+        said = {"order_type": OrderType.MARKET, "extended_hours": is_marked}
+        play >> buy("GS", 1, None, **said) << denied(DenyReason.MARKET_CLOSED, **why)
+        play >> sell("JD", 1, None, **said) << denied(DenyReason.MARKET_CLOSED, **why)
+
+
 def test_nothing_trades_while_the_exchange_is_closed() -> None:
     play = bought() >> clock(499, phase=Phase.CLOSED)  # 18:19
     play >> buy("GS", 1, "901", extended_hours=True) << denied(DenyReason.MARKET_CLOSED)
@@ -519,12 +539,21 @@ def test_a_protective_stop_of_the_owner_may_reduce_too() -> None:
 
 PASSES = {
     "order_notional_max": D("1980.9"),
+    "order_quantity_max": 62,
     "position_notional_max": D("1980.9"),
     "exposure_max": D("0.0079236"),
     "entries_open_max": 1,
     "entries_per_minute_max": 1,
     "entries_per_symbol_per_day_max": 1,
 }
+
+
+def test_an_entry_of_more_shares_than_one_order_may_have_is_denied_and_an_exit_is_not() -> None:
+    play = limited(order_quantity_max=62) >> request(1, shares=63)
+    play << denied(DenyReason.QUANTITY, quantity="63", quantity_max="62")
+    play = bought() >> boot(2, limits=replace(ROOMY, order_quantity_max=1))
+    play >> agreement >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
+    play >> sell("JD", 62, "31.9") << accepted("JD", 62)
 
 
 @pytest.mark.parametrize("limit", PASSES)

@@ -94,9 +94,11 @@ def test_its_working_entries_go_and_silence_is_asked_again(at_close: str, cancel
     play >> buy("JD", 10, "31") >> sent() >> report(Claim.NEW) >> at(CLOSES - 5)
     assert sum(isinstance(one, CancelRequested) for one in play.events) == cancels
     play >> at(CLOSES - 4)
+    assert not [one for one in play.events if isinstance(one, CancelRequested)], "it has just been"
+    play >> at(CLOSES - 3)
     assert sum(isinstance(one, CancelRequested) for one in play.events) == cancels
     if cancels:
-        play >> cancel_ended("unknown") >> at(CLOSES - 3)
+        play >> cancel_ended("unknown") >> at(CLOSES - 2)
         assert [one for one in play.events if isinstance(one, CancelRequested)], "asked again"
 
 
@@ -124,6 +126,40 @@ def test_nobody_enters_who_is_about_to_leave(at_close: AtClose) -> None:
     }
     play >> buy("GS", 1, "901", strategy=StrategyName("other"))
     assert isinstance(play.events[0], RequestAccepted), "others may"
+
+
+@pytest.mark.parametrize("at_close", [AtClose.CANCEL, AtClose.FLATTEN, AtClose.AUCTION])
+@pytest.mark.parametrize("closes", [CLOSES, HALF_DAY])
+def test_who_has_left_enters_nothing_in_extended_hours_either(
+    at_close: AtClose, closes: int
+) -> None:
+    play = day(at_close)
+    for minutes in (closes, closes + 1, 599):  # 600: 20:00
+        play >> at(minutes, closes, Phase.POST) >> buy("GS", 1, "901", extended_hours=True)
+        [denied] = play.events
+        assert isinstance(denied, RequestDenied)
+        assert denied.reason is DenyReason.MARKET_CLOSED
+        assert denied.numbers["at_close"] == at_close.value
+        assert denied.numbers["minutes_left"] == "0"
+    play >> buy("GS", 1, "901", extended_hours=True, strategy=StrategyName("other"))
+    assert isinstance(play.events[0], RequestAccepted), "others may"
+
+
+def test_the_next_session_takes_entries_again_from_its_first_minute() -> None:
+    play = day(AtClose.FLATTEN)
+    play >> at(CLOSES + 1, phase=Phase.POST)
+    tomorrow = replace(
+        at(18 * 60, CLOSES + 24 * 60, Phase.PRE), session="2026-01-27"
+    )  # 04:00 of the next day
+    play >> tomorrow >> buy("GS", 1, "901", extended_hours=True)
+    assert isinstance(play.events[0], RequestAccepted)
+
+
+def test_an_entry_that_works_in_extended_hours_is_asked_to_go_after_the_close_too() -> None:
+    play = day(AtClose.CANCEL)
+    play >> buy("JD", 10, "31", extended_hours=True) >> sent() >> report(Claim.NEW)
+    play >> at(CLOSES - 5) >> cancel_ended("unknown") >> at(CLOSES, phase=Phase.POST)
+    assert [one for one in play.events if isinstance(one, CancelRequested)]
 
 
 def test_an_exit_is_no_entry() -> None:

@@ -12,5 +12,5 @@ from trader.cli.options import Common, common_options
 @click.option("--reason", default="cancel", metavar="TEXT", help="Why.")
 @common_options
 def command(common: Common, order: str | None, is_all: bool, reason: str) -> int:
-    """Cancel an order of the running program; it is gone once the broker says so."""
+    """Cancel an order; it is gone once the broker says so. Where nothing runs the next run asks for it first."""
     return say(common, told(common, "cancel", one_of(order, is_all, "ORDER"), reason))

@@ -12,6 +12,7 @@ import time
 import click
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.calendar import iso
 from trader.cli.options import Common
@@ -118,13 +119,9 @@ def _told_stopped(common: Common, asked: Asked) -> Said:
     """Through the database, under its lock."""
     if asked.verb == "stop":
         return Said(outcome="nothing", message="nothing runs; nothing to stop", pid=None)
-    if asked.verb == "cancel":
-        raise StartRefused(
-            "nothing runs that could ask the broker",
-            where=str(common.database),
-            remedy="bin/trade run, or the broker's own web site",
-        )
     command = command_of(line_of(asked))
+    if command.verb == "cancel":
+        command = replace(command, verb="cancel_later")
     journal = open_journal(common.database, create=False, since=iso(time.time_ns()))
     try:
         before = fold(ExecutionState(), journal.entries())
@@ -137,7 +134,8 @@ def _told_stopped(common: Common, asked: Asked) -> Said:
         journal.close()
     answer = after.answer(command.command_id)
     assert answer is not None, "a command that wants an answer has one"
-    later = "; nothing runs: bin/trade run carries it out" if after.reductions else ""
+    stands = after.reductions or after.cancels
+    later = "; nothing runs: bin/trade run carries it out" if stands else ""
     said = Said(outcome=answer.outcome, message=answer.message + later, pid=None)
     return _checked(common, asked, said)
 

@@ -49,6 +49,7 @@ ORDER BY sequence
 """
 _EACH = (
     "order_notional_max",
+    "order_quantity_max",
     "price_deviation_max",
     "quote_age_max",
     "request_age_max",

@@ -21,6 +21,7 @@ extended_hours = false      # true: also before 09:30 and after 16:00 New York t
 owner = ""                              # who answers for these numbers
 reason = ""                             # and why they are these
 order_notional_max = 5_000              # dollars of one order
+order_quantity_max = 10_000_000         # shares of one entry
 position_notional_max = 12_500          # dollars in one symbol, orders in flight counted
 exposure_max = 1.0                      # of the account's equity, orders in flight counted
 entries_open_max = 20                   # symbols held or being bought at once

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from trader import allowance, brakes, risk
+from trader.closing import minutes_left
 from trader.explanation.facts import RuleSeen
 from trader.messages import Brake, Gate
 from trader.model import MINUTE_NS, SECOND_NS, Quote, Side
@@ -115,6 +116,7 @@ def _market_closed(question: Question) -> Numbers:
     return _numbers(
         phase=question.standing.phase.value,
         extended_hours=_yes(question.request.extended_hours),
+        order_type=question.request.order_type,
         **({"trading_halt": halt} if halt else {}),
     )
 
@@ -123,10 +125,9 @@ def _session_closing(question: Question) -> Numbers:
     closing = question.standing.closing
     if closing is None:
         return _numbers(at_close="keep")
-    left_ns = question.standing.session_closes_ns - question.standing.at_ns
     return _numbers(
         at_close=closing.at_close.value,
-        minutes_left=left_ns // MINUTE_NS,
+        minutes_left=minutes_left(question),
         minutes_before_close=closing.minutes_before_close,
     )
 
@@ -305,6 +306,9 @@ READS: dict[str, Callable[[Question], Numbers]] = {
     "hands_off": lambda question: _numbers(hands_off=_yes(question.position.is_hands_off)),
     "side": _side,
     "quantity": lambda question: _numbers(quantity=question.quantity),
+    "order_quantity": lambda question: _numbers(
+        quantity=question.quantity, quantity_max=question.limits.order_quantity_max
+    ),
     "no_quote": _no_quote,
     "stale_quote": _stale_quote,
     "price_tick": _price_tick,

@@ -84,6 +84,7 @@ def assembled(
         unjournaled=listeners.unjournaled,
         acted=reducer.look,
     )
+    tape.limited = inbox.try_tell
     overnight = Overnight(tape, feed, pace, inbox, pace.market_ns)
     tape.listener = protector = Protector(
         inbox=inbox, pace=pace, state=lambda: executor.state, quotes=tape.quotes

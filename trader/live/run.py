@@ -16,6 +16,7 @@ from trader import systemd
 from trader.clock import FreePace
 from trader.exits import Exit, StartRefused
 from trader.live.embedded import Embedded
+from trader.lost_line import keep_line
 from trader.model import SECOND_NS, ClientOrderId
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.scenarios.play import CutOff, Play, Stage
@@ -105,6 +106,7 @@ async def run_clocked(
             ready(parts.executor.state)
             nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
             nursery.start_soon(supervisor.keep_polling, name="poller")
+            nursery.start_soon(keep_line, parts.executor, parts.inbox, name="lost line")
             await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()

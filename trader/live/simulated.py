@@ -168,6 +168,7 @@ async def _traded(
             links=SETTLED_LINKS,
             last_check=partial(last_check, books, fresh),
             conservation=books.conservation,
+            is_clocked=run.is_clocked,
         ) as broker,
         AlpacaFeed(
             rest_url=embedded.address,

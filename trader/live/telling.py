@@ -54,11 +54,13 @@ class Telling:
         """For what the parts have to say outside the journal."""
         return Listeners(rejected_tick=self._rejected_tick, unjournaled=self._unjournaled)
 
-    def program(self, subject: str, message: str, *, is_alarm: bool = False) -> None:
+    def program(
+        self, subject: str, message: str, *, is_alarm: bool = False, level: log.Level = "warning"
+    ) -> None:
         """One line of the log."""
         event = Program(
             timestamp=calendar.iso(self._market_ns),
-            level="alarm" if is_alarm else "warning",
+            level="alarm" if is_alarm else level,
             subject=subject,
             message=message,
         )
@@ -86,6 +88,9 @@ class Telling:
                 with trio.CancelScope(shield=True):
                     await self._scribe.catch_up()
                 self._scribe.close()
+                told = parts.tape.told
+                what = f"{told.quotes} told to workers, {told.conflated} of them conflated"
+                self.program("quotes", what, level="info")
 
     async def _wait(self, parts: Parts, executor: Executor) -> None:
         self._market_ns = parts.pace.market_ns()

@@ -185,7 +185,8 @@ class ReadOnlyAlpacaBroker:
 class AlpacaBroker(ReadOnlyAlpacaBroker):
     """The same, and it sends; right before an order's bytes leave, `last_check` may say why they must not after all.
 
-    Then `conservation` reads them; None is for who sends by hand, with no journal behind it.
+    Then `conservation` reads them; None is for who sends by hand, with no journal behind it. `is_clocked`: market_ns
+    runs by itself, so that entries can be counted as they leave.
     """
 
     def __init__(
@@ -200,6 +201,7 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
         links: Links = REAL_LINKS,
         last_check: Callable[[Order], str] = lambda order: "",
         conservation: Conservation | None = None,
+        is_clocked: bool = True,
     ) -> None:
         super().__init__(
             base_url=base_url,
@@ -213,7 +215,10 @@ class AlpacaBroker(ReadOnlyAlpacaBroker):
         self._order_link = self._link(base_url, is_patient=False)
         # With questions of its own: a cancel that needs the broker's id must not wait for the budget.
         questions = Queries(self._order_link, name, market_ns)
-        self._sender = Sender(self._order_link, questions, self._budget, last_check, conservation)
+        clock_ns = market_ns if is_clocked else None
+        self._sender = Sender(
+            self._order_link, questions, self._budget, last_check, conservation, clock_ns
+        )
 
     async def __aexit__(
         self,

@@ -27,8 +27,8 @@ class _Body(Struct, frozen=True, kw_only=True):
     trail_percent: Number | None = None
 
 
-def judged(conservation: Conservation, body: bytes) -> str:
-    """Why these bytes must not leave, or nothing."""
+def judged(conservation: Conservation, body: bytes, now_ns: int | None = None) -> str:
+    """Why these bytes must not leave, or nothing. now_ns: see Conservation.refusal."""
     try:
         told = msgspec.json.decode(body, type=_Body)
         leaving = Leaving(
@@ -43,7 +43,7 @@ def judged(conservation: Conservation, body: bytes) -> str:
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, AmountError) as error:
         return conservation.unreadable(f"an order that can't be read ({type(error).__name__})")
-    return conservation.refusal(leaving)
+    return conservation.refusal(leaving, now_ns)
 
 
 def _price(text: str | None) -> Decimal | None:

@@ -28,9 +28,11 @@ class Sender:
         budget: RequestBudget,
         last_check: Callable[[Order], str],
         conservation: Conservation | None,
+        clock_ns: Callable[[], int] | None,
     ) -> None:
         self._last_check = last_check
         self._conservation = conservation
+        self._clock_ns = clock_ns
         self._link = link
         self._queries = queries
         self._budget = budget
@@ -71,7 +73,7 @@ class Sender:
         why = self._last_check(order)
         if why or self._conservation is None:
             return why
-        return judged(self._conservation, body)
+        return judged(self._conservation, body, self._clock_ns() if self._clock_ns else None)
 
     async def cancel(self, order: Order) -> CancelOutcome:
         """Ask for its end, by the broker's id, which may have to be asked for first."""
