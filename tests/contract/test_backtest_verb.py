@@ -96,6 +96,16 @@ def test_the_same_request_has_the_same_name_and_the_same_rows(
     assert folder.name.startswith("sma-crossover-")
 
 
+def test_without_data_it_goes_over_the_synthetic_market(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert backtest("--symbols", "JD", "--sessions", "2", "--out", "out") == 0
+    assert "1 symbol, 780 bars, 2026-01-26 to 2026-01-27" in capsys.readouterr().out
+    assert backtest("--symbols", "JD", "--start", "2026-01-27") == 2
+    assert capsys.readouterr().err.startswith("trade: --start: is for recorded bars")
+
+
 def test_json_is_nothing_but_json(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert backtest("--data", str(data), "--json", "--out", "out") == 0
     summary = json.loads(capsys.readouterr().out)

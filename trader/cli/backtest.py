@@ -18,6 +18,7 @@ from trader.backtest.page import page_of
 from trader.backtest.request import BacktestRequest, Fills
 from trader.backtest.run import backtested, identity_of
 from trader.build import running_build
+from trader.calendar import next_session
 from trader.cli.choosing import chosen, symbols_of
 from trader.cli.options import (
     Common,
@@ -30,12 +31,13 @@ from trader.cli.options import (
 from trader.cli.own_strategies import learn_strategies
 from trader.config import Config
 from trader.exits import Exit, Mistake
-from trader.feeds.columns import Columns
+from trader.feeds.columns import Columns, columns_of
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.history import data_identity, read_history
+from trader.feeds.synthetic import FIRST_SESSION, SyntheticMarket
 from trader.journal.sqlite import open_journal
 from trader.live.assembly import worker_plans
-from trader.model import SECOND_NS, Symbol
+from trader.model import SECOND_NS, Bar, Symbol
 from trader.money import AmountError, amount
 from trader.pages import plotly_script
 from trader.simulator.event_script import Scene, read_events
@@ -52,6 +54,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     """The command line, as it was typed."""
 
     data: tuple[str, ...]
+    sessions: int
     symbols: str | None
     strategy: str | None
     param: tuple[str, ...]
@@ -72,7 +75,19 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 @click.command("backtest")
-@click.option("--data", multiple=True, required=True, metavar="PATH", help="Bars: files, folders.")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="PATH",
+    help="Bars: files, folders.  [default: the synthetic market of `run`]",
+)
+@click.option(
+    "--sessions",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    help="Of the synthetic market.",
+)
 @click.option("--symbols", metavar="LIST", help="Which symbols.  [default: all that there are]")
 @click.option("--strategy", metavar="KIND", help="One strategy, in place of the configured ones.")
 @click.option("--param", multiple=True, metavar="NAME=VALUE", help="Of that strategy.")
@@ -134,6 +149,8 @@ def command(common: Common, /, **asked: object) -> int:
 def _history(common: Common, asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
     """Of the symbols that were named, here or in a configuration file; of all where none was."""
     symbols = None
+    if not asked.data:
+        return _synthetic(asked, config)
     if asked.symbols is not None:
         symbols = symbols_of(asked.symbols)
     elif common.config is not None:
@@ -145,6 +162,26 @@ def _history(common: Common, asked: Asked, config: Config) -> Mapping[Symbol, Co
     if not history:
         raise Mistake("there are no bars in it", where=f"--data {' '.join(asked.data)}")
     return history
+
+
+def _synthetic(asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
+    """The days that `run` trades with the same seed, from the first one on."""
+    for option, given in (("--start", asked.start), ("--end", asked.end)):
+        if given is not None:
+            raise Mistake("is for recorded bars", where=option, remedy="give --data, or --sessions")
+    symbols = config.symbols if asked.symbols is None else symbols_of(asked.symbols)
+    try:
+        market = SyntheticMarket(asked.seed, symbols)
+    except ValueError as error:
+        raise Mistake(str(error), where="--symbols") from None
+    bars: dict[Symbol, list[Bar]] = {symbol: [] for symbol in sorted(symbols)}
+    date = FIRST_SESSION
+    for _ in range(asked.sessions):
+        for instant in market.instants(date):
+            for bar in instant.bars:
+                bars[bar.symbol].append(bar)
+        date = next_session(date).date
+    return {symbol: columns_of(symbol, of) for symbol, of in bars.items()}
 
 
 def _request(asked: Asked, config: Config, history: Mapping[Symbol, Columns]) -> BacktestRequest:

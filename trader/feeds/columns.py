@@ -1,6 +1,6 @@
 """Bars as columns: the form in which years of them are read, kept and gone through."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -47,3 +47,17 @@ class Columns(Struct, frozen=True, kw_only=True):
     def bars(self) -> Iterator[Bar]:
         """One after the other."""
         return (self.bar(place) for place in range(len(self)))
+
+
+def columns_of(symbol: Symbol, bars: Iterable[Bar]) -> Columns:
+    """Of bars in order of time, none overlapping."""
+    rows = [(one.start_ns, one.start_ns + one.span_ns, *_prices(one), one.volume) for one in bars]
+    numbers = np.array(rows, np.int64).reshape(-1, 7).T
+    names = ("start_ns", "ends_ns", "open", "high", "low", "close", "volume")
+    return Columns(
+        symbol=symbol, **dict(zip(names, map(np.ascontiguousarray, numbers), strict=True))
+    )
+
+
+def _prices(bar: Bar) -> tuple[int, int, int, int]:
+    return bar.open, bar.high, bar.low, bar.close
