@@ -1,0 +1,220 @@
+"""What the verbs over history are asked: which bars, which strategy, and how the market is modelled."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import click
+from msgspec import Struct
+from msgspec.structs import replace
+
+from trader.backtest.broker import BEFALLS
+from trader.backtest.request import BacktestRequest, Fills
+from trader.calendar import next_session
+from trader.cli.choosing import chosen, symbols_of
+from trader.cli.options import Common, config_text, file_path, read_config
+from trader.cli.own_strategies import learn_strategies
+from trader.config import Config
+from trader.exits import Mistake
+from trader.feeds.columns import Columns, columns_of
+from trader.feeds.csv_rows import MarketDataError
+from trader.feeds.history import read_history
+from trader.feeds.synthetic import FIRST_SESSION, SyntheticMarket
+from trader.live.assembly import worker_plans
+from trader.model import SECOND_NS, Bar, Symbol
+from trader.money import AmountError, amount
+from trader.simulator.event_script import Scene, read_events
+from trader.simulator.scheduled import ScheduledEvent
+from trader.simulator.script import Script
+from trader.venue import VenueTerms
+
+P = ParamSpec("P")
+R = TypeVar("R")
+BASIS_POINT = Decimal("0.0001")
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """The command line, as it was typed."""
+
+    data: tuple[str, ...]
+    sessions: int
+    symbols: str | None
+    strategy: str | None
+    param: tuple[str, ...]
+    start: str | None
+    end: str | None
+    cash: str
+    events: str | None
+    fills: str
+    spread: str
+    slippage: str
+    participation: str
+    commission: str
+    latency: str
+    always: bool
+    brakes: str
+    seed: int
+
+
+OPTIONS = (
+    click.option(
+        "--data",
+        multiple=True,
+        metavar="PATH",
+        help="Bars: files, folders.  [default: the synthetic market of `run`]",
+    ),
+    click.option(
+        "--sessions",
+        type=click.IntRange(1, 10_000),
+        default=20,
+        show_default=True,
+        help="Of the synthetic market.",
+    ),
+    click.option("--symbols", metavar="LIST", help="Which symbols.  [default: all that there are]"),
+    click.option(
+        "--strategy", metavar="KIND", help="One strategy, in place of the configured ones."
+    ),
+    click.option("--param", multiple=True, metavar="NAME=VALUE", help="Of that strategy."),
+    click.option("--start", metavar="DATE", help="The first day."),
+    click.option("--end", metavar="DATE", help="The last day."),
+    click.option("--cash", default="100000", show_default=True, metavar="DOLLARS"),
+    click.option("--events", metavar="FILE", help="Splits, dividends, deposits, withdrawals."),
+    click.option(
+        "--fills",
+        type=click.Choice([one.value for one in Fills]),
+        default=Fills.OPEN.value,
+        show_default=True,
+        help="An order trades at the next bar's open, or with a quote around the close.",
+    ),
+    click.option(
+        "--spread", default="1", show_default=True, metavar="BP", help="Of quotes, whole."
+    ),
+    click.option(
+        "--slippage", default="0", show_default=True, metavar="BP", help="Without a limit."
+    ),
+    click.option(
+        "--participation",
+        default="10",
+        show_default=True,
+        metavar="PERCENT",
+        help="Of a bar's volume that may trade with us.",
+    ),
+    click.option(
+        "--commission", default="0", show_default=True, metavar="DOLLARS", help="A share."
+    ),
+    click.option(
+        "--latency", default="0", show_default=True, metavar="SECONDS", help="Of an order."
+    ),
+    click.option("--always", is_flag=True, help="The market never closes."),
+    click.option("--brakes", type=click.Choice(["on", "off"]), default="off", show_default=True),
+    click.option("--seed", type=int, default=7, show_default=True),
+)
+
+
+def history_options(verb: Callable[Concatenate[Asked, P], R]) -> Callable[P, R]:
+    """Give a verb these options, bundled as its first argument."""
+
+    @wraps(verb)
+    def with_options(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = {name: kwargs.pop(name) for name in Asked.__struct_fields__}
+        return verb(Asked(**given), *args, **kwargs)  # type: ignore[arg-type]  # click has checked the types
+
+    decorated: Callable[P, R] = with_options
+    for option in reversed(OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def asked_request(common: Common, asked: Asked) -> BacktestRequest:
+    """What is to be run; raises Mistake, also for a strategy that can't be made."""
+    config = chosen(read_config(common), None, asked.strategy, asked.param)
+    learn_strategies(config, common.config)
+    history = history_of(common, asked, config)
+    config = replace(config, symbols=tuple(history))
+    worker_plans(config, common.config)
+    return request_of(asked, config, history)
+
+
+def history_of(common: Common, asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
+    """Of the symbols that were named, here or in a configuration file; of all where none was."""
+    symbols = None
+    if not asked.data:
+        return _synthetic(asked, config)
+    if asked.symbols is not None:
+        symbols = symbols_of(asked.symbols)
+    elif common.config is not None:
+        symbols = config.symbols
+    try:
+        history = read_history([Path(one) for one in asked.data], symbols, asked.start, asked.end)
+    except MarketDataError as error:
+        raise Mistake(str(error)) from None
+    if not history:
+        raise Mistake("there are no bars in it", where=f"--data {' '.join(asked.data)}")
+    return history
+
+
+def _synthetic(asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
+    """The days that `run` trades with the same seed, from the first one on."""
+    for option, given in (("--start", asked.start), ("--end", asked.end)):
+        if given is not None:
+            raise Mistake("is for recorded bars", where=option, remedy="give --data, or --sessions")
+    symbols = config.symbols if asked.symbols is None else symbols_of(asked.symbols)
+    try:
+        market = SyntheticMarket(asked.seed, symbols)
+    except ValueError as error:
+        raise Mistake(str(error), where="--symbols") from None
+    bars: dict[Symbol, list[Bar]] = {symbol: [] for symbol in sorted(symbols)}
+    date = FIRST_SESSION
+    for _ in range(asked.sessions):
+        for instant in market.instants(date):
+            for bar in instant.bars:
+                bars[bar.symbol].append(bar)
+        date = next_session(date).date
+    return {symbol: columns_of(symbol, of) for symbol, of in bars.items()}
+
+
+def request_of(asked: Asked, config: Config, history: Mapping[Symbol, Columns]) -> BacktestRequest:
+    cash = _number(asked.cash, "--cash")
+    if not cash:
+        raise Mistake("nothing can be bought with nothing", where="--cash 0")
+    return BacktestRequest(
+        config=config,
+        histories=tuple(history.values()),
+        cash=cash,
+        fills=Fills(asked.fills),
+        terms=VenueTerms(
+            spread_rate=_number(asked.spread, "--spread", 1_000) * BASIS_POINT,
+            slippage_rate=_number(asked.slippage, "--slippage", 1_000) * BASIS_POINT,
+            bar_participation=_number(asked.participation, "--participation", 100) / 100,
+            commission_share_rate=_number(asked.commission, "--commission", 100),
+            latency_ns=int(_number(asked.latency, "--latency", 86_400) * SECOND_NS),
+        ),
+        is_always_open=asked.always,
+        brakes=asked.brakes == "on",
+        events=_events(asked.events, tuple(history)),
+        seed=asked.seed,
+    )
+
+
+def _number(text: str, option: str, most: int = 10**12) -> Decimal:
+    try:
+        number = amount(text)
+    except AmountError as error:
+        raise Mistake(str(error), where=f"{option} {text[:40]}") from None
+    if not 0 <= number <= most:
+        raise Mistake(f"must be from 0 to {most:,}", where=f"{option} {text[:40]}")
+    return number
+
+
+def _events(file: str | None, symbols: tuple[Symbol, ...]) -> tuple[ScheduledEvent, ...]:
+    if file is None:
+        return ()
+    script = Script(text=config_text(file_path(file, "--events"), remedy=""), name=file)
+    events = read_events(script, Scene(symbols=symbols))
+    for event in events:
+        if event.name not in BEFALLS:
+            known = ", ".join(sorted(BEFALLS))
+            raise Mistake(f"{event.name} can't befall a backtest; these can: {known}", where=file)
+    return tuple(sorted(events, key=lambda one: one.at_ns))
