@@ -19,9 +19,7 @@ NO_DUPLICATE_RULE = Edit(
 )
 FORGOTTEN = """orders=Map(
             {
-                name: replace(
-                    order, lookup_open=False, cancel_requested=False, cancel_asked_ns=0
-                )
+                name: replace(order, lookup_open=False, cancel_requested=False, cancel_asked_ns=0)
                 for name, order in state.orders.items()
             }
         ),"""

@@ -51,7 +51,7 @@ ALARMS = (
 DATA = (
     planted(
         "quotes beyond the price band are believed",
-        Edit("market_guard.py", "if low <= band.up and high >= band.down:", "if band.up:"),
+        Edit("market_guard.py", "if low <= band.up and high >= band.down and not is_at(band, quote):", "if band.up:"),
         plays("market_guard", "where_nobody_may_trade_a_quote_says_nothing"),
     ),
     planted(
@@ -190,7 +190,7 @@ SESSIONS = (
     ),
     planted(
         "what should go before the close stays",
-        Edit("sessions.py", "if rule.at_close in LEAVES:", "if False:"),
+        Edit("sessions.py", "if _is_due(state, rule) and rule.at_close in LEAVES:", "if False:"),
         plays("sessions", "what_is_held_goes_so_long_before_the_close_of_that_day"),
         tasks("sessions", "three_minutes_before_the_close_all_is_sold_once_and_nothing_bought"),
     ),

@@ -149,8 +149,8 @@ PROTECTIONS = (
     planted(
         "a stop waits for regular hours to be placed",
         Edit(
-            "risk.py",
-            "        return None  # It waits for the session.\n",
+            "hours.py",
+            "        return None  # A stop waits for the session.\n",
             "        pass\n",
         ),
         plays("protection", "a_stop_is_an_order_like_any_other_and_waits_for_the_session"),

@@ -50,6 +50,8 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Try": {
         "backtest": "Years of history through the same program.",
+        "sweep": "A strategy with many parameters over history, in many processes.",
+        "lookahead": "Would a strategy decide otherwise if the future were cut off?",
         "download": "Bars of the past, into files for a backtest.",
         "scenario": "What has happened to others, done to this program.",
         "check-strategy": "Are a strategy's two forms the same.",

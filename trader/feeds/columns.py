@@ -61,3 +61,17 @@ def columns_of(symbol: Symbol, bars: Iterable[Bar]) -> Columns:
 
 def _prices(bar: Bar) -> tuple[int, int, int, int]:
     return bar.open, bar.high, bar.low, bar.close
+
+
+def between(columns: Columns, first_ns: int, last_ns: int) -> Columns:
+    """Those bars that begin at or after the one moment and end at or before the other."""
+    first = int(np.searchsorted(columns.start_ns, first_ns, side="left"))
+    last = int(np.searchsorted(columns.ends_ns, last_ns, side="right"))
+    return Columns(
+        symbol=columns.symbol,
+        **{
+            name: getattr(columns, name)[first:last]
+            for name in Columns.__struct_fields__
+            if name != "symbol"
+        },
+    )
