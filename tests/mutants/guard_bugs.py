@@ -51,7 +51,11 @@ ALARMS = (
 DATA = (
     planted(
         "quotes beyond the price band are believed",
-        Edit("market_guard.py", "if low <= band.up and high >= band.down and not is_at(band, quote):", "if band.up:"),
+        Edit(
+            "market_guard.py",
+            "if low <= band.up and high >= band.down and not is_at(band, quote):",
+            "if band.up:",
+        ),
         plays("market_guard", "where_nobody_may_trade_a_quote_says_nothing"),
     ),
     planted(

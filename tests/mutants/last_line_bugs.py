@@ -3,7 +3,9 @@
 from tests.mutants.planted import Edit, contract, planted, plays, tasks, tidy
 
 NOT_ASKED = Edit(
-    "brokers/alpaca/sending.py", "return judged(self._conservation, body, self._clock_ns() if self._clock_ns else None)", 'return ""'
+    "brokers/alpaca/sending.py",
+    "return judged(self._conservation, body, self._clock_ns() if self._clock_ns else None)",
+    'return ""',
 )
 
 LAST_LINE = (

@@ -196,7 +196,11 @@ KILL_SWITCH = (
     ),
     planted(
         "while reducing, what turns up later stays",
-        Edit("reducing.py", "    return (*ends, *_began_by_halt(state, symbols))", "    return (*ends,)"),
+        Edit(
+            "reducing.py",
+            "    return (*ends, *_began_by_halt(state, symbols))",
+            "    return (*ends,)",
+        ),
         plays("commands", "while_reducing_what_turns_up_later_goes_too"),
     ),
     planted(

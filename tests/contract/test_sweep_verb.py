@@ -1,0 +1,131 @@
+"""`trader sweep` and `trader lookahead` as a person types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trader.__main__ import main
+
+SMALL = ("--symbols", "JD", "--sessions", "4", "--strategy", "sma-crossover")
+GRID = ("--grid", "fast=2..8:3", "--grid", "slow=5,20")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def swept(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert main(["sweep", *SMALL, *arguments, "--json"]) == 0
+    told: dict[str, object] = json.loads(capsys.readouterr().out)
+    return told
+
+
+def test_any_number_of_processes_tells_the_same_and_what_was_run_is_not_run_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    alone = swept(capsys, *GRID, "--jobs", "1", "--out", "one")
+    assert swept(capsys, *GRID, "--jobs", "3", "--out", "three") == alone
+    trials = Path("one/trials.jsonl")
+    before = trials.read_bytes()
+    assert swept(capsys, *GRID, "--out", "one") == alone
+    assert trials.read_bytes() == before
+    assert swept(capsys, *GRID, "--cash", "5000", "--out", "one") != alone
+    assert trials.read_bytes().count(b"\n") == 2 * before.count(b"\n") == 12
+
+
+def test_a_trial_is_the_backtest_with_these_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    told = swept(capsys, *GRID, "--out", "out")
+    trials = told["trials"]
+    assert isinstance(trials, list)
+    assert [one["params"] for one in trials[:2]] == [
+        {"fast": "2", "slow": "5"},
+        {"fast": "2", "slow": "20"},
+    ]
+    given = ["--param", "fast=2", "--param", "slow=20", "--json", "--out", "single"]
+    assert main(["backtest", *SMALL, *given]) == 0
+    single = json.loads(capsys.readouterr().out)
+    assert trials[1]["orders"] == single["orders"]
+    assert trials[1]["sharpe"] == single["statistics"]["sharpe"]
+
+
+def test_the_number_of_trials_stands_beside_the_best_and_what_cannot_be_is_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sweep", *SMALL, *GRID]) == 0
+    *rows, last = capsys.readouterr().out.splitlines()
+    assert len(rows) == 4
+    assert last.startswith("the best of 4 trials by sharpe; 2 more can't be.")
+
+
+def test_folds_choose_on_the_days_before_and_run_on_the_days_after(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = swept(capsys, *GRID, "--folds", "1", "--by", "total_return")
+    assert told["trials"] == 6
+    folds = told["folds"]
+    assert isinstance(folds, list)
+    [fold] = folds
+    assert fold["chosen"]["params"] == fold["after"]["params"]
+    lines = Path("sweep/trials.jsonl").read_text().splitlines()
+    assert len(lines) == 7
+    best = max(
+        (one for one in map(json.loads, lines[:6]) if not one["impossible"]),
+        key=lambda one: one["total_return"],
+    )
+    assert best["params"] == fold["chosen"]["params"]
+
+
+WRONG: dict[tuple[str, ...], str] = {
+    (): "trade: --grid: which parameters?",
+    ("--grid", "fast"): "trade: --grid: not NAME=FROM..TO[:STEP] or NAME=A,B: 'fast'",
+    ("--grid", "fast=1..x"): "trade: --grid: whole numbers are wanted",
+    ("--grid", "fast=5..1"): "trade: --grid: goes nowhere",
+    ("--grid", "fast=1..1000", "--grid", "slow=1..1000"): "trade: --grid: 1,000,000 runs",
+    ("--grid", "fast=60..61"): "trade: --grid: none of them can be run: ",
+    ("--grid", "fast=2..3", "--folds", "9"): "trade: --folds 9: 4 days are too few",
+}
+
+
+@pytest.mark.parametrize("given", WRONG, ids=" ".join)
+def test_a_mistake_is_one_line(given: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", *SMALL, *given]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(WRONG[given])
+    assert said.err.count("\n") == 1
+
+
+PEEKING = '''
+from collections.abc import Iterable
+
+from trader.model import Bar, Purpose, Side
+from trader.strategies.base import Strategy, SymbolView, Wish
+from trader.strategies.signals import BarColumns, Signals
+
+
+class Peeking(Strategy):
+    """Its columns are centered on the highest close of all, which nobody knows before the end."""
+
+    def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
+        return ()
+
+    def signals(self, columns: BarColumns) -> Signals:
+        enter = columns.close == columns.close.max()
+        return Signals(enter=enter, leave=~enter, words=lambda place, side: "peeked")
+'''
+
+
+def test_a_strategy_that_is_told_bars_cannot_look_ahead_and_one_that_sees_columns_is_found(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    honest = ["--symbols", "JD", "--sessions", "2", "--cuts", "3"]
+    assert main(["lookahead", "sma-crossover", *honest]) == 0
+    assert "none of them changes what was decided" in capsys.readouterr().out
+    Path("strategies").mkdir()
+    Path("strategies/peeking.py").write_text(PEEKING)
+    assert main(["lookahead", "peeking", *honest, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert "signals say otherwise where to enter JD" in told["changes"][0]
