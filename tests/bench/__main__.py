@@ -33,6 +33,7 @@ BENCHES = {
     "restart": "kill -9 to entries open again, the broker in another process",
     "flatten": "the stop button, the broker in another process",
     "audit": "another program's books, audited by `bin/trade audit` in a process of its own",
+    "backtest": "history through workers, executor, rules, books and venue, in one process",
     "program": "bin/trade itself",
 }
 ROUNDS = 5
