@@ -186,10 +186,23 @@ def test_brakes_are_off_unless_asked_for() -> None:
         RISING.replace("[limits]", "[limits]\nloss_day_max = 0.0001\ndrawdown_max = 0.9") + FREE
     )
     history = minutes(JD, 30, 31, 31, 29, 29, 30, 30, opens=(30, 30, 31, 31, 29, 29, 30))
-    assert len(outcome_of(history, config=config).fills) == 3
+    free = outcome_of(history, config=config)
+    assert len(free.fills) == 3
+    assert [one.partition(":")[0] for one in free.would_have_halted] == [
+        "loss_day first on 2026-01-26 at 09"
+    ]
     braked = outcome_of(history, config=config, brakes=True)
     assert len(braked.fills) == 2
     assert braked.denied == {"loss_day": 1}
+    assert braked.would_have_halted == ()
+
+
+def test_buys_that_repeat_would_have_halted() -> None:
+    config = RISING.replace("[limits]", "[limits]\nexecutions_repeated_max = 3") + FREE
+    found = outcome_of(minutes(JD, *([30, 31] * 5)), config=config)
+    assert found.would_have_halted == (
+        "repeated_executions first on 2026-01-26 at 09:36: JD entered again",
+    )
 
 
 def test_the_same_request_gives_the_same_journal_which_folds_to_agreement() -> None:

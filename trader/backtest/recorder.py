@@ -4,14 +4,25 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Protocol
 
+from trader import brakes
 from trader.backtest.outcome import Fill
-from trader.messages import Entry, ExecutionBooked, Quarantined, RequestDenied
+from trader.calendar import clock_text
+from trader.limits import Limits
+from trader.messages import (
+    Brake,
+    ClockMoved,
+    Entry,
+    ExecutionBooked,
+    Quarantined,
+    RequestDenied,
+)
 from trader.model import Side, Symbol
 from trader.money import ZERO, plain
 from trader.ports import Batch
 from trader.state import ExecutionState
 
 ENTRIES_AT_ONCE = 4_096
+LOOKED_FOR = (Brake.LOSS_DAY, Brake.DRAWDOWN, Brake.REPEATED_EXECUTIONS)
 
 
 class Written(Protocol):
@@ -21,12 +32,17 @@ class Written(Protocol):
 
 
 class Recorder:
-    """Facts of the executions, denials and quarantines; `journal` None: the books are in memory alone."""
+    """Facts of the executions, denials and quarantines; `journal` None: the books are in memory alone.
 
-    def __init__(self, journal: Written | None) -> None:
+    `brakes_off` are limits whose brakes were off: when each would have halted is noted, once.
+    """
+
+    def __init__(self, journal: Written | None, brakes_off: Limits | None = None) -> None:
+        self.would_have_halted: dict[Brake, str] = {}
         self.fills: list[Fill] = []
         self.denied: Counter[str] = Counter()
         self.quarantined: dict[Symbol, str] = {}
+        self._brakes_off = brakes_off
         self._journal = journal
         self._held: defaultdict[Symbol, Decimal] = defaultdict(lambda: ZERO)
         self._entries: list[Entry] = []
@@ -42,6 +58,7 @@ class Recorder:
                     self.denied[event.reason.value] += 1
                 elif isinstance(event, Quarantined) and event.symbol is not None:
                     self.quarantined.setdefault(event.symbol, event.reason)
+            self._note_brakes(entry, batch.after)
         if self._journal is not None:
             self._entries += batch.entries
             self._after = batch.after
@@ -53,6 +70,27 @@ class Recorder:
         if self._journal is not None and self._after is not None:
             self._journal.write(Batch(entries=tuple(self._entries), after=self._after))
             self._entries, self._after = [], None
+
+    def _note_brakes(self, entry: Entry, after: ExecutionState) -> None:
+        limits, noted = self._brakes_off, self.would_have_halted
+        if limits is None or len(noted) == len(LOOKED_FOR):
+            return
+        for event in entry.events:
+            if isinstance(event, ClockMoved) and after.is_opened:
+                for brake, numbers in brakes.tripped_by_loss(
+                    after.equity, after.equity_session, after.equity_peak, limits
+                ):
+                    what = f"equity {numbers['equity']} of {numbers['from']}"
+                    noted.setdefault(brake, self._words(brake, entry, what))
+            elif isinstance(event, ExecutionBooked):
+                filled_ns = after.position(event.symbol).entries_filled_ns
+                if brakes.tripped_by_fills(filled_ns, after.at_ns, limits):
+                    brake, what = Brake.REPEATED_EXECUTIONS, f"{event.symbol} entered again"
+                    noted.setdefault(brake, self._words(brake, entry, what))
+
+    @staticmethod
+    def _words(brake: Brake, entry: Entry, what: str) -> str:
+        return f"{brake.value} first on {entry.session} at {clock_text(entry.at_ns)}: {what}"
 
     def _fill(self, entry: Entry, event: ExecutionBooked, after: ExecutionState) -> Fill:
         order = after.orders[event.client_order_id]

@@ -41,7 +41,8 @@ def backtested(
 ) -> Outcome:
     """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
     timeline = Timeline(request.histories)
-    recorder, points = Recorder(journal), _Points(progress, timeline.bars)
+    recorder = Recorder(journal, None if request.brakes else request.config.limits)
+    points = _Points(progress, timeline.bars)
     first_ns, last_ns = _span(request)
     broker = ReplayBroker(
         request.symbols,
@@ -90,7 +91,9 @@ def backtested(
         inputs=dict(sorted(driver.inputs.items())),
         assumed=_assumed(request),
         quarantined=dict(sorted(recorder.quarantined.items())),
-        would_have_halted=(),
+        would_have_halted=tuple(
+            recorder.would_have_halted[one] for one in sorted(recorder.would_have_halted)
+        ),
     )
 
 
