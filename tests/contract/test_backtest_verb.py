@@ -188,10 +188,10 @@ DECIDED = (
 )
 
 
-def held_to_a_run(tmp_path: Path, bars: Path, symbols: str) -> int:
+def held_to_a_run(tmp_path: Path, bars: Path, symbols: str, fast: int, slow: int) -> int:
     """Orders, prices, refusals and cash of both are the same; how many orders there were."""
     live = Folder(tmp_path)
-    arguments = ("--symbols", symbols, "--param", "fast=3", "--param", "slow=8")
+    arguments = ("--symbols", symbols, "--param", f"fast={fast}", "--param", f"slow={slow}")
     ended = live.run("--data", str(bars), "--strategy", "sma-crossover", *arguments)
     assert (ended.code, ended.err) == (0, "")
     asked_for = ["--data", str(bars), "--strategy", "sma-crossover", *arguments]
@@ -209,7 +209,7 @@ def test_a_run_over_the_same_bars_decides_the_same(
     monkeypatch.chdir(tmp_path)
     bars = tmp_path / "bars"
     written(bars / "minute", minutes(JD, *walk(3, 100)))
-    assert held_to_a_run(tmp_path, bars, "JD") > 3
+    assert held_to_a_run(tmp_path, bars, "JD", 3, 8) > 3
 
 
 @pytest.mark.slow
@@ -223,4 +223,4 @@ def test_a_run_over_six_recorded_sessions_decides_the_same(
     bars = tmp_path / "bars"
     bars.mkdir()
     (bars / "minute").symlink_to(MARKET_DATA / "minute")
-    assert held_to_a_run(tmp_path, bars, "AIG,BAC,IBM,SPY") > 50
+    assert held_to_a_run(tmp_path, bars, "AIG,BAC,IBM,SPY", 10, 30) == 144
