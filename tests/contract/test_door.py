@@ -234,3 +234,17 @@ def test_new_config_writes_where_it_is_told(tmp_path: Path) -> None:
     answer = shell("new-config", "--config", "other.toml", "--json", cwd=tmp_path)
     assert json.loads(answer.stdout) == {"written": str(tmp_path / "other.toml")}
     assert (tmp_path / "other.toml").read_text() == TEMPLATE
+
+
+def test_a_run_loads_nothing_that_only_a_backtest_needs() -> None:
+    asked = (
+        "import sys, trader.cli.run; print(sorted({'numpy', 'pandas', 'plotly'} & {*sys.modules}))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", asked],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said == "[]\n"

@@ -9,9 +9,8 @@ import sqlite3
 from collections.abc import Iterator
 from functools import cache
 
-from sqlite_utils import Database, Migrations
-
 from trader.journal.place import APPLICATION_ID, SCHEMA_VERSION
+from trader.journal.sqlite_library import Database, Migrations
 from trader.journal.views import VIEWS
 from trader.model import OrderState, Purpose, Side
 
