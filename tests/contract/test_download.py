@@ -250,7 +250,9 @@ def test_an_interrupted_download_leaves_whole_files_alone(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (130, "trade: interrupted\n")
-    assert files(tmp_path) == ["data/minute/SPY.asked.json", "data/minute/SPY.csv.gz"]
+    # A Ctrl-C in the instant in which a draft is made may leave it: the next download writes over it.
+    whole = [one for one in files(tmp_path) if "/.drafts/" not in one]
+    assert whole == ["data/minute/SPY.asked.json", "data/minute/SPY.csv.gz"]
 
 
 MISTAKES = {
