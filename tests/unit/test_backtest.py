@@ -7,7 +7,7 @@ import pytest
 from tests.histories import BUILD, FREE, GS, JD, MONDAY, RISING, after, days, minutes, outcome_of
 from trader.backtest.outcome import Outcome
 from trader.backtest.request import Fills
-from trader.calendar import clock_text, session_on
+from trader.calendar import HOUR_NS, clock_text, session_on
 from trader.evolve import fold
 from trader.journal.memory import MemoryJournal
 from trader.model import MINUTE_NS, Side
@@ -119,12 +119,12 @@ def test_an_open_comes_before_what_ends_later() -> None:
     ]
 
 
-def split(date: str, ratio: int) -> ScheduledEvent:
+def split(date: str, ratio: int, hours_before: int = 0) -> ScheduledEvent:
+    """At 04:00, when the day begins, or before."""
     session = session_on(date)
     assert session is not None
-    return ScheduledEvent(
-        at_ns=session.pre_open_ns, name=EventName.SPLIT, symbol=JD, ratio=Decimal(ratio)
-    )
+    at_ns = session.pre_open_ns - hours_before * HOUR_NS
+    return ScheduledEvent(at_ns=at_ns, name=EventName.SPLIT, symbol=JD, ratio=Decimal(ratio))
 
 
 HALVED = after(minutes(JD, 30, 31, 31), minutes(JD, 15.5, 15.5, 15, 15, day=TUESDAY))
@@ -136,8 +136,20 @@ def test_a_jump_over_a_night_that_nothing_explains_takes_the_symbol_out() -> Non
     assert [one[2] for one in fills(found)] == ["BUY"]
 
 
-def test_a_split_that_is_known_is_booked_and_the_strategy_goes_on_in_todays_shares() -> None:
-    found = outcome_of(HALVED, events=[split(TUESDAY, 2)])
+def test_nobody_has_to_hold_it_for_that() -> None:
+    flat = after(minutes(JD, 30, 30), minutes(JD, 15, 15.1, 15.1, day=TUESDAY))
+    found = outcome_of(flat)
+    assert found.quarantined == {
+        JD: "its price went from 30 to 15 over a night, and no split is known"
+    }
+    assert found.denied == {"quarantined": 1}
+
+
+@pytest.mark.parametrize("hours_before", [0, 4])
+def test_a_split_that_is_known_is_booked_and_the_strategy_goes_on_in_todays_shares(
+    hours_before: int,
+) -> None:
+    found = outcome_of(HALVED, events=[split(TUESDAY, 2, hours_before)])
     assert found.quarantined == {}
     assert fills(found) == [("09:32", "JD", "BUY", 10, "31"), ("09:33", "JD", "SELL", 20, "15")]
     assert found.equity[-1].equity == Decimal(99_990)

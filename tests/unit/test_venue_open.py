@@ -122,6 +122,14 @@ def test_an_order_that_needs_time_to_arrive_misses_the_open() -> None:
     assert fills(played(there, 2, 3020, 2990, 3030, 3005)) == [(Decimal(10), Decimal("30.2"))]
 
 
+def test_an_order_of_the_middle_of_a_bar_has_nothing_of_its_open() -> None:
+    there = venue()
+    begun = bar(1, 3000, 2990, 3010, 3005)
+    there.advance(begun.start_ns + 1)
+    sent(there, order())
+    assert fills(there.open_bar(begun)) == []
+
+
 def test_a_stop_within_a_bar_trades_at_its_price_and_one_that_the_open_jumped_over_at_the_open() -> (
     None
 ):

@@ -68,6 +68,8 @@ class Lane:
 
     def split(self, ratio: Decimal) -> None:
         """New workers hear the last bars again, in today's shares: what the old ones remember is of others."""
+        if self.bar is not None:
+            self.bar = _in_shares(self.bar, ratio)
         self._incarnation += 1
         self._take(self._hire(self._incarnation))
         for worker in self.workers:

@@ -101,7 +101,7 @@ def _report(folder: Path, outcome: Outcome, history: Mapping[Symbol, Columns]) -
     try:
         script = plotly_script()
     except Mistake as lacks:
-        return f"{REPORT} was not written: {lacks}"
+        return f"{REPORT} was not written: {str(lacks).removeprefix('--html: ')}"
     (folder / REPORT).write_text(page_of(outcome, history, script), encoding="utf-8")
     return ""
 
