@@ -8,6 +8,7 @@ one in each plain test, and a repeatable one in a property: a race belongs into 
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from trader.money import use_exact_context
+from trader.strategies import STRATEGIES
 
 use_exact_context()
 
@@ -27,6 +29,7 @@ settings.load_profile("trader")
 
 DRAWN = "TRADER_TESTS_DRAWN"  # by the process that hands tests out, for all that run them
 BEGAN_S = time.monotonic()
+LINES_OF_A_FAILURE = 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +45,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--within") is not None:
         os.environ.setdefault(DRAWN, config.getoption("--draw") or secrets.token_hex(4))
+        config.pluginmanager.register(AtOnce(config))
+
+
+class AtOnce:
+    """Says what failed when it fails: a run that is cut off never comes to its summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if not report.failed or terminal is None:  # Who runs tests for another has no terminal.
+            return
+        terminal.ensure_newline()
+        for line in [
+            f"FAILED {report.nodeid}",
+            *report.longreprtext.splitlines()[-LINES_OF_A_FAILURE:],
+        ]:
+            terminal.write_line(line)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -77,6 +99,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     minutes = item.config.getoption("--within")
     if minutes is not None and is_slow(item) and time.monotonic() - BEGAN_S > 60 * minutes:
         pytest.skip(f"the {minutes:g} minutes for slow tests are over")
+
+
+@pytest.fixture(autouse=True)
+def strategies_of_the_library() -> Iterator[None]:
+    """What a test adds to the strategies that there are is gone after it."""
+    before = dict(STRATEGIES)
+    yield
+    STRATEGIES.clear()
+    STRATEGIES.update(before)
 
 
 def is_slow(item: pytest.Item) -> bool:

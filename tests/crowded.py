@@ -17,7 +17,7 @@ from trader.strategies import STRATEGIES
 from trader.strategies.base import Strategy, SymbolView, Wish
 
 DAY = "2026-01-26"
-MINUTES = 60
+MINUTES = 390  # A slow machine needs some of them for its orders.
 SYMBOLS_A_PAGE = 500 // EXITS_LIVE_MAX
 SHARE = Size(unit="shares", amount=Decimal(1))
 RESTING = Decimal("-0.02")  # a limit that the market doesn't come to
@@ -94,7 +94,7 @@ def crowd(path: Path, orders: int) -> Iterator[Crowd]:
 
 
 def write_market(folder: Path, symbols: tuple[Symbol, ...]) -> None:
-    """An hour of bars in which nothing moves."""
+    """A session of bars in which nothing moves."""
     session = session_on(DAY)
     assert session is not None
     stamps = [iso(session.open_ns + number * MINUTE_NS) for number in range(MINUTES)]
