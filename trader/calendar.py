@@ -18,6 +18,8 @@ from trader.model import MINUTE_NS, SECOND_NS, Phase
 
 HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS
+NIGHT_NS = 8 * HOUR_NS
+UNTIL_MIDNIGHT_NS = 4 * HOUR_NS  # from the beginning of a night
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 TEXT_YEAR_MAX = 2199  # a time beyond is somebody's mistake
 
@@ -57,6 +59,23 @@ def session_of(at_ns: int) -> Session | None:
     """The session whose 04:00 to 20:00 contains the moment, both ends included; ValueError outside the table."""
     session = session_on(new_york_date(at_ns))
     if session is None or not session.pre_open_ns <= at_ns <= session.post_close_ns:
+        return None
+    return session
+
+
+def night_begins_ns(session: Session) -> int:
+    """20:00 of the evening before, when the overnight session of that trading day begins; it ends at 04:00.
+
+    So there is one before each session, from Sunday evening on, half days too, and none before a holiday.
+    Source: https://docs.alpaca.markets/us/docs/245-trading
+    """
+    return session.pre_open_ns - NIGHT_NS
+
+
+def night_of(at_ns: int) -> Session | None:
+    """The session in whose overnight session the moment lies, its first moment included, its last not."""
+    session = session_on(new_york_date(at_ns + UNTIL_MIDNIGHT_NS))
+    if session is None or not night_begins_ns(session) <= at_ns < session.pre_open_ns:
         return None
     return session
 

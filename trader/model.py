@@ -88,6 +88,7 @@ class Phase(StrEnum):
     PRE = "pre"
     REGULAR = "regular"
     POST = "post"
+    NIGHT = "night"  # from 20:00 of the evening before; only where somebody trades it
 
 
 class Bar(Struct, frozen=True, kw_only=True):

@@ -100,12 +100,41 @@ def test_steps_from_the_night_before_meet_the_first_tick_of_the_next_day(tmp_pat
     with running(*arguments) as (_, client):
         step(client, "2026-01-27T03:00")
         order = send(client, limit_price="20.20", extended_hours=True)
-        assert order["status"] == "accepted"
+        assert look(client, order)["status"] == "new", "it trades by night, if anybody does"
         step(client, "2026-01-27T04:00:09")
         assert look(client, order)["status"] == "new"
         step(client, "2026-01-27T04:00:10")
         assert look(client, order)["status"] == "filled"
         assert client.get("/admin").json()["session"] == "2026-01-27"
+
+
+def test_a_recorded_night_is_told_and_trades(tmp_path: Path) -> None:
+    """From a Sunday evening on, by steps and without nights that pass: the session begins with what is told of it."""
+    (tmp_path / "tick").mkdir()
+    night = ["2026-01-26T01:30:00Z,JD,19.50,300,P,0", "2026-01-26T07:00:00Z,JD,19.80,300,P,0"]
+    lines = TICKS.splitlines()
+    (tmp_path / "tick" / "JD.csv").write_text("\n".join([lines[0], *night, *lines[1:]]))
+    with running("--data", str(tmp_path), "--pace", "stepped") as (_, client):
+        clock = client.get("/v2/clock").json()
+        assert (clock["timestamp"], clock["is_open"]) == ("2026-01-25T20:30:00-05:00", False)
+        assert client.post("/admin/step", json={}).status_code == 200
+        early = send(client, limit_price="19.60", extended_hours=True)
+        regular = send(client, limit_price="19.60")
+        later = send(client, limit_price="19.75", extended_hours=True, side="sell", qty="2")
+        assert look(client, early)["filled_at"].startswith("2026-01-26T01:30:00")
+        step(client, "2026-01-26T02:00")
+        assert look(client, later)["filled_avg_price"] == "19.79", "at the bid around that trade"
+        assert look(client, regular)["status"] == "accepted"
+        off = {"disable_overnight_trading": True}
+        assert client.patch("/v2/account/configurations", json=off).status_code == 200
+        by_day = send(client, limit_price="20.20", extended_hours=True)
+        assert look(client, by_day)["status"] == "accepted"
+        step(client, "2026-01-26T04:00")
+        assert look(client, by_day)["status"] == "new"
+        step(client, "2026-01-26T04:00:10")
+        assert look(client, by_day)["status"] == "filled"
+        step(client, "2026-01-26T09:30:05")
+        assert client.get("/admin").json()["session"] == "2026-01-26"
 
 
 def test_the_clock_begins_with_the_first_tick_and_passes_the_morning(data: str) -> None:

@@ -30,6 +30,32 @@ TRADES = (
         ),
     ),
     planted(
+        "there is a night before a holiday",
+        Edit(
+            "calendar.py",
+            "    if session is None or not night_begins_ns(session) <= at_ns < session.pre_open_ns:\n"
+            "        return None\n    return session\n",
+            "    return session or next_session(at_ns)\n",
+        ),
+        plays("venue_orders", "before_a_weekend_or_a_holiday_there_is_no_night"),
+    ),
+    planted(
+        "orders for regular hours trade by night",
+        Edit(
+            "venue/hours.py",
+            "        return at is Phase.REGULAR\n    return",
+            "        return at is not Phase.CLOSED\n    return",
+        ),
+        plays(
+            "venue_orders", "an_order_for_extended_hours_trades_in_the_night_before_a_session_too"
+        ),
+    ),
+    planted(
+        "who does not trade by night does",
+        Edit("venue/hours.py", "(order.nights or at is not Phase.NIGHT)", "True"),
+        plays("venue_orders", "whose_account_does_not_trade_by_night_waits_until_four"),
+    ),
+    planted(
         "a limit that a bar touched is filled",
         Edit("venue/matching.py", "price_of(bar.low) < limit", "price_of(bar.low) <= limit"),
         plays("venue_orders", "a_bar_fills_a_resting_limit_only_when_it_traded_through"),

@@ -12,6 +12,7 @@ from trader.calendar import (
     new_york_date,
     new_york_ns,
     next_session,
+    night_of,
     parse_iso,
     phase,
     previous_session,
@@ -82,6 +83,26 @@ def test_a_bar_that_ends_at_eight_in_the_evening_belongs_to_its_session() -> Non
     assert session is not None
     assert session.date == "2026-01-26"
     assert session_of(at("2026-01-26T20:00") + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "session"),
+    [
+        ("2026-01-25T19:59", None),  # a Sunday
+        ("2026-01-25T20:00", "2026-01-26"),
+        ("2026-01-26T03:59", "2026-01-26"),
+        ("2026-01-26T04:00", None),
+        ("2026-01-26T12:00", None),
+        ("2026-01-26T20:00", "2026-01-27"),
+        ("2026-01-30T20:00", None),  # a Friday
+        ("2026-11-25T20:00", None),  # before Thanksgiving
+        ("2026-11-26T20:00", "2026-11-27"),  # before a half day
+        ("2026-03-08T20:00", "2026-03-09"),  # the day on which the clocks changed
+    ],
+)
+def test_the_night_of_a_session_is_the_one_before_it(moment: str, session: str | None) -> None:
+    found = night_of(at(moment))
+    assert (None if found is None else found.date) == session
 
 
 def test_the_next_and_the_previous_session_of_a_date_are_other_days() -> None:

@@ -150,10 +150,13 @@ def test_bars_of_five_minutes_are_not_known_after_one(tmp_path: Path) -> None:
     assert times(day(RecordedMarket([path])))[:2] == ["14:05:00", "14:10:00"]
 
 
-def test_only_what_lies_between_four_and_eight_in_new_york_is_served(tmp_path: Path) -> None:
+def test_a_session_is_served_with_the_night_before_and_nothing_else_is(tmp_path: Path) -> None:
+    """A Sunday evening at 19:59 and 20:00 in New York, a Monday from 03:59 to 20:01, a Saturday."""
     path = written(
         tmp_path / "BAC.csv",
         BARS,
+        "2013-10-06T23:59:00Z,BAC,14,14,14,14,1",
+        "2013-10-07T00:00:00Z,BAC,14,14,14,14,1",
         row("07:59:00"),
         row("08:00:00"),
         row("23:59:00"),
@@ -161,8 +164,24 @@ def test_only_what_lies_between_four_and_eight_in_new_york_is_served(tmp_path: P
         "2013-10-12T14:00:00Z,BAC,14,14,14,14,1",
     )
     market = RecordedMarket([path])
-    assert market.session_dates() == ["2013-10-07"]
-    assert times(day(market)) == ["08:01:00", "00:00:00"]
+    assert market.session_dates() == ["2013-10-07", "2013-10-08"]
+    assert times(day(market)) == ["00:01:00", "08:00:00", "08:01:00", "00:00:00"]
+    assert times(day(market, "2013-10-08")) == ["00:01:00"]
+
+
+def test_what_is_told_at_eight_in_the_evening_is_of_the_day_that_ends(tmp_path: Path) -> None:
+    stamps = ["2013-10-07T15:00:00.5Z", "2013-10-08T00:00:00Z", "2013-10-08T00:00:00.5Z"]
+    quotes = written(
+        tmp_path / "BACq.csv", QUOTES, *(f"{stamp},BAC,14.00,1,14.02,1" for stamp in stamps)
+    )
+    bars = written(
+        tmp_path / "BAC.csv", BARS, row("15:00:00"), "2013-10-08T15:00:00Z,BAC,14,14,14,14,1"
+    )
+    market = RecordedMarket([bars, quotes])
+    told = [
+        times([one for one in day(market, date) if one.quotes]) for date in market.session_dates()
+    ]
+    assert told == [["15:00:00", "00:00:00"], ["00:00:00"]]
 
 
 def test_a_session_that_was_not_recorded_is_refused(tmp_path: Path) -> None:
@@ -240,7 +259,7 @@ def test_a_bad_row_is_named_with_its_file_and_line(tmp_path: Path, line: str, sa
         ([BARS, row("13:30:00", "bac")], "not a symbol: 'bac'"),
         ([BARS, row("13:30:00", "../../etc/passwd")], "not a symbol"),
         ([BARS, row("13:30:00.5")], "starts within a second"),
-        ([BARS, row("02:00:00")], "no bar or quote lies in a session"),
+        ([BARS, "2013-10-05T14:00:00Z,BAC,14,14,14,14,1"], "no bar or quote lies in a session"),
         ([BARS, "1971-10-07T13:30:00Z,BAC,14,14,14,14,1"], "the calendar covers 1998 to 2029"),
         ([QUOTES, quote_row("13:30:00")], "quotes, but no bars"),
         ([QUOTES, quote_row("13:30:00", sides="14,,14.01,1")], "not a whole number of shares"),

@@ -19,9 +19,10 @@ from tests.venue_play import (
     monday,
     ticks,
 )
-from trader.calendar import next_session
+from trader.calendar import iso, next_session, night_begins_ns, parse_iso, session_on
 from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Side, Symbol, TimeInForce
 from trader.venue import (
+    Configuration,
     EventKind,
     NewOrder,
     OrderStatus,
@@ -195,6 +196,55 @@ def test_only_an_order_for_extended_hours_trades_in_them() -> None:
     play.at(monday().close_ns)
     assert play.send(limit(10, "20.05")) == ["accepted"]
     assert play.send(limit(10, "20.05", extended_hours=True)) == [*TAKEN, "fill"]
+
+
+def evening_before(day: str) -> int:
+    """20:00."""
+    session = session_on(day)
+    assert session is not None
+    return night_begins_ns(session)
+
+
+def test_an_order_for_extended_hours_trades_in_the_night_before_a_session_too() -> None:
+    play = Play()
+    play.at(evening_before("2026-01-27"))
+    assert play.send(limit(10, "20.05")) == ["accepted"]
+    assert play.send(limit(10, "20.05", extended_hours=True)) == [*TAKEN, "fill"]
+    assert play.send(limit(10, "19.00", extended_hours=True)) == TAKEN
+    assert iso(play.last().expires_ns) == "2026-01-28T01:00:00.000Z", (
+        "for all of the day that follows"
+    )
+    tuesday = session_on("2026-01-27")
+    assert tuesday is not None
+    assert play.at(tuesday.pre_open_ns) == []
+    assert play.at(tuesday.open_ns) == ["new"], "the one for regular hours"
+
+
+@pytest.mark.parametrize(
+    ("sent", "begins"),
+    [
+        ("2026-01-31T01:00:00Z", "2026-02-02T01:00:00Z"),  # a Friday at 20:00; Sunday at 20:00
+        ("2026-11-26T02:00:00Z", "2026-11-27T01:00:00Z"),  # before Thanksgiving; its evening
+    ],
+)
+def test_before_a_weekend_or_a_holiday_there_is_no_night(sent: str, begins: str) -> None:
+    play = Play()
+    play.at(parse_iso(sent))
+    assert play.send(limit(10, "20.05", extended_hours=True)) == ["accepted"]
+    assert play.at(parse_iso(begins) - 1) == []
+    assert play.at(parse_iso(begins)) == ["new"]
+
+
+def test_whose_account_does_not_trade_by_night_waits_until_four() -> None:
+    play = Play()
+    play.account.configuration = Configuration(disable_overnight_trading=True)
+    play.at(evening_before("2026-01-27"))
+    assert play.send(limit(10, "20.05", extended_hours=True)) == ["accepted"]
+    tuesday = session_on("2026-01-27")
+    assert tuesday is not None
+    assert play.at(tuesday.pre_open_ns - 1) == []
+    assert play.at(tuesday.pre_open_ns) == ["new"]
+    assert play.quote("20.00", "20.02") == ["fill"]
 
 
 def test_a_quote_does_not_outlive_its_session() -> None:

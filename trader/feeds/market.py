@@ -42,7 +42,7 @@ class Market(Protocol):
         ...
 
     def instants(self, session_date: str) -> Iterator[Instant]:
-        """The session from 04:00 to 20:00, in strictly increasing time; ValueError: no such session here."""
+        """From 20:00 of the evening before to 20:00, in strictly increasing time; ValueError: no such session here."""
         ...
 
     def history(self, symbol: Symbol, before_ns: int, count: int) -> list[Bar]:

@@ -10,14 +10,14 @@ served without bars. A bar of a whole session tells of it what can be known: a
 quote around its open stands from the opening on, and all else, with a quote around its close, comes at the close.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from trader.calendar import Session, iso, session_of, session_on
+from trader.calendar import Session, iso, night_begins_ns, night_of, session_of, session_on
 from trader.feeds.csv_rows import BarRow, CsvFile, MarketDataError, QuoteRow
 from trader.feeds.market import Instant, MarketTrade
 from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
@@ -171,10 +171,10 @@ class RecordedMarket:
             if at_ns <= known_until_ns:
                 continue
             try:
-                session = session_of(at_ns)
+                session = session_of(at_ns) or night_of(at_ns)
             except ValueError as error:
                 raise MarketDataError(whole, 0, str(error)) from None
-            if session is not None and at_ns > session.pre_open_ns:
+            if session is not None and at_ns > night_begins_ns(session):
                 found.add(session.date)
                 known_until_ns = session.post_close_ns
         if not found:
@@ -234,12 +234,12 @@ def _at_ns(told: Quote | MarketTrade) -> int:
 
 
 def _between(told: list[V], bounds: tuple[int, int]) -> list[V]:
-    first = bisect_left(told, bounds[0], key=_at_ns)
+    first = bisect_right(told, bounds[0], key=_at_ns)
     return told[first : bisect_right(told, bounds[1], key=_at_ns)]
 
 
 def _bounds(session: Session) -> tuple[int, int]:
-    return session.pre_open_ns, session.post_close_ns
+    return night_begins_ns(session), session.post_close_ns
 
 
 def _files(given: Path, everything: bool) -> list[Path]:

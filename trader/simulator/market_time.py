@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import trio
 
-from trader.calendar import Session, next_session, session_on
+from trader.calendar import Session, next_session, night_begins_ns, session_on
 from trader.calendar_table import LAST_YEAR
 from trader.feeds.market import Instant, Market
 from trader.model import SECOND_NS, Quote, Symbol
@@ -46,6 +46,7 @@ class MarketTime(BrokerBooks):
     def begin_session(self, session_date: str, *, pre_market: bool | None = False) -> Session:
         """Stand at 09:30 of the session, or at 04:00; its first instant comes with the first `advance`.
 
+        At the first instant instead of 04:00 where the market tells of the night before.
         `pre_market` None: at 09:30, or at the first instant where that is earlier.
         A session that was cut off goes on where it stood when it is begun again, and is ended when another is.
         ValueError: there is no such session, or it lies before one that was already begun.
@@ -59,8 +60,10 @@ class MarketTime(BrokerBooks):
         if not self._mark.ended and not resumed:
             self._session = session_on(self._mark.date)
             self._end_session()
-        begins_ns = session.pre_open_ns if pre_market else session.open_ns
-        start_ns = max(self._begins_ns(session) if pre_market is None else begins_ns, self.now_ns)
+        begins_ns = session.open_ns
+        if pre_market:
+            begins_ns = min(self.first_ns(session), session.pre_open_ns)
+        start_ns = max(self.first_ns(session) if pre_market is None else begins_ns, self.now_ns)
         if start_ns < session.open_ns:
             # Orders that wait for the opening begin to work then, not with what is told next.
             self.agenda.add(session.open_ns, lambda: None)
@@ -124,12 +127,12 @@ class MarketTime(BrokerBooks):
             return True
         date = self.next_session_date(first)
         coming = session_on(date) if date is not None else None
-        if coming is None or coming.pre_open_ns > at_ns or self._begins_ns(coming) > at_ns:
+        if coming is None or night_begins_ns(coming) > at_ns or self.first_ns(coming) > at_ns:
             return False
         self.begin_session(coming.date, pre_market=None)
         return True
 
-    def _begins_ns(self, session: Session) -> int:
+    def first_ns(self, session: Session) -> int:
         """When the market first tells anything of a session, at the latest at its opening."""
         if self._begins[0] != session.date:
             first_ns = self.market.ahead(session.date).next_ns()
@@ -237,7 +240,7 @@ class MarketTime(BrokerBooks):
         """What was traded before: marks for what is held, and the close of the session before."""
         self.tape.forget_quotes()
         for symbol in self.market.symbols:
-            before_session = self.market.history(symbol, session.pre_open_ns, 1)
+            before_session = self.market.history(symbol, night_begins_ns(session), 1)
             self.lastday_prices[symbol] = (
                 price_of(before_session[-1].close) if before_session else ZERO
             )

@@ -55,7 +55,7 @@ def asset_shape(symbol: Symbol, asset: VenueAsset) -> Shape:
         "fractionable": asset.is_fractionable,
         "margin_requirement_long": "30",
         "margin_requirement_short": "30",
-        "attributes": [],
+        "attributes": ["fractional_eh_enabled"] * asset.is_fractionable + ["overnight_tradable"],
     }
 
 

@@ -131,8 +131,9 @@ def begin_next(broker: SimulatedBroker, *, nights_pass: bool = False) -> bool:
     if session is None:
         return False
     lives = nights_pass and broker.now_ns > 0
-    if lives and broker.now_ns < session.pre_open_ns:
-        broker.rest_until(session.pre_open_ns)
+    begins_ns = min(broker.first_ns(session), session.pre_open_ns)
+    if lives and broker.now_ns < begins_ns:
+        broker.rest_until(begins_ns)
     else:
         broker.begin_session(session.date, pre_market=True if lives else None)
     return True

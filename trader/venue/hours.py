@@ -8,6 +8,8 @@ from trader.calendar import (
     Session,
     new_york_date,
     next_session,
+    night_begins_ns,
+    night_of,
     phase,
     session_of,
     session_on,
@@ -24,7 +26,9 @@ AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 
 
 def works(order: VenueOrder, at: Phase) -> bool:
-    return at is Phase.REGULAR or (order.extended_hours and at is not Phase.CLOSED)
+    if at is Phase.REGULAR or not order.extended_hours:
+        return at is Phase.REGULAR
+    return at is not Phase.CLOSED and (order.nights or at is not Phase.NIGHT)
 
 
 def auction_is_shut(time_in_force: TimeInForce, at_ns: int) -> bool:
@@ -39,10 +43,19 @@ def auction_is_shut(time_in_force: TimeInForce, at_ns: int) -> bool:
     return at_ns >= session.close_ns - CLS_SHUT_BEFORE_CLOSE_NS
 
 
-def starts_ns(extended_hours: bool, at_ns: int) -> int:
+def starts_ns(order: VenueOrder, at_ns: int) -> int:
     """When an order that has to wait begins to work."""
-    session = _session_ahead(at_ns, extended_hours)
-    return session.pre_open_ns if extended_hours else session.open_ns
+    today = session_of(at_ns)
+    for session in (today, next_session(at_ns)):
+        if session is not None and at_ns < (begins_ns := _begins_ns(order, session)):
+            return begins_ns
+    return at_ns  # It is time.
+
+
+def _begins_ns(order: VenueOrder, session: Session) -> int:
+    if not order.extended_hours:
+        return session.open_ns
+    return night_begins_ns(session) if order.nights else session.pre_open_ns
 
 
 def expires_ns(time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> int:
@@ -74,13 +87,14 @@ def is_closing(bar_end_ns: int) -> bool:
 
 
 class Hours:
-    """When a market trades: those of the exchange, by its calendar."""
+    """When a market trades: those of the exchange, by its calendar, and of the night before each session."""
 
     def phase(self, at_ns: int) -> Phase:
-        return phase(at_ns)
+        at = phase(at_ns)
+        return Phase.NIGHT if at is Phase.CLOSED and night_of(at_ns) is not None else at
 
-    def starts_ns(self, extended_hours: bool, at_ns: int) -> int:
-        return starts_ns(extended_hours, at_ns)
+    def starts_ns(self, order: VenueOrder, at_ns: int) -> int:
+        return starts_ns(order, at_ns)
 
     def expires_ns(self, time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> int:
         return expires_ns(time_in_force, extended_hours, at_ns)
@@ -95,7 +109,7 @@ class AlwaysOpen(Hours):
     def phase(self, at_ns: int) -> Phase:
         return phase(at_ns, always=True)
 
-    def starts_ns(self, extended_hours: bool, at_ns: int) -> int:
+    def starts_ns(self, order: VenueOrder, at_ns: int) -> int:
         return at_ns
 
     def expires_ns(self, time_in_force: TimeInForce, extended_hours: bool, at_ns: int) -> int:
@@ -103,11 +117,3 @@ class AlwaysOpen(Hours):
 
     def is_closing(self, bar_end_ns: int) -> bool:
         return False
-
-
-def _session_ahead(at_ns: int, extended_hours: bool) -> Session:
-    """The first session whose beginning, by the hours asked for, is not past."""
-    today = session_of(at_ns)
-    if today is not None and at_ns < (today.pre_open_ns if extended_hours else today.open_ns):
-        return today
-    return next_session(at_ns)

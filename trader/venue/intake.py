@@ -134,6 +134,7 @@ class Intake:
             hwm=(best or None) if is_trailing else None,
             guard_price=guard_price(new.side, new.order_type, stop_price),
             extended_hours=new.extended_hours,
+            nights=not account.configuration.disable_overnight_trading,
             position_intent=new.position_intent,
             order_class=new.order_class,
             leg=Leg.TAKE_PROFIT if new.order_class is OrderClass.OCO else Leg.ENTRY,

@@ -95,9 +95,9 @@ class Book(Struct, kw_only=True):
     def buy_price(self, at: Phase = Phase.REGULAR) -> Decimal:
         """What a share bought at the market is valued at; ZERO: nothing is known.
 
-        The ask, else the last trade; between the quotes out of hours; the last trade while the market is closed.
+        The ask, else the last trade; between the quotes out of hours; the last trade while the exchange is closed.
         """
-        if at is Phase.CLOSED:
+        if at in (Phase.CLOSED, Phase.NIGHT):
             return self.last or self.ask.price
         if at is not Phase.REGULAR and self.ask.price and self.bid.price:
             return (self.ask.price + self.bid.price) / 2

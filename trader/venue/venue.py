@@ -316,7 +316,7 @@ class Venue:
             if works(order, self._ledger.hours.phase(self.now_ns)):
                 self._ledger.change(order.order_id, EventKind.NEW, status=OrderStatus.NEW)
             else:
-                self._note(order, self._ledger.hours.starts_ns(order.extended_hours, self.now_ns))
+                self._note(order, self._ledger.hours.starts_ns(order, self.now_ns))
         elif order.status is OrderStatus.PENDING_NEW and order.arrives_ns is not None:
             self._arrive(order.order_id)
 
@@ -337,7 +337,7 @@ class Venue:
         if order.status is OrderStatus.PENDING_CANCEL:
             due_ns = (order.cancel_requested_ns or 0) + self.terms.cancel_latency_ns
         elif order.status is OrderStatus.ACCEPTED:
-            due_ns = self._ledger.hours.starts_ns(order.extended_hours, order.submitted_ns)
+            due_ns = self._ledger.hours.starts_ns(order, order.submitted_ns)
         elif order.status is OrderStatus.PENDING_NEW and order.arrives_ns is not None:
             due_ns = order.arrives_ns
         return min(due_ns, order.expires_ns)

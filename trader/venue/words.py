@@ -139,6 +139,7 @@ class VenueOrder(Struct, frozen=True, kw_only=True):
     limit_price: Decimal | None
     stop_price: Decimal | None = None
     extended_hours: bool = False
+    nights: bool = True  # Does it trade overnight, too, as far as it does in extended hours?
     position_intent: str | None = None
     status: OrderStatus
     quantity_filled: Decimal = ZERO
