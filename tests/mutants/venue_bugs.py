@@ -344,7 +344,7 @@ WIRE = (
         "what was recorded before the opening is told at the opening",
         Edit(
             "simulator/market_time.py",
-            "coming.pre_open_ns > at_ns or self._begins_ns(coming) > at_ns",
+            "night_begins_ns(coming) > at_ns or self.first_ns(coming) > at_ns",
             "coming.open_ns > at_ns",
         ),
         contract(

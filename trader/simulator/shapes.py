@@ -55,8 +55,12 @@ def asset_shape(symbol: Symbol, asset: VenueAsset) -> Shape:
         "fractionable": asset.is_fractionable,
         "margin_requirement_long": "30",
         "margin_requirement_short": "30",
-        "attributes": ["fractional_eh_enabled"] * asset.is_fractionable + ["overnight_tradable"],
+        "attributes": _attributes(asset),
     }
+
+
+def _attributes(asset: VenueAsset) -> list[Json]:
+    return [*(["fractional_eh_enabled"] if asset.is_fractionable else []), "overnight_tradable"]
 
 
 def refusal_shape(refusal: Refusal) -> Shape:
