@@ -143,6 +143,7 @@ def books(folder: Folder) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)  # Sixty starts.
 def test_thirty_sessions_in_one_life_and_in_thirty_give_the_same_books_and_memory_stays_flat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
