@@ -10,11 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from tests.bench.measure import Sample, Stopwatch
 from tests.bench.morning import LIMITS, symbols_of
 from trader.backtest.outcome import Outcome
-from trader.backtest.request import BacktestRequest, Fills
+from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.backtest.run import backtested
 from trader.build import Build
 from trader.cli.options import quiet_interpreter
@@ -23,9 +24,10 @@ from trader.feeds.columns import Columns
 from trader.journal.sqlite import open_journal
 from trader.model import MINUTE_NS, Bar, OrderType, Purpose, Side, Size, StrategyName
 from trader.money import ZERO
-from trader.strategies import STRATEGIES
+from trader.strategies import STRATEGIES, by_column
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
 from trader.strategies.indicators import MovingSum
+from trader.strategies.signals import BarColumns, Signals
 from trader.venue import VenueTerms
 
 WORK = 10_000  # bars a symbol of the first; the whole of it is 100,000
@@ -40,6 +42,7 @@ class AboveSlow(Strategy):
     """In while the fast average is above the slow one, out while it is below; at the market."""
 
     bars_needed = 30
+    bars_alone = True
 
     def __init__(self, name: StrategyName, size: Size, parameters: NoParameters) -> None:
         super().__init__(name, size, parameters)
@@ -57,6 +60,15 @@ class AboveSlow(Strategy):
         if difference < 0 and view.held_by(self.name) and not view.working:
             return (self._wish(Side.SELL, Purpose.EXIT, None),)
         return ()
+
+    def signals(self, columns: BarColumns) -> Signals:
+        difference = 3 * by_column.sums(columns.close, 10) - by_column.sums(columns.close, 30)
+        return Signals(
+            enter=by_column.since(difference > 0, 29),
+            leave=by_column.since(difference < 0, 29),
+            words=lambda place, side: "averages",
+            order_type=OrderType.MARKET,
+        )
 
     @staticmethod
     def _wish(side: Side, purpose: Purpose, size: Size | None) -> Wish:
@@ -99,8 +111,10 @@ def once(work: int, folder: Path) -> list[Sample]:
     ]
 
 
-def measured(symbols: int, bars: int, seed: int, *, trades: bool = True) -> tuple[Outcome, float]:
-    request = asked(symbols, bars, seed, trades=trades)
+def measured(
+    symbols: int, bars: int, seed: int, *, trades: bool = True, columns: Hearing = Hearing.OFF
+) -> tuple[Outcome, float]:
+    request = replace(asked(symbols, bars, seed, trades=trades), columns=columns)
     with Stopwatch() as watch:
         found = backtested(request, BUILD, data="")
     known = WHOLE.get((symbols, bars, seed))
