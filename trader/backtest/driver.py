@@ -104,7 +104,8 @@ class Driver:
 
     def hear(self, inputs: Sequence[Input]) -> None:
         """One turn of the executor, without the clock: for what comes before history begins, and after it."""
-        self.inputs.update(type(one).__name__ for one in inputs)
+        for one in inputs:
+            self.inputs[type(one).__name__] += 1
         self.executor.replay(list(inputs), self._write)
 
     def run(self) -> None:
