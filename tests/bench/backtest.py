@@ -30,7 +30,8 @@ from trader.strategies.indicators import MovingSum
 from trader.strategies.signals import BarColumns, Signals
 from trader.venue import VenueTerms
 
-WORK = 10_000  # bars a symbol of the first; the whole of it is 100,000
+WORK = 10_000  # bars a symbol of the first, by column the whole of it
+BARS_WHOLE = 100_000
 WORK_TINY = 60
 NEW_YEAR_NS = 1_704_067_200_000_000_000  # 2024-01-01 00:00 UTC
 BUILD = Build(version="", identity="bench", python="", lock="")
@@ -78,13 +79,18 @@ class AboveSlow(Strategy):
 
 
 def once(work: int, folder: Path) -> list[Sample]:
-    """Bars a second of both sets; what an order adds, with its books in memory and with its journal on disk."""
+    """Bars a second of both sets and ways; what an order adds, its books in memory and its journal on disk."""
     STRATEGIES["above-slow"] = AboveSlow
     quiet_interpreter()
     wide = (500, 390) if work >= WORK else (5, work)
+    whole = BARS_WHOLE if work >= WORK else work
     few, few_cpu_s = measured(10, work, 1)
     _, wide_cpu_s = measured(*wide, 2)
     still, still_cpu_s = measured(10, work, 1, trades=False)
+    _, visited_cpu_s = measured(10, work, 1, trades=False, runs_ahead=False)
+    by_column, by_column_cpu_s = measured(10, whole, 1, columns=Hearing.ON)
+    _, quiet_cpu_s = measured(10, whole, 1, trades=False, columns=Hearing.ON)
+    assert by_column.heard == "by column"
     journal = open_journal(folder.resolve() / "bench.db", create=True, since="", inline=True)
     with Stopwatch() as watch:
         written = backtested(asked(10, work, 1), BUILD, data="", journal=journal)
@@ -102,6 +108,23 @@ def once(work: int, folder: Path) -> list[Sample]:
             name="bars, 500 symbols", value=wide[0] * wide[1] / wide_cpu_s, unit="1/s", goal=130_000
         ),
         Sample(name="bars, 10 symbols, no orders", value=still.bars / still_cpu_s, unit="1/s"),
+        Sample(
+            name="bars, 10 symbols, no orders, each visited",
+            value=still.bars / visited_cpu_s,
+            unit="1/s",
+        ),
+        Sample(
+            name="bars by column, all of 10 symbols",
+            value=by_column.bars / by_column_cpu_s,
+            unit="1/s",
+            goal=550_000,
+        ),
+        Sample(
+            name="bars by column, no orders",
+            value=by_column.bars / quiet_cpu_s,
+            unit="1/s",
+            goal=5_000_000,
+        ),
         *(
             Sample(
                 name=name, value=max(1e6 * cpu_s / orders, 0), unit="µs", goal=goal, is_ceiling=True
@@ -112,9 +135,17 @@ def once(work: int, folder: Path) -> list[Sample]:
 
 
 def measured(
-    symbols: int, bars: int, seed: int, *, trades: bool = True, columns: Hearing = Hearing.OFF
+    symbols: int,
+    bars: int,
+    seed: int,
+    *,
+    trades: bool = True,
+    columns: Hearing = Hearing.OFF,
+    runs_ahead: bool = True,
 ) -> tuple[Outcome, float]:
-    request = replace(asked(symbols, bars, seed, trades=trades), columns=columns)
+    request = replace(
+        asked(symbols, bars, seed, trades=trades), columns=columns, runs_ahead=runs_ahead
+    )
     with Stopwatch() as watch:
         found = backtested(request, BUILD, data="")
     known = WHOLE.get((symbols, bars, seed))
