@@ -55,6 +55,7 @@ def outcome(
         for session, value, positions in zip(sessions, equity, held, strict=True)
     ]
     plain = Outcome(
+        heard="one by one",
         identity=Identity(code="c0de", data="da7a", parameters="9a9a", seed=7),
         strategy="sma-crossover",
         parameters={"fast": "10"},

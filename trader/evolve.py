@@ -59,6 +59,7 @@ from trader.model import (
     Symbol,
 )
 from trader.money import ZERO, plain
+from trader.positions import Position
 from trader.state import ALL_SYMBOLS, ANSWERS_MAX, ExecutionState, Halt
 
 
@@ -73,12 +74,27 @@ def evolve_entry(state: ExecutionState, entry: Entry) -> ExecutionState:
     """The state after one journal row."""
     assert entry.sequence == state.sequence + 1, "the journal has no gaps"
     for event in entry.events:
-        state = evolve(state, event)
+        state = _after(state, event)
     return replace(state, sequence=entry.sequence)
+
+
+# What was folded last. Deciding folds an event to see what follows from it, the check of the books folds it again, and
+# what was decided is folded for good: the very same values each time, and a function of them.
+_latest: tuple[tuple[ExecutionState, Event, ExecutionState], ...] = ()
 
 
 def evolve(state: ExecutionState, event: Event) -> ExecutionState:
     """The state after one event."""
+    global _latest
+    for before, known, after in _latest:
+        if known is event and before is state:
+            return after
+    after = _after(state, event)
+    _latest = ((state, event, after), *_latest[:3])
+    return after
+
+
+def _after(state: ExecutionState, event: Event) -> ExecutionState:
     match event:
         case DuplicateBlocked():
             return tally.told(state, event, blocked=1)
@@ -227,14 +243,18 @@ def _order_changed(state: ExecutionState, event: OrderChanged) -> ExecutionState
         lookup_open=False,
     )
     books = accounting.reserved(state.books, plain(now.reserved - before.reserved))
-    return replace(_with_order(state, before, now), books=books)
+    return _with_order(state, before, now, state.position(now.symbol), books=books)
 
 
-def _with_order(state: ExecutionState, before: Order, now: Order) -> ExecutionState:
-    position = positions.with_order(state.position(now.symbol), before, now)
+def _with_order(
+    state: ExecutionState, before: Order, now: Order, held: Position, **moved: object
+) -> ExecutionState:
+    """The state with an order, and what else has moved with it, in one copy: it is a large value."""
+    position = positions.with_order(held, before, now)
     lives = orders.is_live(now) - orders.is_live(before)
     return replace(
         state,
+        **moved,
         orders=state.orders.set(now.client_order_id, now),
         positions=state.positions.set(now.symbol, positions.released_when_flat(position)),
         cancels=_to_cancel(state, now),
@@ -255,15 +275,6 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         positions.booked(held, event), positions.mark_of(event), state.at_ns
     )
     position = positions.with_entry_filled(position, before, event.execution.at_ns)
-    state = replace(
-        state,
-        executed=state.executed.set(event.execution.execution_id, event.client_order_id),
-        brought=_brought(state, event),
-        fees_accrued=_accruing(state, event.execution.at_ns, event.fees),
-        books=accounting.booked(state.books, event),
-        positions=state.positions.set(event.symbol, position),
-        positions_value=plain(state.positions_value - held.value + position.value),
-    )
     done = BookedExecution(
         execution=event.execution,
         notional=event.notional,
@@ -271,7 +282,17 @@ def _execution_booked(state: ExecutionState, event: ExecutionBooked) -> Executio
         cost=event.cost,
         realized=event.realized,
     )
-    return _with_order(state, before, orders.booked(before, done, event.released))
+    return _with_order(
+        state,
+        before,
+        orders.booked(before, done, event.released),
+        position,
+        executed=state.executed.set(event.execution.execution_id, event.client_order_id),
+        brought=_brought(state, event),
+        fees_accrued=_accruing(state, event.execution.at_ns, event.fees),
+        books=accounting.booked(state.books, event),
+        positions_value=plain(state.positions_value - held.value + position.value),
+    )
 
 
 def _brought(state: ExecutionState, event: ExecutionBooked | BooksMoved) -> Map[Symbol, Decimal]:
@@ -332,4 +353,6 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
         one.execution for one in order.executions if one.execution.execution_id == event.reference
     )
     accrued = _accruing(state, taken.at_ns, event.fees)
-    return _with_order(replace(state, books=books, fees_accrued=accrued), order, now)
+    return _with_order(
+        state, order, now, state.position(now.symbol), books=books, fees_accrued=accrued
+    )

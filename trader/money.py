@@ -54,6 +54,9 @@ def use_exact_context() -> None:
     setcontext(EXACT)
 
 
+@lru_cache(
+    maxsize=16384
+)  # Prices, quantities and nothing come again and again, and equal ones have one form.
 def plain(amount: Decimal) -> Decimal:
     """The same amount with no exponent, no trailing zeros and no minus zero, so that str() is canonical."""
     # Normalized alone, 320 would be 3.2E+2 and minus zero -0; added to a plain zero both are plain.

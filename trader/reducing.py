@@ -126,8 +126,7 @@ def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Ev
 
 def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...]:
     """What follows once these have happened: ends where a symbol is flat; in REDUCING, beginnings where it isn't."""
-    halts = any(isinstance(event, Halted) and event.flattens for event in events)
-    if not (events and (state.reductions or halts or state.mode is Mode.REDUCING)):
+    if not (events and (state.reductions or state.mode is Mode.REDUCING or _flattens(events))):
         return ()
     for event in events:
         state = evolve(state, event)
@@ -138,6 +137,10 @@ def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...
         if (one := state.reductions.get(symbol)) and _is_gone(state.position(symbol))
     ]
     return (*ends, *_began_by_halt(state, symbols))
+
+
+def _flattens(events: Sequence[Event]) -> bool:
+    return any(isinstance(event, Halted) and event.flattens for event in events)
 
 
 def _touched(state: ExecutionState, events: Sequence[Event]) -> list[Symbol]:

@@ -14,11 +14,12 @@ from trader.money import ZERO, plain
 from trader.state import ExecutionState
 
 WHO = "the books"
+MOVES_SHARES = (ExecutionBooked, BooksMoved)
 
 
 def checked(state: ExecutionState, events: tuple[Event, ...]) -> tuple[Event, ...]:
     """The events, and where the books don't add up after them, an alarm and a halt that only a person ends."""
-    symbols = {one.symbol for one in events if isinstance(one, ExecutionBooked | BooksMoved)}
+    symbols = {one.symbol for one in events if isinstance(one, MOVES_SHARES)}
     if not symbols:
         return events
     for event in events:

@@ -78,6 +78,10 @@ class Worker:
             wishes = self.strategy.on_fill(letter, view)
         if wishes == ():  # As almost always.
             return []
+        return self.requests(letter, wishes)
+
+    def requests(self, letter: Letter, wishes: Iterable[Wish]) -> list[OrderRequest]:
+        """What the strategy wishes about a letter, as it is told to the executor."""
         event, at_ns = decided_on(letter)
         return [self._request(checked(wish), event, at_ns) for wish in wishes]
 

@@ -10,11 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from tests.bench.measure import Sample, Stopwatch
 from tests.bench.morning import LIMITS, symbols_of
 from trader.backtest.outcome import Outcome
-from trader.backtest.request import BacktestRequest, Fills
+from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.backtest.run import backtested
 from trader.build import Build
 from trader.cli.options import quiet_interpreter
@@ -23,12 +24,14 @@ from trader.feeds.columns import Columns
 from trader.journal.sqlite import open_journal
 from trader.model import MINUTE_NS, Bar, OrderType, Purpose, Side, Size, StrategyName
 from trader.money import ZERO
-from trader.strategies import STRATEGIES
+from trader.strategies import STRATEGIES, by_column
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
 from trader.strategies.indicators import MovingSum
+from trader.strategies.signals import BarColumns, Signals
 from trader.venue import VenueTerms
 
-WORK = 10_000  # bars a symbol of the first; the whole of it is 100,000
+WORK = 10_000  # bars a symbol of the first, by column the whole of it
+BARS_WHOLE = 100_000
 WORK_TINY = 60
 NEW_YEAR_NS = 1_704_067_200_000_000_000  # 2024-01-01 00:00 UTC
 BUILD = Build(version="", identity="bench", python="", lock="")
@@ -40,6 +43,7 @@ class AboveSlow(Strategy):
     """In while the fast average is above the slow one, out while it is below; at the market."""
 
     bars_needed = 30
+    bars_alone = True
 
     def __init__(self, name: StrategyName, size: Size, parameters: NoParameters) -> None:
         super().__init__(name, size, parameters)
@@ -58,6 +62,15 @@ class AboveSlow(Strategy):
             return (self._wish(Side.SELL, Purpose.EXIT, None),)
         return ()
 
+    def signals(self, columns: BarColumns) -> Signals:
+        difference = 3 * by_column.sums(columns.close, 10) - by_column.sums(columns.close, 30)
+        return Signals(
+            enter=by_column.since(difference > 0, 29),
+            leave=by_column.since(difference < 0, 29),
+            words=lambda place, side: "averages",
+            order_type=OrderType.MARKET,
+        )
+
     @staticmethod
     def _wish(side: Side, purpose: Purpose, size: Size | None) -> Wish:
         return Wish(
@@ -66,13 +79,18 @@ class AboveSlow(Strategy):
 
 
 def once(work: int, folder: Path) -> list[Sample]:
-    """Bars a second of both sets; what an order adds, with its books in memory and with its journal on disk."""
+    """Bars a second of both sets and ways; what an order adds, its books in memory and its journal on disk."""
     STRATEGIES["above-slow"] = AboveSlow
     quiet_interpreter()
     wide = (500, 390) if work >= WORK else (5, work)
+    whole = BARS_WHOLE if work >= WORK else work
     few, few_cpu_s = measured(10, work, 1)
     _, wide_cpu_s = measured(*wide, 2)
     still, still_cpu_s = measured(10, work, 1, trades=False)
+    _, visited_cpu_s = measured(10, work, 1, trades=False, runs_ahead=False)
+    by_column, by_column_cpu_s = measured(10, whole, 1, columns=Hearing.ON)
+    _, quiet_cpu_s = measured(10, whole, 1, trades=False, columns=Hearing.ON)
+    assert by_column.heard == "by column"
     journal = open_journal(folder.resolve() / "bench.db", create=True, since="", inline=True)
     with Stopwatch() as watch:
         written = backtested(asked(10, work, 1), BUILD, data="", journal=journal)
@@ -90,6 +108,23 @@ def once(work: int, folder: Path) -> list[Sample]:
             name="bars, 500 symbols", value=wide[0] * wide[1] / wide_cpu_s, unit="1/s", goal=130_000
         ),
         Sample(name="bars, 10 symbols, no orders", value=still.bars / still_cpu_s, unit="1/s"),
+        Sample(
+            name="bars, 10 symbols, no orders, each visited",
+            value=still.bars / visited_cpu_s,
+            unit="1/s",
+        ),
+        Sample(
+            name="bars by column, all of 10 symbols",
+            value=by_column.bars / by_column_cpu_s,
+            unit="1/s",
+            goal=550_000,
+        ),
+        Sample(
+            name="bars by column, no orders",
+            value=by_column.bars / quiet_cpu_s,
+            unit="1/s",
+            goal=5_000_000,
+        ),
         *(
             Sample(
                 name=name, value=max(1e6 * cpu_s / orders, 0), unit="µs", goal=goal, is_ceiling=True
@@ -99,8 +134,18 @@ def once(work: int, folder: Path) -> list[Sample]:
     ]
 
 
-def measured(symbols: int, bars: int, seed: int, *, trades: bool = True) -> tuple[Outcome, float]:
-    request = asked(symbols, bars, seed, trades=trades)
+def measured(
+    symbols: int,
+    bars: int,
+    seed: int,
+    *,
+    trades: bool = True,
+    columns: Hearing = Hearing.OFF,
+    runs_ahead: bool = True,
+) -> tuple[Outcome, float]:
+    request = replace(
+        asked(symbols, bars, seed, trades=trades), columns=columns, runs_ahead=runs_ahead
+    )
     with Stopwatch() as watch:
         found = backtested(request, BUILD, data="")
     known = WHOLE.get((symbols, bars, seed))

@@ -101,7 +101,7 @@ def test_without_data_it_goes_over_the_synthetic_market(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert backtest("--symbols", "JD", "--sessions", "2", "--out", "out") == 0
-    assert "1 symbol, 780 bars, 2026-01-26 to 2026-01-27" in capsys.readouterr().out
+    assert "1 symbol, 780 bars by column, 2026-01-26 to 2026-01-27" in capsys.readouterr().out
     assert backtest("--symbols", "JD", "--start", "2026-01-27") == 2
     assert capsys.readouterr().err.startswith("trade: --start: is for recorded bars")
 

@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_is_a_mistake_of_one_line(tmp_path: Path) -> Non
 def test_the_table_names_what_a_person_looks_for() -> None:
     lines = summary_lines(traded())
     assert lines[0] == "sma-crossover: fast=10"
-    assert lines[1] == "1 symbol, 780 bars, 2026-01-05 to 2026-01-06"
+    assert lines[1] == "1 symbol, 780 bars one by one, 2026-01-05 to 2026-01-06"
     assert (
         "final equity                    101.12      sessions                             2"
         in lines

@@ -15,12 +15,13 @@ from trader.backtest.broker import ReplayBroker
 from trader.backtest.days import Day, Days
 from trader.backtest.lanes import Lane
 from trader.backtest.pace import ReplayPace
-from trader.backtest.timeline import Row, Timeline
+from trader.backtest.timeline import Timeline
+from trader.backtest.visits import Course, Visits
 from trader.executor import Executor, entry_refusal
 from trader.inbox import Inbox, in_order
 from trader.journal.memory import MemoryJournal
 from trader.messages import Cancel, Clock, Effect, Input, PriceJumped, SendOutcome, Submit
-from trader.model import MINUTE_NS, SECOND_NS, Bar, Order, Phase, Quote, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Order, Phase, Quote, Symbol
 from trader.ports import Batch
 from trader.protector import Protector
 from trader.reducer import Reducer
@@ -36,6 +37,7 @@ DayEnded = Callable[[Day, ExecutionState], None]
 class Driver:
     """See the module. `day_ended` hears of each day that had a bar, with the state at its end.
 
+    stops: when every bar is of a day and nobody has to hear all, the moments that are visited anyway; None: all are.
     closing_minutes: so many before the close the clock is told each minute, because somebody leaves by it.
     """
 
@@ -43,7 +45,7 @@ class Driver:
         self,
         *,
         lanes: Sequence[Lane],
-        timeline: Timeline,
+        stops: Sequence[int] | None,
         broker: ReplayBroker,
         days: Days,
         write: Callable[[Batch], None],
@@ -53,10 +55,8 @@ class Driver:
         closing_minutes: int = 0,
     ) -> None:
         self.inputs: Counter[str] = Counter()
-        self.bars = 0
         self._lanes = lanes
         self._by_symbol = {lane.symbol: lane for lane in lanes}
-        self._timeline = timeline
         self._broker = broker
         self._days = days
         self._write = write
@@ -64,6 +64,7 @@ class Driver:
         self._day_ended = day_ended
         self._day: Day | None = None
         self._now_ns = self._clock_ns = broker.venue.now_ns
+        self._ended_ns = 0  # all bars that end until then have ended
         self._events = events
         # What comes between the ends of bars: (when, lane, place of the bar that opens) or (when, EVENT, its place).
         self._between = [(one.at_ns, EVENT, place) for place, one in enumerate(events)]
@@ -71,6 +72,11 @@ class Driver:
         self._closing_minutes = closing_minutes
         self._jumps = {} if days.is_always_open else _jumps(lanes, events)
         self._working: set[int] = set()  # lanes with orders that wait at the venue
+        self.course: Course = (
+            Timeline(lanes)
+            if stops is None
+            else Visits(lanes, [*stops, *self._jumps], self._is_watched)
+        )
         self._effects: deque[Effect] = deque()
         self._wanted: list[Input] = []
         self._filled: list[Lane] = []
@@ -98,46 +104,42 @@ class Driver:
 
     def hear(self, inputs: Sequence[Input]) -> None:
         """One turn of the executor, without the clock: for what comes before history begins, and after it."""
-        self.inputs.update(type(one).__name__ for one in inputs)
+        for one in inputs:
+            self.inputs[type(one).__name__] += 1
         self.executor.replay(list(inputs), self._write)
 
     def run(self) -> None:
         """From the first bar to the last; then the day ends."""
-        for at_ns, rows in self._timeline.instants():
-            if self._between or self._day is None or at_ns > self._day.ends_ns:
-                self._pass_to(at_ns)
+        while (at_ns := self.course.upcoming_ns(self._ended_ns)) is not None:
+            if self._between and self._between[0][0] < at_ns:
+                self._pass()  # What comes of it may be due before then.
+                continue
+            if self._day is None or at_ns > self._day.ends_ns:
+                self._ended_ns = at_ns - 1
+                self._enter_day(at_ns)
                 if self._day is None:
-                    continue  # Bars between two sessions are nobody's.
-            self.bars += len(rows)
-            self._instant(at_ns, rows)
+                    self.course.pass_by()  # Bars between two sessions are nobody's.
+                    continue
+            self._instant(at_ns, self.course.arrive(at_ns, self._ended_ns))
         if self._day is not None:
             self._end_day(self._day)
 
-    def _instant(self, at_ns: int, rows: list[Row]) -> None:
+    def _is_watched(self, lane: Lane) -> bool:
+        """Orders that wait meet every bar; and while anything has a stop, every moment is one to look after it."""
+        return lane.number in self._working or bool(self._guarded)
+
+    def _instant(self, at_ns: int, lanes: list[Lane]) -> None:
         """Bars end: what waits trades within them, then their workers hear of them."""
-        self._now_ns = at_ns
-        lanes, wanted = self._lanes, self._wanted
-        for number, place, start_ns, opened, high, low, close, volume in rows:
-            lane = lanes[number]
-            lane.place = place
-            lane.bar = Bar(
-                symbol=lane.symbol,
-                start_ns=start_ns,
-                span_ns=at_ns - start_ns,
-                open=opened,
-                high=high,
-                low=low,
-                close=close,
-                volume=volume,
-            )
+        self._now_ns = self._ended_ns = at_ns
+        wanted = self._wanted
         if self._working:
-            self._trade([lanes[row[0]] for row in rows if row[0] in self._working])
+            self._trade([lane for lane in lanes if lane.number in self._working])
         if at_ns in self._jumps:
             self._turn(self._jumps[at_ns])
-        for row in rows:
-            wanted += lanes[row[0]].heard_bar()
+        for lane in lanes:
+            wanted += lane.heard_bar()
         if self._guarded:
-            self._guard([lanes[row[0]] for row in rows])
+            self._guard(lanes)
         if self._wanted:
             self._settle()
 
@@ -170,27 +172,26 @@ class Driver:
 
     # ---------------------------------------------------------------------------------------------- time
 
-    def _pass_to(self, at_ns: int) -> None:
-        """What befalls before then does, bars that open before then open, and days that end before then end."""
-        while self._between and self._between[0][0] < at_ns:
-            start_ns = self._between[0][0]
-            self._enter_day(start_ns)
-            due: list[Lane] = []
-            while self._between and self._between[0][0] == start_ns:
-                _, number, place = heapq.heappop(self._between)
-                if number < 0:
-                    self._befall(place) if number == EVENT else self._tick(start_ns)
-                    continue
-                lane = self._lanes[number]
-                lane.expected = -1
-                if self._day is not None and number in self._working:
-                    lane.opening = place
-                    due.append(lane)
-                elif number in self._working:
-                    self._expect_open(lane, after=place)
-            if due:
-                self._open(start_ns, due)
-        self._enter_day(at_ns)
+    def _pass(self) -> None:
+        """What befalls at the next moment between two visits does, or bars that open then open."""
+        start_ns = self._ended_ns = self._between[0][0]
+        self._enter_day(start_ns)
+        due: list[Lane] = []
+        while self._between and self._between[0][0] == start_ns:
+            _, number, place = heapq.heappop(self._between)
+            if number < 0:
+                self._befall(place) if number == EVENT else self._tick(start_ns)
+                continue
+            lane = self._lanes[number]
+            self.course.catch_up(lane, start_ns)
+            lane.expected = -1
+            if self._day is not None and number in self._working:
+                lane.opening = place
+                due.append(lane)
+            elif number in self._working:
+                self._expect_open(lane, after=place)
+        if due:
+            self._open(start_ns, due)
 
     def _tick(self, at_ns: int) -> None:
         if self._day is not None:
@@ -207,7 +208,9 @@ class Driver:
         lane = self._by_symbol.get(event.symbol)
         if lane is not None and event.name is EventName.SPLIT:
             self._protector.split(event.symbol)
+            self.course.catch_up(lane, self._ended_ns)
             lane.split(event.ratio)
+            self.course.touch(lane)
             self._look_after(lane)
         self._settle()
 
@@ -251,24 +254,28 @@ class Driver:
         day, at_ns = self._day, self._now_ns
         assert day is not None
         self._clock_ns = at_ns
-        bars = {symbol: self._by_symbol[symbol].bar for symbol in sorted(self._held)}
+        held = [self._by_symbol[symbol] for symbol in sorted(self._held)]
+        for lane in held:
+            self.course.catch_up(lane, self._ended_ns)
         return Clock(
             at_ns=at_ns,
             session=day.date,
             closes_ns=day.closes_ns,
             phase=self._phase(at_ns, day),
-            marks={symbol: bar.close for symbol, bar in bars.items() if bar is not None},
+            marks={lane.symbol: lane.close for lane in held if lane.place >= 0},
         )
 
     def _phase(self, at_ns: int, day: Day) -> Phase:
         """A bar that is as long as its session is judged as its last moment."""
-        is_whole = at_ns == day.closes_ns and any(
-            lane.bar is not None
-            and lane.bar.start_ns + lane.bar.span_ns == at_ns
-            and self._days.phase(lane.bar.start_ns - 1) is not Phase.REGULAR
-            for lane in self._lanes
-        )
-        return Phase.REGULAR if is_whole else self._days.phase(at_ns)
+        if at_ns == day.closes_ns:
+            for lane in self._lanes:
+                self.course.catch_up(lane, self._ended_ns)
+                bar = lane.bar
+                if bar is None or bar.start_ns + bar.span_ns != at_ns:
+                    continue
+                if self._days.phase(bar.start_ns - 1) is not Phase.REGULAR:
+                    return Phase.REGULAR
+        return self._days.phase(at_ns)
 
     # ------------------------------------------------------------------------------------- what it leads to
 
@@ -278,6 +285,7 @@ class Driver:
         if lane is None:
             return
         lane.view = view
+        self.course.touch(lane)
         if fills:
             lane.fills += fills
             self._filled.append(lane)
@@ -287,10 +295,12 @@ class Driver:
             self._held.discard(symbol)
         if self.executor.state.position(symbol).protection is not None:
             self._guarded.add(symbol)
+            self.course.touch_all()
         if symbol in self._guarded:
             self._protector.changed(symbol)
             if not view.quantity and not view.working:
                 self._guarded.discard(symbol)
+                self.course.touch_all()
 
     def _turn(self, inputs: list[Input]) -> None:
         """The executor hears these, at the time that it is."""
@@ -350,13 +360,17 @@ class Driver:
 
     def _show(self, lane: Lane) -> list[Input]:
         """The venue learns what its market of the symbol is; while nothing waited there, nobody had to tell it."""
-        if lane.bar is None or lane.shown == lane.place:
+        self.course.catch_up(lane, self._ended_ns)
+        bar = lane.bar
+        if bar is None or lane.shown == lane.place:
             return []
         lane.shown = lane.place
-        return self._broker.advance(self._now_ns, [lane.bar], self._quotes_of([lane]))
+        return self._broker.advance(self._now_ns, [bar], self._quotes_of([lane]))
 
     def _look_after(self, lane: Lane) -> None:
         """Whether something of it waits at the venue; the next bar's open is waited for then."""
+        self.course.touch(lane)
+        self.course.catch_up(lane, self._ended_ns)
         if not self._broker.has_open(lane.symbol):
             self._working.discard(lane.number)
             return

@@ -122,7 +122,7 @@ def _headed(outcome: Outcome) -> str:
 
 def _about(outcome: Outcome) -> str:
     symbols = counted(len(outcome.symbols), "symbol")
-    return f"{symbols}, {counted(outcome.bars, 'bar')}, {period_of(outcome)}"
+    return f"{symbols}, {counted(outcome.bars, 'bar')} {outcome.heard}, {period_of(outcome)}"
 
 
 def _figures(outcome: Outcome) -> Iterator[str]:

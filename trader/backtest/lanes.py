@@ -1,38 +1,50 @@
 """What a backtest keeps of one symbol: its columns, where it is in them, its workers, and what they were shown last."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 import numpy as np
 from msgspec.structs import replace
 
+from trader.backtest.hearing import Ahead, Heard, Ways
 from trader.calendar import HOUR_NS
-from trader.feeds.columns import Columns
+from trader.feeds.columns import Columns, columns_of, from_place, joined
 from trader.feeds.recorded import quote_around
 from trader.messages import OrderRequest
 from trader.model import Bar, Quote
 from trader.money import ONE, share
 from trader.nights import JUMP_PER_MILLE_MAX
-from trader.strategies.base import Fill, Strategy, SymbolView
+from trader.strategies.base import Fill, SymbolView
 from trader.worker import Worker
 
+BLOCK = 128  # bars that are made at a time
 NIGHT_NS = 4 * HOUR_NS  # without a bar
+NAMES = ("start_ns", "ends_ns", "open", "high", "low", "close", "volume")
 
 Hire = Callable[[int], Sequence[Worker]]  # workers of their n-th incarnation
 
 
 class Lane:
-    """`bar` is the last that has ended. The quote of a moment is made only when somebody asks for it."""
+    """`place` is of the last bar that has ended. Its bar and quote are made only when somebody asks for them."""
 
     __slots__ = (
+        "_bar",
+        "_bar_place",
+        "_block",
+        "_block_first",
+        "_closes",
+        "_ends",
         "_hire",
         "_incarnation",
+        "_reads_all",
         "_spread_rate",
-        "bar",
+        "_views",
+        "_ways",
         "columns",
         "expected",
         "fills",
-        "hears_quotes",
+        "listener",
         "number",
         "opening",
         "place",
@@ -42,13 +54,14 @@ class Lane:
         "workers",
     )
 
-    def __init__(self, number: int, columns: Columns, hire: Hire, spread_rate: Decimal) -> None:
+    def __init__(
+        self, number: int, columns: Columns, hire: Hire, spread_rate: Decimal, ways: Ways
+    ) -> None:
         self.number = number
         self.symbol = columns.symbol
         self.columns = columns
         self.view = SymbolView(symbol=columns.symbol)
         self.fills: list[Fill] = []
-        self.bar: Bar | None = None
         self.place = -1
         self.shown = -1  # the place of the bar that the venue was told of last
         self.expected = -1  # whose open is waited for
@@ -56,29 +69,125 @@ class Lane:
         self._hire = hire
         self._incarnation = 0
         self._spread_rate = spread_rate
-        self._take(hire(0))
+        self._ways = ways
+        self._reads_all = False  # who hears each bar has them made many at a time
+        self._block: list[Bar] = []
+        self._block_first = 0
+        self._bar: Bar | None = None
+        self._bar_place = -1
+        # Views give Python's integers, several times as fast as arrays give NumPy's.
+        self._views = [memoryview(getattr(columns, name)) for name in NAMES]
+        self._ends, self._closes = self._views[1], self._views[5]
+        self._take(hire(0), lambda _: (columns, 0))
 
-    def _take(self, workers: Sequence[Worker]) -> None:
+    def _take(self, workers: Sequence[Worker], heard: Heard) -> None:
         self.workers = workers
-        self.hears_quotes = any(
-            type(one.strategy).on_quote is not Strategy.on_quote for one in workers
-        )
         for one in workers:
             one.quote_now = self.quote
+        self.listener = self._ways.listener(workers, heard, self)
+        self._reads_all = isinstance(self.listener, Ahead)
+
+    # ------------------------------------------------------------------------------------- where it is
+
+    @property
+    def bar(self) -> Bar | None:
+        """The last that has ended, in the shares of now."""
+        if self._bar_place != self.place:
+            self._bar_place, self._bar = self.place, self.bar_at(self.place)
+        return self._bar
+
+    @property
+    def close(self) -> int:
+        """Of that bar: of one that there is."""
+        if self._bar is not None and self._bar_place == self.place:
+            return self._bar.close
+        return self._closes[self.place]
+
+    def bar_at(self, place: int) -> Bar:
+        """As columns.bar(place), sooner."""
+        if self._reads_all:
+            at = place - self._block_first
+            if not 0 <= at < len(self._block):
+                self._block_first, self._block, at = place, self._read(place), 0
+            return self._block[at]
+        start_ns, ends_ns, opened, high, low, close, volume = [one[place] for one in self._views]
+        return Bar(
+            symbol=self.symbol,
+            start_ns=start_ns,
+            span_ns=ends_ns - start_ns,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+        )
+
+    def _read(self, first: int) -> list[Bar]:
+        symbol, last = self.symbol, first + BLOCK
+        columns = [one[first:last].tolist() for one in self._views]
+        return [
+            Bar(
+                symbol=symbol,
+                start_ns=start_ns,
+                span_ns=ends_ns - start_ns,
+                open=opened,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+            )
+            for start_ns, ends_ns, opened, high, low, close, volume in zip(*columns, strict=True)
+        ]
+
+    def go_to(self, place: int, bar: Bar) -> None:
+        """That bar has ended."""
+        self.place = self._bar_place = place
+        self._bar = bar
+
+    def catch_up(self, ended_ns: int) -> None:
+        """All bars have ended that end until then."""
+        ends, after_it = self._ends, self.place + 1
+        count = len(ends)
+        if after_it < count and ends[after_it] <= ended_ns:
+            step = 1  # which doubles: mostly it isn't far
+            while after_it + step < count and ends[after_it + step] <= ended_ns:
+                after_it += step
+                step += step
+            high = min(after_it + step, count)
+            self.place = bisect_right(ends, ended_ns, after_it, high) - 1
+
+    def bars_until(self, ended_ns: int) -> int:
+        """How many have ended then."""
+        return bisect_right(self._ends, ended_ns)
+
+    def next_due_ns(self, *, is_watched: bool) -> int | None:
+        """When the next bar ends that has to be visited; None where there is none."""
+        place = self.place + 1
+        if not is_watched:
+            place = self.listener.next_place(self.place, self.view)
+        return self._ends[place] if place < len(self._ends) else None
 
     def split(self, ratio: Decimal) -> None:
         """New workers hear the last bars again, in today's shares: what the old ones remember is of others."""
-        if self.bar is not None:
-            self.bar = _in_shares(self.bar, ratio)
+        bar = self.bar
+        if bar is not None:
+            self._bar = _in_shares(bar, ratio)
         self._incarnation += 1
-        self._take(self._hire(self._incarnation))
-        for worker in self.workers:
-            count = worker.strategy.bars_needed
-            first = max(0, self.place + 1 - count)
-            worker.warm_up(
-                (_in_shares(self.columns.bar(one), ratio) for one in range(first, self.place + 1)),
-                self.view,
-            )
+        workers = self._hire(self._incarnation)
+        after_it = self.place + 1
+
+        def history(worker: Worker) -> list[Bar]:
+            first = max(0, after_it - worker.strategy.bars_needed)
+            return [_in_shares(self.bar_at(one), ratio) for one in range(first, after_it)]
+
+        def heard(worker: Worker) -> tuple[Columns, int]:
+            last = history(worker)
+            rest = from_place(self.columns, after_it)
+            return joined(columns_of(self.symbol, last), rest), after_it - len(last)
+
+        self._take(workers, heard)
+        for worker in workers:
+            worker.warm_up(history(worker), self.view)
 
     def jumps(self) -> Iterator[tuple[int, int, int, int]]:
         """(when a bar ends, when the one before did, the close of that, its open) where a price jumped over a night."""
@@ -93,8 +202,10 @@ class Lane:
     def quote(self) -> Quote | None:
         """Around the close of the last bar, from its end on."""
         bar = self.bar
-        if bar is None:
-            return None
+        return None if bar is None else self.quote_of(bar)
+
+    def quote_of(self, bar: Bar) -> Quote | None:
+        """From its end on."""
         return quote_around(bar, bar.start_ns + bar.span_ns, spread_rate=self._spread_rate)
 
     def heard_fills(self) -> list[OrderRequest]:
@@ -111,15 +222,7 @@ class Lane:
         """Its bar has ended: what its workers want."""
         bar = self.bar
         assert bar is not None, "it has ended"
-        if len(self.workers) == 1 and not self.hears_quotes:
-            return self.workers[0].on_letter(bar, self.view)
-        wanted: list[OrderRequest] = []
-        if self.hears_quotes and (quote := self.quote()) is not None:
-            for worker in self.workers:
-                wanted += worker.on_letter(quote, self.view)
-        for worker in self.workers:
-            wanted += worker.on_letter(bar, self.view)
-        return wanted
+        return self.listener.heard(self.place, bar, self.view)
 
 
 def _in_shares(bar: Bar, ratio: Decimal) -> Bar:

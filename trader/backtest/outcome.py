@@ -48,7 +48,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     assumed: sentences about what the fill model took for granted. quarantined: symbols that were taken out, and why.
     would_have_halted: sentences about brakes that were off. unfilled: orders still open at the end.
-    denied: by reason, how many requests. inputs: how many of each kind the executor heard.
+    denied: by reason, how many requests. inputs: how many of each kind the executor heard. heard: how bars were.
     """
 
     identity: Identity
@@ -58,6 +58,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     first_ns: int
     last_ns: int
     bars: int
+    heard: str
     opening_cash: Decimal
     equity: tuple[EquityPoint, ...]
     fills: tuple[Fill, ...]

@@ -12,6 +12,7 @@ from trader.messages import (
     Brake,
     ClockMoved,
     Entry,
+    Event,
     ExecutionBooked,
     Quarantined,
     RequestDenied,
@@ -22,7 +23,9 @@ from trader.ports import Batch
 from trader.state import ExecutionState
 
 ENTRIES_AT_ONCE = 4_096
-LOOKED_FOR = (Brake.LOSS_DAY, Brake.DRAWDOWN, Brake.REPEATED_EXECUTIONS)
+READ = {ExecutionBooked, RequestDenied, Quarantined, ClockMoved}
+LOSSES = {Brake.LOSS_DAY, Brake.DRAWDOWN}
+LOOKED_FOR = (*sorted(LOSSES), Brake.REPEATED_EXECUTIONS)
 
 
 class Written(Protocol):
@@ -52,13 +55,15 @@ class Recorder:
         """One turn; it is durable after `flush`."""
         for entry in batch.entries:
             for event in entry.events:
+                if type(event) not in READ:
+                    continue  # As most: asked one kind after the other it costs several times as much.
                 if isinstance(event, ExecutionBooked):
                     self.fills.append(self._fill(entry, event, batch.after))
                 elif isinstance(event, RequestDenied):
                     self.denied[event.reason.value] += 1
                 elif isinstance(event, Quarantined) and event.symbol is not None:
                     self.quarantined.setdefault(event.symbol, event.reason)
-            self._note_brakes(entry, batch.after)
+                self._note_brakes(entry, event, batch.after)
         if self._journal is not None:
             self._entries += batch.entries
             self._after = batch.after
@@ -71,22 +76,21 @@ class Recorder:
             self._journal.write(Batch(entries=tuple(self._entries), after=self._after))
             self._entries, self._after = [], None
 
-    def _note_brakes(self, entry: Entry, after: ExecutionState) -> None:
+    def _note_brakes(self, entry: Entry, event: Event, after: ExecutionState) -> None:
         limits, noted = self._brakes_off, self.would_have_halted
         if limits is None or len(noted) == len(LOOKED_FOR):
             return
-        for event in entry.events:
-            if isinstance(event, ClockMoved) and after.is_opened:
-                for brake, numbers in brakes.tripped_by_loss(
-                    after.equity, after.equity_session, after.equity_peak, limits
-                ):
-                    what = f"equity {numbers['equity']} of {numbers['from']}"
-                    noted.setdefault(brake, self._words(brake, entry, what))
-            elif isinstance(event, ExecutionBooked):
-                filled_ns = after.position(event.symbol).entries_filled_ns
-                if brakes.tripped_by_fills(filled_ns, after.at_ns, limits):
-                    brake, what = Brake.REPEATED_EXECUTIONS, f"{event.symbol} entered again"
-                    noted.setdefault(brake, self._words(brake, entry, what))
+        if isinstance(event, ClockMoved) and after.is_opened and not noted.keys() >= LOSSES:
+            for brake, numbers in brakes.tripped_by_loss(
+                after.equity, after.equity_session, after.equity_peak, limits
+            ):
+                what = f"equity {numbers['equity']} of {numbers['from']}"
+                noted.setdefault(brake, self._words(brake, entry, what))
+        elif isinstance(event, ExecutionBooked) and Brake.REPEATED_EXECUTIONS not in noted:
+            filled_ns = after.position(event.symbol).entries_filled_ns
+            if brakes.tripped_by_fills(filled_ns, after.at_ns, limits):
+                brake, what = Brake.REPEATED_EXECUTIONS, f"{event.symbol} entered again"
+                noted.setdefault(brake, self._words(brake, entry, what))
 
     @staticmethod
     def _words(brake: Brake, entry: Entry, what: str) -> str:

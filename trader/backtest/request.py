@@ -22,8 +22,19 @@ class Fills(StrEnum):
     QUOTE = "quote"  # a quote around the close that it was decided on: what the simulated broker does with bars
 
 
+class Hearing(StrEnum):
+    """Whose column form stands for what it would wish bar by bar; the outcome is the same where the two forms are."""
+
+    AUTO = "auto"  # the library's strategies, whose forms are held together by tests
+    ON = "on"  # every strategy that has one: `check-strategy` holds it to the other
+    OFF = "off"
+
+
 class BacktestRequest(Struct, frozen=True, kw_only=True):
-    """The same request gives the same outcome. histories: one of each of the configuration's symbols, by symbol."""
+    """The same request gives the same outcome. histories: one of each of the configuration's symbols, by symbol.
+
+    columns and runs_ahead only say how history is gone through: nothing of the outcome depends on them.
+    """
 
     config: Config
     histories: Sequence[Columns]
@@ -34,6 +45,8 @@ class BacktestRequest(Struct, frozen=True, kw_only=True):
     brakes: bool = False
     events: Sequence[ScheduledEvent] = ()
     seed: int = 7
+    columns: Hearing = Hearing.AUTO
+    runs_ahead: bool = True
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:

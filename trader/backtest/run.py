@@ -8,13 +8,14 @@ from functools import partial
 import msgspec
 
 from trader.backtest.broker import ACCOUNT, ReplayBroker
-from trader.backtest.days import Day, RoundTheClock, Sessions
+from trader.backtest.days import Day, Days, RoundTheClock, Sessions
 from trader.backtest.driver import Driver
+from trader.backtest.hearing import OneByOne, Ways
 from trader.backtest.lanes import Lane
 from trader.backtest.outcome import EquityPoint, Identity, Outcome
 from trader.backtest.recorder import Recorder, Written
-from trader.backtest.request import BacktestRequest, Fills
-from trader.backtest.timeline import Timeline
+from trader.backtest.request import BacktestRequest, Fills, Hearing
+from trader.backtest.visits import day_stops
 from trader.build import Build
 from trader.config import AtClose
 from trader.live.assembly import Identity as LifeIdentity
@@ -40,9 +41,10 @@ def backtested(
     progress: Callable[[int, int], None] = lambda bars, of: None,
 ) -> Outcome:
     """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
-    timeline = Timeline(request.histories)
+    days: Days = RoundTheClock() if request.is_always_open else Sessions()
+    lanes, stops = _lanes(request, days)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
-    points = _Points(progress, timeline.bars)
+    points = _Points(progress, sum(len(one) for one in request.histories))
     first_ns, last_ns = _span(request)
     broker = ReplayBroker(
         request.symbols,
@@ -52,10 +54,10 @@ def backtested(
         seed=request.seed,
     )
     driver = Driver(
-        lanes=_lanes(request),
-        timeline=timeline,
+        lanes=lanes,
+        stops=stops,
         broker=broker,
-        days=RoundTheClock() if request.is_always_open else Sessions(),
+        days=days,
         write=recorder.write,
         trades_at_open=request.fills is Fills.OPEN,
         day_ended=points.day_ended,
@@ -78,7 +80,8 @@ def backtested(
         symbols=request.symbols,
         first_ns=first_ns,
         last_ns=last_ns,
-        bars=driver.bars,
+        bars=driver.course.bars,
+        heard=", ".join(sorted({lane.listener.how for lane in lanes})),
         opening_cash=request.cash,
         equity=tuple(points.points),
         fills=tuple(recorder.fills),
@@ -108,7 +111,7 @@ class _Points:
 
     def day_ended(self, day: Day, state: ExecutionState) -> None:
         assert self.driver is not None
-        self._progress(self.driver.bars, self._bars)
+        self._progress(self.driver.course.bars, self._bars)
         self.points.append(
             EquityPoint(
                 at_ns=day.ends_ns,
@@ -136,7 +139,23 @@ def _span(request: BacktestRequest) -> tuple[int, int]:
     return first_ns, max((int(one.ends_ns[-1]) for one in histories), default=0)
 
 
-def _lanes(request: BacktestRequest) -> list[Lane]:
+def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] | None]:
+    """And the moments that are visited anyway; None where every bar is, for somebody has to hear of each."""
+    stops = day_stops(request.histories, days)
+    if stops is not None:
+        columns = request.columns
+        ways = Ways(
+            library=columns is not Hearing.OFF,
+            own=columns is Hearing.ON,
+            ahead=request.runs_ahead,
+        )
+        lanes = _lanes_heard(request, ways)
+        if not any(isinstance(lane.listener, OneByOne) for lane in lanes):
+            return lanes, stops
+    return _lanes_heard(request, Ways()), None
+
+
+def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
     plans = worker_plans(request.config, None)
     return [
         Lane(
@@ -144,6 +163,7 @@ def _lanes(request: BacktestRequest) -> list[Lane]:
             columns,
             partial(_hired, request, [one for one in plans if one.symbol == columns.symbol]),
             request.terms.spread_rate,
+            ways,
         )
         for number, columns in enumerate(request.histories)
     ]

@@ -6,7 +6,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trader.feeds.columns import Column, Columns
+from trader.backtest.lanes import Lane
+from trader.feeds.columns import Column
+from trader.model import Bar
 
 BLOCK = 16_384  # bars that are Python numbers at a time
 
@@ -15,18 +17,20 @@ Row: TypeAlias = tuple[int, int, int, int, int, int, int, int]
 
 
 class Timeline:
-    """`histories` of one symbol each; the rows of a timeline name them by their places here."""
+    """Every bar of every lane is visited."""
 
-    def __init__(self, histories: Sequence[Columns]) -> None:
-        self._histories = histories
-        self.bars = sum(len(one) for one in histories)
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.bars = 0  # that somebody has heard
+        self._lane = lanes
+        histories = [one.columns for one in lanes]
         sizes = [len(one) for one in histories]
-        lanes = np.repeat(np.arange(len(histories)), sizes)
+        self._count = sum(sizes)
+        numbers = np.repeat(np.arange(len(histories)), sizes)
         ends_ns = _joined([one.ends_ns for one in histories])
         # Stable: within an instant lanes stay in order.
         order = np.argsort(ends_ns, kind="stable")
         self._ends_ns = ends_ns[order]
-        self._lanes = lanes[order]
+        self._lanes = numbers[order]
         first = np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.int64)
         self._places = order - first[self._lanes]
         self._order = order
@@ -34,8 +38,51 @@ class Timeline:
             _joined([getattr(one, name) for one in histories])
             for name in ("start_ns", "open", "high", "low", "close", "volume")
         ]
+        self._instants = self._taken()
+        self._next: tuple[int, list[Row]] | None = next(self._instants, None)
 
-    def instants(self) -> Iterator[tuple[int, list[Row]]]:
+    def upcoming_ns(self, ended_ns: int) -> int | None:
+        """When the next bars end; None after the last."""
+        return None if self._next is None else self._next[0]
+
+    def arrive(self, at_ns: int, ended_ns: int) -> list[Lane]:
+        """They have ended: their lanes, which have gone on to them."""
+        assert self._next is not None
+        lanes = []
+        for number, place, start_ns, opened, high, low, close, volume in self._next[1]:
+            lane = self._lane[number]
+            lane.go_to(
+                place,
+                Bar(
+                    symbol=lane.symbol,
+                    start_ns=start_ns,
+                    span_ns=at_ns - start_ns,
+                    open=opened,
+                    high=high,
+                    low=low,
+                    close=close,
+                    volume=volume,
+                ),
+            )
+            lanes.append(lane)
+        self.bars += len(lanes)
+        self._next = next(self._instants, None)
+        return lanes
+
+    def pass_by(self) -> None:
+        """They are nobody's."""
+        self._next = next(self._instants, None)
+
+    def catch_up(self, lane: Lane, ended_ns: int) -> None:
+        """It has heard everything; what is nobody's hasn't ended for it."""
+
+    def touch(self, lane: Lane) -> None:
+        """Every bar is visited anyway."""
+
+    def touch_all(self) -> None:
+        """See above."""
+
+    def _taken(self) -> Iterator[tuple[int, list[Row]]]:
         """(ends_ns, the bars that end then), until there are no more."""
         for begin, end in pairwise(self._cuts()):
             rows: list[Row] = list(
@@ -55,8 +102,8 @@ class Timeline:
     def _cuts(self) -> list[int]:
         """Where blocks begin and end: never within an instant."""
         cuts = [0]
-        while cuts[-1] < self.bars:
-            wanted = min(cuts[-1] + BLOCK, self.bars)
+        while cuts[-1] < self._count:
+            wanted = min(cuts[-1] + BLOCK, self._count)
             last_ns = self._ends_ns[wanted - 1]
             cuts.append(int(np.searchsorted(self._ends_ns, last_ns, side="right")))
         return cuts

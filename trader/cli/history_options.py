@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.backtest.broker import BEFALLS
-from trader.backtest.request import BacktestRequest, Fills
+from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.calendar import next_session
 from trader.cli.choosing import chosen, symbols_of
 from trader.cli.options import Common, config_text, file_path, read_config
@@ -56,6 +56,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     always: bool
     brakes: str
     seed: int
+    columns: str
 
 
 OPTIONS = (
@@ -110,6 +111,13 @@ OPTIONS = (
     click.option("--always", is_flag=True, help="The market never closes."),
     click.option("--brakes", type=click.Choice(["on", "off"]), default="off", show_default=True),
     click.option("--seed", type=int, default=7, show_default=True),
+    click.option(
+        "--columns",
+        type=click.Choice([one.value for one in Hearing]),
+        default=Hearing.AUTO.value,
+        show_default=True,
+        help="Signals in place of on_bar: of the library's strategies, of all, of none.",
+    ),
 )
 
 
@@ -195,6 +203,7 @@ def request_of(asked: Asked, config: Config, history: Mapping[Symbol, Columns]) 
         brakes=asked.brakes == "on",
         events=_events(asked.events, tuple(history)),
         seed=asked.seed,
+        columns=Hearing(asked.columns),
     )
 
 

@@ -7,7 +7,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from trader.backtest.request import BacktestRequest
+from trader.backtest.request import BacktestRequest, Hearing
 from trader.backtest.run import backtested
 from trader.build import running_build
 from trader.calendar import iso
@@ -66,7 +66,9 @@ def _cuts(request: BacktestRequest, count: int) -> Sequence[int]:
 
 
 def _decisions(request: BacktestRequest) -> list[Decision]:
+    """Bar by bar: what is said by column is looked at apart."""
     heard = _Heard()
+    request = replace(request, columns=Hearing.OFF)
     backtested(request, running_build(), data="", journal=heard)
     return heard.decisions
 

@@ -1,6 +1,6 @@
 """Bars as columns: the form in which years of them are read, kept and gone through."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -67,11 +67,21 @@ def between(columns: Columns, first_ns: int, last_ns: int) -> Columns:
     """Those bars that begin at or after the one moment and end at or before the other."""
     first = int(np.searchsorted(columns.start_ns, first_ns, side="left"))
     last = int(np.searchsorted(columns.ends_ns, last_ns, side="right"))
-    return Columns(
-        symbol=columns.symbol,
-        **{
-            name: getattr(columns, name)[first:last]
-            for name in Columns.__struct_fields__
-            if name != "symbol"
-        },
+    return _each(columns, lambda name: getattr(columns, name)[first:last])
+
+
+def joined(columns: Columns, more: Columns) -> Columns:
+    """One after the other, of one symbol."""
+    return _each(
+        columns, lambda name: np.concatenate((getattr(columns, name), getattr(more, name)))
     )
+
+
+def from_place(columns: Columns, first: int) -> Columns:
+    """Without those before that place."""
+    return _each(columns, lambda name: getattr(columns, name)[first:])
+
+
+def _each(columns: Columns, column: Callable[[str], Column]) -> Columns:
+    names = (name for name in Columns.__struct_fields__ if name != "symbol")
+    return Columns(symbol=columns.symbol, **{name: column(name) for name in names})

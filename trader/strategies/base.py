@@ -102,10 +102,15 @@ class Strategy(ABC):
 
     Parameters is the Struct that its settings are read into. bars_needed is how many bars of history it wants fed,
     its wishes ignored, before it may trade. size is what an entry asks for.
+
+    bars_alone says that what on_bar wishes follows from the bars it was told of and from whether the symbol is idle
+    or held: from nothing else of the view (not from entries_open), and from no other symbol. A backtest then tells it
+    of many bars at a time while the symbol is flat.
     """
 
     Parameters: ClassVar[type[Struct]] = NoParameters
     bars_needed: int = 0
+    bars_alone: ClassVar[bool] = False
 
     def __init__(self, name: StrategyName, size: Size, parameters: Struct) -> None:
         self.name = name

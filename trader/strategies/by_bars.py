@@ -22,6 +22,7 @@ class BarStrategy(Strategy):
     """
 
     Parameters: ClassVar[type[Struct]] = SizedParameters
+    bars_alone: ClassVar[bool] = True
 
     def __init__(self, name: StrategyName, size: Size, parameters: SizedParameters) -> None:
         super().__init__(name, size, parameters)

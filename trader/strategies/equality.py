@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from trader.calendar import iso
-from trader.model import Purpose, Side, Symbol
-from trader.strategies.base import Strategy, SymbolView, Wish, WorkingOrder, exit_all
+from trader.model import OrderType, Purpose, Side, Size, Symbol
+from trader.strategies.base import Strategy, SymbolView, Wish, WorkingOrder
 from trader.strategies.signals import BarColumns, Signals
 
 SHARE = Decimal(1)
@@ -27,7 +27,7 @@ def differences(make: Callable[[], Strategy], columns: BarColumns) -> Iterator[s
     if signals is None:
         yield f"{type(strategy).__name__} gives no signals"
         return
-    wrong = _ill_formed(signals, len(columns))
+    wrong = ill_formed(signals, len(columns))
     if wrong:
         yield wrong
         return
@@ -39,17 +39,18 @@ def differences(make: Callable[[], Strategy], columns: BarColumns) -> Iterator[s
             ("holding", holding, followed.held),
             ("following", following, followed.view),
         ):
-            wished = tuple(driven.on_bar(bar, view))
-            wanted = _wanted(signals, place, view, strategy)
-            if wished != wanted:
+            did = tuple(driven.on_bar(bar, view))
+            wanted = wished(signals, place, view, strategy)
+            if did != wanted:
                 yield (
                     f"bar {place}, {iso(bar.start_ns)}, {what}: "
-                    f"on_bar {_words(wished)}, signals: {_words(wanted)}"
+                    f"on_bar {_words(did)}, signals: {_words(wanted)}"
                 )
         followed.goes_on(bool(signals.enter[place]), bool(signals.leave[place]))
 
 
-def _ill_formed(signals: Signals, bars: int) -> str:
+def ill_formed(signals: Signals, bars: int) -> str:
+    """What can't be of so many bars; empty where it can."""
     for name, column in (("enter", signals.enter), ("leave", signals.leave)):
         if column.dtype != bool or len(column) != bars:
             return f"{name} must be {bars} booleans, not {len(column)} of {column.dtype}"
@@ -89,14 +90,24 @@ def _order(side: Side) -> WorkingOrder:
     return WorkingOrder(side=side, quantity_leaves=SHARE)
 
 
-def _wanted(signals: Signals, place: int, view: SymbolView, strategy: Strategy) -> tuple[Wish, ...]:
+def wished(signals: Signals, place: int, view: SymbolView, strategy: Strategy) -> tuple[Wish, ...]:
+    """What on_bar has to wish at the bar of that place, when it is shown this view."""
     if view.is_idle() and signals.enter[place]:
         size = strategy.size if signals.size is None else signals.size(place)
-        words = signals.words(place, Side.BUY)
-        return (Wish(side=Side.BUY, purpose=Purpose.ENTER, size=size, reason=words),)
+        return (_wish(signals, place, Side.BUY, Purpose.ENTER, size),)
     if view.held_by(strategy.name) and not view.working and signals.leave[place]:
-        return exit_all(signals.words(place, Side.SELL))
+        return (_wish(signals, place, Side.SELL, Purpose.EXIT, None),)
     return ()
+
+
+def _wish(signals: Signals, place: int, side: Side, purpose: Purpose, size: Size | None) -> Wish:
+    return Wish(
+        side=side,
+        purpose=purpose,
+        size=size,
+        order_type=signals.order_type,
+        reason=signals.words(place, side),
+    )
 
 
 def _words(wishes: tuple[Wish, ...]) -> str:
@@ -107,6 +118,13 @@ def _words(wishes: tuple[Wish, ...]) -> str:
 
 def _in_full(wish: Wish) -> str:
     size = "" if wish.size is None else f" {wish.size.amount} {wish.size.unit}"
-    plain = Wish(side=wish.side, purpose=wish.purpose, size=wish.size, reason=wish.reason)
+    plain = Wish(
+        side=wish.side,
+        purpose=wish.purpose,
+        size=wish.size,
+        order_type=wish.order_type,
+        reason=wish.reason,
+    )
     more = "" if wish == plain else ", with more than signals can say"
-    return f"{wish.side} {wish.purpose}{size} ({wish.reason!r}{more})"
+    kind = "" if wish.order_type is OrderType.LIMIT else f" {wish.order_type}"
+    return f"{wish.side} {wish.purpose}{size}{kind} ({wish.reason!r}{more})"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from trader.model import Bar, Side, Size, Symbol
+from trader.model import Bar, OrderType, Side, Size, Symbol
 
 if TYPE_CHECKING:  # A process that trades has no need of NumPy.
     import numpy as np
@@ -40,10 +40,11 @@ class Signals(Struct, frozen=True, kw_only=True):
     """Booleans, one a bar: `enter` where on_bar would wish to, were the symbol idle; `leave`, were it held.
 
     words(place, side) is the reason of that wish, BUY of the entry and SELL of the exit. size(place) is what an entry
-    asks for; None: the strategy's own size everywhere.
+    asks for; None: the strategy's own size everywhere. order_type is of all of them.
     """
 
     enter: "NDArray[np.bool_]"
     leave: "NDArray[np.bool_]"
     words: Callable[[int, Side], str]
     size: Callable[[int], Size] | None = None
+    order_type: OrderType = OrderType.LIMIT

@@ -4,7 +4,6 @@ Nothing here looks at the account. Two buys of the same symbol are accepted: a v
 duplicate.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from trader.model import Side, TimeInForce
@@ -38,19 +37,14 @@ GROUP_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
 
 def form_objection(new: NewOrder, asset: VenueAsset) -> Refusal | None:
     """Looks at nothing but the order and what the asset allows."""
-    rules: tuple[Callable[[], Refusal | None], ...] = (
-        lambda: id_objection(new.client_order_id),
-        lambda: _size_objection(new),
-        lambda: _prices_objection(new),
-        lambda: _time_objection(new),
-        lambda: _fraction_objection(new, asset),
-        lambda: _class_objection(new),
+    return (
+        id_objection(new.client_order_id)
+        or _size_objection(new)
+        or _prices_objection(new)
+        or _time_objection(new)
+        or _fraction_objection(new, asset)
+        or _class_objection(new)
     )
-    for rule in rules:
-        objection = rule()
-        if objection is not None:
-            return objection
-    return None
 
 
 def id_objection(client_order_id: str | None) -> Refusal | None:
@@ -89,25 +83,27 @@ def _prices_objection(new: NewOrder) -> Refusal | None:
 
 
 def _limit_objection(new: NewOrder) -> Refusal | None:
-    kind = new.order_type.replace("_", " ")
     if new.order_type not in LIMITED:
         if new.limit_price is not None:
-            return invalid(f"{kind} orders must not have limit_price")
+            return invalid(f"{_kind(new)} orders must not have limit_price")
         return None
     if new.limit_price is None:
-        return invalid(f"{kind} orders require a limit price")
+        return invalid(f"{_kind(new)} orders require a limit price")
     return price_objection("limit_price", new.limit_price)
 
 
 def _stop_objection(new: NewOrder) -> Refusal | None:
-    kind = new.order_type.replace("_", " ")
     if new.order_type not in (OrderType.STOP, OrderType.STOP_LIMIT):
         if new.stop_price is not None:
-            return invalid(f"{kind} orders must not have stop_price")
+            return invalid(f"{_kind(new)} orders must not have stop_price")
         return None
     if new.stop_price is None:
-        return invalid(f"{kind} orders require a stop price")
+        return invalid(f"{_kind(new)} orders require a stop price")
     return price_objection("stop_price", new.stop_price)
+
+
+def _kind(new: NewOrder) -> str:
+    return new.order_type.replace("_", " ")
 
 
 def _trail_objection(

@@ -112,7 +112,9 @@ class VenueAccount(Struct, kw_only=True):
         self._adjust(order, -1)
 
     def _adjust(self, order: VenueOrder, sign: int) -> None:
-        self.reserved += sign * order.reserved
+        reserved = order.reserved
+        if reserved:
+            self.reserved += sign * reserved
         shares = order.shares_held
         if shares:
             held = self.held_for_orders(order.symbol) + sign * shares

@@ -164,6 +164,8 @@ class Intake:
 
     def legs_of(self, entry: VenueOrder, new: NewOrder) -> list[VenueOrder]:
         """The exits that come with an entry, held and holding nothing; of an OCO order the stop alone."""
+        if new.take_profit is None and new.stop_loss is None:
+            return []  # As almost always.
         exits: list[VenueOrder] = []
         is_oco = new.order_class is OrderClass.OCO
         side = entry.side if is_oco else (Side.SELL if entry.side is Side.BUY else Side.BUY)
