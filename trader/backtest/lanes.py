@@ -20,7 +20,6 @@ from trader.worker import Worker
 
 BLOCK = 128  # bars that are made at a time
 NIGHT_NS = 4 * HOUR_NS  # without a bar
-NAMES = ("start_ns", "ends_ns", "open", "high", "low", "close", "volume")
 
 Hire = Callable[[int], Sequence[Worker]]  # workers of their n-th incarnation
 
@@ -75,10 +74,10 @@ class Lane:
         self._block_first = 0
         self._bar: Bar | None = None
         self._bar_place = -1
-        # Views give Python's integers, several times as fast as arrays give NumPy's.
-        self._views = [memoryview(getattr(columns, name)) for name in NAMES]
+        self._views = columns.views()
         self._ends, self._closes = self._views[1], self._views[5]
         self._take(hire(0), lambda _: (columns, 0))
+        columns.rest()
 
     def _take(self, workers: Sequence[Worker], heard: Heard) -> None:
         self.workers = workers
@@ -156,10 +155,6 @@ class Lane:
             high = min(after_it + step, count)
             self.place = bisect_right(ends, ended_ns, after_it, high) - 1
 
-    def bars_until(self, ended_ns: int) -> int:
-        """How many have ended then."""
-        return bisect_right(self._ends, ended_ns)
-
     def next_due_ns(self, *, is_watched: bool) -> int | None:
         """When the next bar ends that has to be visited; None where there is none."""
         place = self.place + 1
@@ -183,7 +178,7 @@ class Lane:
         def heard(worker: Worker) -> tuple[Columns, int]:
             last = history(worker)
             rest = from_place(self.columns, after_it)
-            return joined(columns_of(self.symbol, last), rest), after_it - len(last)
+            return joined([columns_of(self.symbol, last), rest]), after_it - len(last)
 
         self._take(workers, heard)
         for worker in workers:

@@ -18,6 +18,7 @@ from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.backtest.visits import day_stops
 from trader.build import Build
 from trader.config import AtClose
+from trader.feeds.columns import Columns
 from trader.live.assembly import Identity as LifeIdentity
 from trader.live.assembly import boot_of, worker_plans
 from trader.messages import Boot, Gate, GateReport, LifeEnd
@@ -44,7 +45,7 @@ def backtested(
     days: Days = RoundTheClock() if request.is_always_open else Sessions()
     lanes, stops = _lanes(request, days)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
-    points = _Points(progress, sum(len(one) for one in request.histories))
+    points = _Points(progress, request.histories)
     first_ns, last_ns = _span(request)
     broker = ReplayBroker(
         request.symbols,
@@ -103,15 +104,18 @@ def backtested(
 class _Points:
     """The account at each day's end."""
 
-    def __init__(self, progress: Callable[[int, int], None], bars: int) -> None:
+    def __init__(self, progress: Callable[[int, int], None], histories: Sequence[Columns]) -> None:
         self.points: list[EquityPoint] = []
         self.driver: Driver | None = None
         self._progress = progress
-        self._bars = bars
+        self._bars = sum(map(len, histories))
+        self._in_files = [one for one in histories if not one.are_in_memory]
 
     def day_ended(self, day: Day, state: ExecutionState) -> None:
         assert self.driver is not None
         self._progress(self.driver.course.bars, self._bars)
+        for one in self._in_files:
+            one.rest()
         self.points.append(
             EquityPoint(
                 at_ns=day.ends_ns,
@@ -144,8 +148,10 @@ def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] 
     stops = day_stops(request.histories, days)
     if stops is not None:
         columns = request.columns
+        # What is said of a whole column is kept: of more history than memory is spent on it is too much.
+        is_kept = all(one.are_in_memory for one in request.histories)
         ways = Ways(
-            library=columns is not Hearing.OFF,
+            library=columns is Hearing.ON or (columns is Hearing.AUTO and is_kept),
             own=columns is Hearing.ON,
             ahead=request.runs_ahead,
         )

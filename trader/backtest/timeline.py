@@ -7,10 +7,10 @@ from typing import TypeAlias
 import numpy as np
 
 from trader.backtest.lanes import Lane
-from trader.feeds.columns import Column
 from trader.model import Bar
 
 BLOCK = 16_384  # bars that are Python numbers at a time
+SHOWN = ("start_ns", "open", "high", "low", "close", "volume")
 
 # lane (the place of its symbol), place within its columns, start_ns, open, high, low, close, volume
 Row: TypeAlias = tuple[int, int, int, int, int, int, int, int]
@@ -21,23 +21,8 @@ class Timeline:
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self.bars = 0  # that somebody has heard
-        self._lane = lanes
-        histories = [one.columns for one in lanes]
-        sizes = [len(one) for one in histories]
-        self._count = sum(sizes)
-        numbers = np.repeat(np.arange(len(histories)), sizes)
-        ends_ns = _joined([one.ends_ns for one in histories])
-        # Stable: within an instant lanes stay in order.
-        order = np.argsort(ends_ns, kind="stable")
-        self._ends_ns = ends_ns[order]
-        self._lanes = numbers[order]
-        first = np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.int64)
-        self._places = order - first[self._lanes]
-        self._order = order
-        self._columns = [
-            _joined([getattr(one, name) for one in histories])
-            for name in ("start_ns", "open", "high", "low", "close", "volume")
-        ]
+        self._lanes = lanes
+        self._columns = [one.columns for one in lanes]
         self._instants = self._taken()
         self._next: tuple[int, list[Row]] | None = next(self._instants, None)
 
@@ -50,7 +35,7 @@ class Timeline:
         assert self._next is not None
         lanes = []
         for number, place, start_ns, opened, high, low, close, volume in self._next[1]:
-            lane = self._lane[number]
+            lane = self._lanes[number]
             lane.go_to(
                 place,
                 Bar(
@@ -83,31 +68,39 @@ class Timeline:
         """See above."""
 
     def _taken(self) -> Iterator[tuple[int, list[Row]]]:
-        """(ends_ns, the bars that end then), until there are no more."""
-        for begin, end in pairwise(self._cuts()):
-            rows: list[Row] = list(
-                zip(
-                    self._lanes[begin:end].tolist(),
-                    self._places[begin:end].tolist(),
-                    *(column[self._order[begin:end]].tolist() for column in self._columns),
-                    strict=True,
-                )
+        """(ends_ns, the bars that end then), until there are no more; of all columns only a window is looked at."""
+        places = [0] * len(self._lanes)
+        while left := [one for one, place in enumerate(places) if place < len(self._columns[one])]:
+            ahead = max(1, BLOCK // len(left)) - 1
+            until_ns = min(
+                int(ends_ns[min(places[one] + ahead, len(ends_ns) - 1)])
+                for one in left
+                for ends_ns in [self._columns[one].ends_ns]
             )
-            ends = self._ends_ns[begin:end]
-            edges = [0, *(np.flatnonzero(np.diff(ends)) + 1).tolist(), len(rows)]
-            moments = ends[edges[:-1]].tolist() if rows else []
-            for at_ns, (low, high) in zip(moments, pairwise(edges), strict=True):
-                yield at_ns, rows[low:high]
+            spans = []
+            for one in left:
+                ends_ns, first = self._columns[one].ends_ns, places[one]
+                # No more of it than that ends until then.
+                within = ends_ns[first : first + ahead + 1]
+                places[one] += int(within.searchsorted(until_ns, side="right"))
+                if places[one] > first:
+                    spans.append((one, first, places[one]))
+            yield from self._rows(spans)
 
-    def _cuts(self) -> list[int]:
-        """Where blocks begin and end: never within an instant."""
-        cuts = [0]
-        while cuts[-1] < self._count:
-            wanted = min(cuts[-1] + BLOCK, self._count)
-            last_ns = self._ends_ns[wanted - 1]
-            cuts.append(int(np.searchsorted(self._ends_ns, last_ns, side="right")))
-        return cuts
-
-
-def _joined(columns: Sequence[Column]) -> Column:
-    return np.concatenate(columns) if columns else np.zeros(0, np.int64)
+    def _rows(self, spans: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, list[Row]]]:
+        """Of each lane the bars from one place to another, put into order: by end, then by lane."""
+        ends_ns = np.concatenate([self._columns[one].ends_ns[a:b] for one, a, b in spans])
+        order = np.argsort(ends_ns, kind="stable")
+        ends_ns = ends_ns[order]
+        numbers = [
+            np.concatenate([np.full(b - a, one) for one, a, b in spans]),
+            np.concatenate([np.arange(a, b) for _, a, b in spans]),
+            *(
+                np.concatenate([getattr(self._columns[one], name)[a:b] for one, a, b in spans])
+                for name in SHOWN
+            ),
+        ]
+        rows: list[Row] = list(zip(*(one[order].tolist() for one in numbers), strict=True))
+        edges = [0, *(np.flatnonzero(np.diff(ends_ns)) + 1).tolist(), len(rows)]
+        for at_ns, (low, high) in zip(ends_ns[edges[:-1]].tolist(), pairwise(edges), strict=True):
+            yield at_ns, rows[low:high]

@@ -50,7 +50,9 @@ class Visits:
     @property
     def bars(self) -> int:
         """How many have ended."""
-        return sum(lane.bars_until(self._ended_ns) for lane in self._lanes)
+        for lane in self._lanes:
+            lane.catch_up(self._ended_ns)
+        return sum(lane.place + 1 for lane in self._lanes)
 
     def catch_up(self, lane: Lane, ended_ns: int) -> None:
         """All of its bars have ended that end until then."""
@@ -114,6 +116,7 @@ def day_stops(histories: Sequence[Columns], days: Days) -> list[int] | None:
         # Symbols of one market mostly have the same minutes.
         if not several or not np.array_equal(several[-1], one.ends_ns):
             several.append(one.ends_ns)
+        one.rest()
     ends_ns = several[0] if len(several) == 1 else np.unique(np.concatenate([*several, NONE]))
     stops: list[int] = []
     place = 0

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from trader.calendar import DAY_NS, iso, new_york_ns, parse_iso
 from trader.exits import Mistake
-from trader.feeds.columns import Columns
+from trader.feeds.columns import NUMBERS, Columns
 from trader.feeds.csv_columns import CsvColumns
 from trader.feeds.csv_rows import MarketDataError
 from trader.feeds.headings import SUFFIXES, symbol_named
 from trader.feeds.parquet_columns import ParquetColumns
+from trader.feeds.shelf import Shelf
 from trader.feeds.spans import with_ends
 from trader.feeds.table import (
     CLOSE,
@@ -39,6 +40,7 @@ from trader.feeds.table import (
 from trader.model import Symbol
 
 FOLDERS = ("minute", "second", "daily")  # the first that is there
+IN_MEMORY_MAX = 1_000_000  # bars: 56 MB
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -49,10 +51,12 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """What one file has of one symbol."""
+    """What one file has of one symbol: from when until when, and by which number it is on the shelf."""
 
     path: Path
-    columns: Columns
+    first_ns: int
+    last_ns: int
+    number: int
 
 
 def read_history(
@@ -60,25 +64,33 @@ def read_history(
     symbols: Collection[Symbol] | None = None,
     start: str | None = None,
     end: str | None = None,
+    in_memory_max: int = IN_MEMORY_MAX,
 ) -> dict[Symbol, Columns]:
     """All bars by symbol, in order of the symbols' names.
 
     paths: files, or folders of them; a folder without any may have them in `minute`, `second` or `daily`. symbols:
-    which to take, all by default. start, end: dates in New York, both included. Raises MarketDataError for files, and
-    Mistake for dates, or for Parquet where nothing can read it.
+    which to take, all by default. start, end: dates in New York, both included. in_memory_max: of more bars than that
+    the numbers stay in a file (shelf.py), but for those of what is being read. Raises MarketDataError for files, and
+    Mistake for dates, for Parquet where nothing can read it, or where that file finds no room.
     """
-    bounds = _bounds(start, end)
+    bounds, shelf = _bounds(start, end), Shelf(in_memory_max)
     parts: dict[Symbol, list[Part]] = {}
     for path, is_given in _files(paths):
         for columns in _read(path, is_given, symbols):
-            parts.setdefault(columns.symbol, []).append(Part(path=path, columns=columns))
+            part = Part(
+                path=path,
+                first_ns=int(columns.start_ns[0]),
+                last_ns=int(columns.ends_ns[-1]),
+                number=shelf.put(_cut(columns, bounds)),
+            )
+            parts.setdefault(columns.symbol, []).append(part)
     whole = paths[0] if paths else Path()
     for symbol in symbols or ():
         if symbol not in parts:
             raise MarketDataError(whole, 0, f"there are no bars of {symbol}")
     if not parts:
         raise MarketDataError(whole, 0, "there are no bars")
-    history = {symbol: _cut(_in_order(parts.pop(symbol)), bounds) for symbol in sorted(parts)}
+    history = shelf.take({symbol: _in_order(symbol, parts[symbol]) for symbol in sorted(parts)})
     for symbol, columns in history.items():
         if not len(columns) and symbols is not None:
             raise MarketDataError(whole, 0, f"there are no bars of {symbol}{_within(start, end)}")
@@ -94,14 +106,10 @@ def data_identity(history: Mapping[Symbol, Columns]) -> str:
     for symbol in sorted(history):
         columns = history[symbol]
         digest.update(f"{symbol} {len(columns)}\n".encode())
-        for numbers in _numbers(columns):
-            digest.update(np.ascontiguousarray(numbers, dtype="<i8").data)
+        for name in NUMBERS:
+            digest.update(np.ascontiguousarray(getattr(columns, name), dtype="<i8").data)
+        columns.rest()
     return digest.hexdigest()
-
-
-def _numbers(columns: Columns) -> tuple[NDArray[np.int64], ...]:
-    prices = (columns.open, columns.high, columns.low, columns.close)
-    return (columns.start_ns, columns.ends_ns, *prices, columns.volume)
 
 
 # --- which files
@@ -178,41 +186,23 @@ def _columns(path: Path, symbol: Symbol, numbers: NDArray[np.int64]) -> Columns:
 # --- several files
 
 
-def _in_order(parts: list[Part]) -> Columns:
-    """Files of one symbol may follow each other, not overlap."""
-    parts.sort(key=lambda part: int(part.columns.start_ns[0]))
+def _in_order(symbol: Symbol, parts: list[Part]) -> list[int]:
+    """By their numbers; files of one symbol may follow each other, not overlap."""
+    parts.sort(key=lambda part: part.first_ns)
     for before, after in pairwise(parts):
-        first_ns = int(after.columns.start_ns[0])
-        if first_ns < int(before.columns.ends_ns[-1]):
-            what = f"bars of {after.columns.symbol} that overlap those of {before.path}, at {iso(first_ns)}"
+        if after.first_ns < before.last_ns:
+            what = f"bars of {symbol} that overlap those of {before.path}, at {iso(after.first_ns)}"
             raise MarketDataError(after.path, 0, what)
-    if len(parts) == 1:
-        return parts[0].columns
-    each = [_numbers(part.columns) for part in parts]
-    return _of_numbers(
-        parts[0].columns.symbol, [np.concatenate(one) for one in zip(*each, strict=True)]
-    )
+    return [part.number for part in parts]
 
 
 def _cut(columns: Columns, bounds: Bounds | None) -> Columns:
     if bounds is None:
         return columns
     first, end = np.searchsorted(columns.start_ns, [bounds.start_ns, bounds.end_ns])
-    return _of_numbers(columns.symbol, [one[first:end].copy() for one in _numbers(columns)])
-
-
-def _of_numbers(symbol: Symbol, numbers: Sequence[NDArray[np.int64]]) -> Columns:
-    start_ns, ends_ns, opened, high, low, close, volume = numbers
-    return Columns(
-        symbol=symbol,
-        start_ns=start_ns,
-        ends_ns=ends_ns,
-        open=opened,
-        high=high,
-        low=low,
-        close=close,
-        volume=volume,
-    )
+    # Copied, so that a day of a file doesn't keep all of it.
+    cut = {name: getattr(columns, name)[first:end].copy() for name in NUMBERS}
+    return Columns(symbol=columns.symbol, **cut)
 
 
 # --- dates
