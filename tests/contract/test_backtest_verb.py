@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.histories import JD, days, minutes
+from tests.histories import GS, JD, days, minutes
 from tests.program import MARKET_DATA, Folder
 from trader.__main__ import main
 from trader.calendar import iso, next_session
@@ -188,13 +188,15 @@ DECIDED = (
 )
 
 
-def held_to_a_run(tmp_path: Path, bars: Path, symbols: str, fast: int, slow: int) -> int:
+def held_to_a_run(
+    tmp_path: Path, bars: Path, symbols: str, *params: str, strategy: str = "sma-crossover"
+) -> int:
     """Orders, prices, refusals and cash of both are the same; how many orders there were."""
     live = Folder(tmp_path)
-    arguments = ("--symbols", symbols, "--param", f"fast={fast}", "--param", f"slow={slow}")
-    ended = live.run("--data", str(bars), "--strategy", "sma-crossover", *arguments)
+    arguments = ["--symbols", symbols, *(part for one in params for part in ("--param", one))]
+    ended = live.run("--data", str(bars), "--strategy", strategy, *arguments)
     assert (ended.code, ended.err) == (0, "")
-    asked_for = ["--data", str(bars), "--strategy", "sma-crossover", *arguments]
+    asked_for = ["--data", str(bars), "--strategy", strategy, *arguments]
     modelled = ["--fills", "quote", "--cash", "250000", "--brakes", "on", "--out", "again"]
     assert main(["backtest", *asked_for, *modelled]) == 0
     again = tmp_path / "again" / DATABASE
@@ -209,7 +211,16 @@ def test_a_run_over_the_same_bars_decides_the_same(
     monkeypatch.chdir(tmp_path)
     bars = tmp_path / "bars"
     written(bars / "minute", minutes(JD, *walk(3, 100)))
-    assert held_to_a_run(tmp_path, bars, "JD", 3, 8) > 3
+    assert held_to_a_run(tmp_path, bars, "JD", "fast=3", "slow=8") > 3
+
+
+def test_a_run_of_a_pair_decides_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bars = tmp_path / "bars"
+    written(bars / "minute", minutes(JD, *walk(3, 150)))
+    written(bars / "minute", minutes(GS, *walk(4, 150)))
+    params = ("pair=JD/GS", "bars=10", "width=1.5")
+    assert held_to_a_run(tmp_path, bars, "GS,JD", *params, strategy="pairs") > 3
 
 
 @pytest.mark.slow
@@ -223,4 +234,4 @@ def test_a_run_over_six_recorded_sessions_decides_the_same(
     bars = tmp_path / "bars"
     bars.mkdir()
     (bars / "minute").symlink_to(MARKET_DATA / "minute")
-    assert held_to_a_run(tmp_path, bars, "AIG,BAC,IBM,SPY", 10, 30) == 144
+    assert held_to_a_run(tmp_path, bars, "AIG,BAC,IBM,SPY", "fast=10", "slow=30") == 144

@@ -59,7 +59,8 @@ def test_both_forms_are_the_same_at_every_bar(kind: str) -> None:
 
 def test_every_strategy_of_the_library_with_signals_is_held_to_them() -> None:
     bars = random_walk(7, 300)
-    given_ = {kind for kind in STRATEGIES if made(kind, {}).signals(bars) is not None}
+    of_one = STRATEGIES.keys() - {"pairs"}  # A column is of one symbol.
+    given_ = {kind for kind in of_one if made(kind, {}).signals(bars) is not None}
     assert given_ == PARAMETERS.keys()
 
 

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 import numpy as np
-from msgspec.structs import replace
 
+from trader.backtest.shares import in_shares
 from trader.calendar import HOUR_NS
 from trader.feeds.columns import Columns
 from trader.feeds.recorded import quote_around
 from trader.messages import OrderRequest
 from trader.model import Bar, Quote
-from trader.money import ONE, share
 from trader.nights import JUMP_PER_MILLE_MAX
 from trader.strategies.base import Fill, Strategy, SymbolView
 from trader.worker import Worker
@@ -69,14 +68,14 @@ class Lane:
     def split(self, ratio: Decimal) -> None:
         """New workers hear the last bars again, in today's shares: what the old ones remember is of others."""
         if self.bar is not None:
-            self.bar = _in_shares(self.bar, ratio)
+            self.bar = in_shares(self.bar, ratio)
         self._incarnation += 1
         self._take(self._hire(self._incarnation))
         for worker in self.workers:
             count = worker.strategy.bars_needed
             first = max(0, self.place + 1 - count)
             worker.warm_up(
-                (_in_shares(self.columns.bar(one), ratio) for one in range(first, self.place + 1)),
+                (in_shares(self.columns.bar(one), ratio) for one in range(first, self.place + 1)),
                 self.view,
             )
 
@@ -120,19 +119,3 @@ class Lane:
         for worker in self.workers:
             wanted += worker.on_letter(bar, self.view)
         return wanted
-
-
-def _in_shares(bar: Bar, ratio: Decimal) -> Bar:
-    """As it would have been with `ratio` shares for each one."""
-
-    def price(ticks: int) -> int:
-        return int(share(Decimal(ticks), ONE, ratio).to_integral_value())
-
-    return replace(
-        bar,
-        open=price(bar.open),
-        high=price(bar.high),
-        low=price(bar.low),
-        close=price(bar.close),
-        volume=int((bar.volume * ratio).to_integral_value()),
-    )

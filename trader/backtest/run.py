@@ -11,9 +11,11 @@ from trader.backtest.broker import ACCOUNT, ReplayBroker
 from trader.backtest.days import Day, RoundTheClock, Sessions
 from trader.backtest.driver import Driver
 from trader.backtest.lanes import Lane
+from trader.backtest.listening import ListeningWorker
 from trader.backtest.outcome import EquityPoint, Identity, Outcome
 from trader.backtest.recorder import Recorder, Written
 from trader.backtest.request import BacktestRequest, Fills
+from trader.backtest.shares import ShareHistory
 from trader.backtest.timeline import Timeline
 from trader.build import Build
 from trader.config import AtClose
@@ -150,10 +152,13 @@ def _lanes(request: BacktestRequest) -> list[Lane]:
 
 
 def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: int) -> list[Worker]:
+    named = f"{EPOCH}.{incarnation}"
     return [
-        Worker(
+        _listening(request, plan, named)
+        if plan.hears
+        else Worker(
             name=plan.name,
-            incarnation=f"{EPOCH}.{incarnation}",
+            incarnation=named,
             account=ACCOUNT,
             symbol=plan.symbol,
             strategy=plan.make(),
@@ -162,6 +167,24 @@ def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: i
         )
         for plan in plans
     ]
+
+
+def _listening(request: BacktestRequest, plan: WorkerPlan, incarnation: str) -> ListeningWorker:
+    histories = {
+        columns.symbol: ShareHistory(columns, request.events)
+        for columns in request.histories
+        if columns.symbol == plan.symbol or columns.symbol in plan.hears
+    }
+    return ListeningWorker(
+        name=plan.name,
+        incarnation=incarnation,
+        account=ACCOUNT,
+        make=plan.make,
+        own=histories[plan.symbol],
+        others=[histories[one] for one in plan.hears],
+        extended_hours=request.config.extended_hours,
+        protection=plan.protection,
+    )
 
 
 def _boot(request: BacktestRequest, build: Build, at_ns: int) -> Boot:

@@ -13,6 +13,7 @@ from trader.strategies.ema_crossover import EmaCrossover
 from trader.strategies.momentum import Momentum
 from trader.strategies.open_close import OpenClose
 from trader.strategies.opening_range import OpeningRange
+from trader.strategies.pairs import Pairs
 from trader.strategies.rsi import Rsi
 from trader.strategies.sma_crossover import SmaCrossover
 
@@ -24,6 +25,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "momentum": Momentum,
     "open-close": OpenClose,
     "opening-range": OpeningRange,
+    "pairs": Pairs,
     "rsi": Rsi,
     "sma-crossover": SmaCrossover,
 }

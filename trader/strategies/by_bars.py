@@ -41,7 +41,10 @@ class BarStrategy(Strategy):
     def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
         if self._volatility is not None:
             self._volatility.add(bar)
-        side = self.side_of(bar)
+        return self.wishes(self.side_of(bar), view)
+
+    def wishes(self, side: Side | None, view: SymbolView) -> Iterable[Wish]:
+        """What being on that side leads to."""
         if side is None:
             return ()
         if side is Side.BUY:
