@@ -144,6 +144,8 @@ WRONG: dict[tuple[str, ...], str] = {
     ("--symbols", "GS"): "trade: ",
     ("--start", "2027-01-01"): "trade: ",
     ("--events", "/none/none.toml"): "trade: --events /none/none.toml: ",
+    ("--database", "x.db"): "trade: --database x.db: means nothing here: history is gone through",
+    ("--log", "x.log"): "trade: --log x.log: means nothing here: history is gone through",
     ("--out", "data"): "trade: --out data: is there, and is no backtest (give another --out)",
 }
 
