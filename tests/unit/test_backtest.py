@@ -169,7 +169,7 @@ def test_a_dividend_is_cash() -> None:
 def test_a_stop_that_an_entry_brings_rests_at_the_venue_and_trades_within_a_bar() -> None:
     config = RISING + "protection = { stop = 0.05 }\n" + FREE
     history = minutes(
-        JD, 30, 31, 32, 32, 33, 30, opens=(30, 30, 31, 32, 32, 33), lows=(30, 30, 31, 32, 32, 29)
+        JD, 30, 31, 32, 32, 32, 30, opens=(30, 30, 31, 32, 32, 32), lows=(30, 30, 31, 32, 32, 29)
     )
     found = outcome_of(history, config=config)
     assert [one[2] for one in fills(found)] == ["BUY", "SELL"]

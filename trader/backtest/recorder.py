@@ -14,6 +14,7 @@ from trader.messages import (
     Entry,
     ExecutionBooked,
     Quarantined,
+    Released,
     RequestDenied,
 )
 from trader.model import Side, Symbol
@@ -58,6 +59,8 @@ class Recorder:
                     self.denied[event.reason.value] += 1
                 elif isinstance(event, Quarantined) and event.symbol is not None:
                     self.quarantined.setdefault(event.symbol, event.reason)
+                elif isinstance(event, Released) and event.symbol is not None:
+                    self.quarantined.pop(event.symbol, None)
             self._note_brakes(entry, batch.after)
         if self._journal is not None:
             self._entries += batch.entries

@@ -10,6 +10,7 @@ import msgspec
 from trader.backtest.broker import ACCOUNT, ReplayBroker
 from trader.backtest.days import Day, RoundTheClock, Sessions
 from trader.backtest.driver import Driver
+from trader.backtest.fitness import fit
 from trader.backtest.lanes import Lane
 from trader.backtest.listening import ListeningWorker
 from trader.backtest.outcome import EquityPoint, Identity, Outcome
@@ -42,6 +43,7 @@ def backtested(
     progress: Callable[[int, int], None] = lambda bars, of: None,
 ) -> Outcome:
     """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
+    request, unfit = fit(request)
     timeline = Timeline(request.histories)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
     points = _Points(progress, timeline.bars)
@@ -62,6 +64,7 @@ def backtested(
         trades_at_open=request.fills is Fills.OPEN,
         day_ended=points.day_ended,
         events=request.events,
+        jumps=request.jumps,
         closing_minutes=_closing_minutes(request),
     )
     points.driver = driver
@@ -96,6 +99,7 @@ def backtested(
         would_have_halted=tuple(
             recorder.would_have_halted[one] for one in sorted(recorder.would_have_halted)
         ),
+        unfit=unfit,
     )
 
 
@@ -217,6 +221,7 @@ def identity_of(request: BacktestRequest, build: Build, data: str) -> Identity:
             "always": request.is_always_open,
             "brakes": request.brakes,
             "events": request.events,
+            "jumps": request.jumps,
         },
         order="deterministic",
     )
@@ -253,4 +258,5 @@ def _assumed(request: BacktestRequest) -> tuple[str, ...]:
     )
     clock = "the market never closes" if request.is_always_open else "the exchange's sessions"
     brakes = "brakes on" if request.brakes else "brakes for losses and repeated buys were off"
-    return tuple(one for one in (where, part, slip, lag, cost, clock, brakes) if one)
+    known = [f"{one.symbol} jumped before {one.date}: {one.reason}" for one in request.jumps]
+    return tuple(one for one in (where, part, slip, lag, cost, clock, brakes, *known) if one)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from trader.model import Bar, Symbol
 
 Column: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
+NAMES = ("start_ns", "ends_ns", "open", "high", "low", "close", "volume")
 
 
 class Columns(Struct, frozen=True, kw_only=True):
@@ -53,9 +55,8 @@ def columns_of(symbol: Symbol, bars: Iterable[Bar]) -> Columns:
     """Of bars in order of time, none overlapping."""
     rows = [(one.start_ns, one.start_ns + one.span_ns, *_prices(one), one.volume) for one in bars]
     numbers = np.array(rows, np.int64).reshape(-1, 7).T
-    names = ("start_ns", "ends_ns", "open", "high", "low", "close", "volume")
     return Columns(
-        symbol=symbol, **dict(zip(names, map(np.ascontiguousarray, numbers), strict=True))
+        symbol=symbol, **dict(zip(NAMES, map(np.ascontiguousarray, numbers), strict=True))
     )
 
 
@@ -68,10 +69,10 @@ def between(columns: Columns, first_ns: int, last_ns: int) -> Columns:
     first = int(np.searchsorted(columns.start_ns, first_ns, side="left"))
     last = int(np.searchsorted(columns.ends_ns, last_ns, side="right"))
     return Columns(
-        symbol=columns.symbol,
-        **{
-            name: getattr(columns, name)[first:last]
-            for name in Columns.__struct_fields__
-            if name != "symbol"
-        },
+        symbol=columns.symbol, **{name: getattr(columns, name)[first:last] for name in NAMES}
     )
+
+
+def chosen(columns: Columns, flags: Flags) -> Columns:
+    """Those bars whose flag is set."""
+    return Columns(symbol=columns.symbol, **{name: getattr(columns, name)[flags] for name in NAMES})
