@@ -40,6 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     symbols: str | None
     strategy: str | None
     param: tuple[str, ...]
+    size: str | None
     start: str | None
     end: str | None
     cash: str
@@ -74,6 +75,7 @@ OPTIONS = (
         "--strategy", metavar="KIND", help="One strategy, in place of the configured ones."
     ),
     click.option("--param", multiple=True, metavar="NAME=VALUE", help="Of that strategy."),
+    click.option("--size", metavar="UNIT=NUMBER", help="Of its entries.  [default: notional=2000]"),
     click.option("--start", metavar="DATE", help="The first day."),
     click.option("--end", metavar="DATE", help="The last day."),
     click.option("--cash", default="100000", show_default=True, metavar="DOLLARS"),
@@ -126,7 +128,7 @@ def history_options(verb: Callable[Concatenate[Asked, P], R]) -> Callable[P, R]:
 
 def asked_request(common: Common, asked: Asked) -> BacktestRequest:
     """What is to be run; raises Mistake, also for a strategy that can't be made."""
-    config = chosen(read_config(common), None, asked.strategy, asked.param)
+    config = chosen(read_config(common), None, asked.strategy, asked.param, asked.size)
     learn_strategies(config, common.config)
     history = history_of(common, asked, config)
     config = replace(config, symbols=tuple(history))

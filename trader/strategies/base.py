@@ -106,6 +106,7 @@ class Strategy(ABC):
 
     Parameters: ClassVar[type[Struct]] = NoParameters
     bars_needed: int = 0
+    sizes_by_volatility: ClassVar[bool] = False  # It can make shares of size.volatility.
 
     def __init__(self, name: StrategyName, size: Size, parameters: Struct) -> None:
         self.name = name

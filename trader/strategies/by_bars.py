@@ -22,11 +22,12 @@ class BarStrategy(Strategy):
     """
 
     Parameters: ClassVar[type[Struct]] = SizedParameters
+    sizes_by_volatility = True
 
     def __init__(self, name: StrategyName, size: Size, parameters: SizedParameters) -> None:
         super().__init__(name, size, parameters)
         self._atr_bars = parameters.atr_bars
-        self._volatility = volatility_size(parameters)
+        self._volatility = volatility_size(parameters, size)
         if self._volatility is not None:
             self.bars_needed = PERIODS_WILDER * parameters.atr_bars
 
