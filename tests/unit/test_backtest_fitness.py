@@ -130,11 +130,14 @@ def test_a_thousand_are_named_and_the_rest_is_counted() -> None:
 @given(
     st.lists(st.sampled_from([-20, -9, -1, 0, 0, 0, 1, 8, 25]), min_size=1, max_size=80),
     st.integers(0, 79),
+    st.sampled_from([100.0, 1.1, 0.2, 0.08]),
 )
-def test_it_is_the_guard_of_a_run_asked_about_every_bar(moves: list[int], cut: int) -> None:
-    closes = [100.0]
+def test_it_is_the_guard_of_a_run_asked_about_every_bar(
+    moves: list[int], cut: int, first: float
+) -> None:
+    closes = [first]
     for move in moves:
-        closes.append(max(1.0, round(closes[-1] * (1 + move / 100), 2)))
+        closes.append(max(0.01, round(closes[-1] * (1 + move / 100), 2)))
     history = after(minutes(JD, *closes), minutes(JD, *reversed(closes), day=TUESDAY))
     kept, _ = fitted(history)
     assert kept.start_ns.tolist() == asked_about_every_bar(history)

@@ -1,8 +1,9 @@
 """Pairs over history: both legs, one order each; and what a split of the one does to who hears it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from random import Random
+from typing import ClassVar
 
 import pytest
 from msgspec import Struct
@@ -77,17 +78,17 @@ def test_a_minute_without_a_bar_of_the_other_is_no_minute_to_decide_in() -> None
 class Heard(Strategy):
     """Writes down what it is told, and wishes nothing."""
 
-    Parameters: type[Struct] = NoParameters
+    Parameters: ClassVar[type[Struct]] = NoParameters
     bars_needed = 3
-    told: list[tuple[int, Symbol, Symbol, int]] = []  # noqa: RUF012
-    made = 0
+    told: ClassVar[list[tuple[int, Symbol, Symbol, int]]] = []
+    made: ClassVar[int] = 0
 
     def __init__(self, name: StrategyName, size: Size, parameters: Struct) -> None:
         super().__init__(name, size, parameters)
         Heard.made += 1
         self.number = Heard.made
 
-    def hears(self, symbol: Symbol) -> Iterable[Symbol]:  # type: ignore[override]
+    def hears(self, symbol: Symbol) -> Collection[Symbol]:
         return [GS] if symbol == JD else ()
 
     def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:

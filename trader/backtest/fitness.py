@@ -18,7 +18,7 @@ from trader.backtest.request import BacktestRequest
 from trader.backtest.shares import splits_of
 from trader.calendar import iso, new_york_date
 from trader.feeds.columns import Columns, Flags, chosen
-from trader.feeds.recorded import quote_around
+from trader.feeds.recorded import CENT_TICKS, quote_around
 from trader.market_guard import JUMP_PER_MILLE_MAX, Guard, Rejection
 from trader.model import MINUTE_NS, Bar
 from trader.money import canonical, price_of
@@ -120,12 +120,16 @@ class Fitness:
 
 
 def _doubtful(columns: Columns) -> Flags:
-    """Where a bar is far from the close before it or within itself, or no bar at all."""
+    """Where a bar is far from the close before it or within itself, or no bar at all.
+
+    The guard holds a bar against the middle of its quote, which is up to half a cent off its close: so from a cent
+    less on it is asked.
+    """
     opened, high, low, close = columns.open, columns.high, columns.low, columns.close
     before = np.concatenate((close[:1], close[:-1]))
     is_none = (low <= 0) | (low > np.minimum(opened, close)) | (high < np.maximum(opened, close))
     found: Flags = is_none | (columns.volume < 0)
     for reference in (before, close):
-        allowed = reference * JUMP_PER_MILLE_MAX
+        allowed = reference * JUMP_PER_MILLE_MAX - CENT_TICKS * 1000
         found |= ((high - reference) * 1000 > allowed) | ((reference - low) * 1000 > allowed)
     return found

@@ -34,8 +34,8 @@ def read_events_file(
 ) -> tuple[Sequence[ScheduledEvent], Sequence[KnownJump]]:
     """In order of time; raises Mistake."""
     script = Script(text=config_text(file_path(file, "--events"), remedy=""), name=file)
-    event = partial(_event, Scene(symbols=symbols))
-    found = read_tables(script, {"event": event, "jump": partial(_jump, symbols)})
+    kinds = {"event": partial(_event, Scene(symbols=symbols)), "jump": partial(_jump, symbols)}
+    found = read_tables(script, kinds)
     events = [one for one in found["event"] if isinstance(one, ScheduledEvent)]
     jumps = [one for one in found["jump"] if isinstance(one, KnownJump)]
     for event in events:
