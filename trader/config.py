@@ -50,12 +50,13 @@ class Fees(Struct, frozen=True, kw_only=True):
 
 
 class SizeConfig(Struct, frozen=True, kw_only=True):
-    """How much a strategy wants with each signal: exactly one of the four (see model.Size)."""
+    """How much a strategy wants with each signal: exactly one of them (see model.Size)."""
 
     shares: Decimal | None = None
     notional: Decimal | None = None
     equity: Decimal | None = None
     target: Decimal | None = None
+    volatility: Decimal | None = None
 
     @property
     def size(self) -> Size:
@@ -229,6 +230,7 @@ _BOUNDS: Mapping[str, tuple[str, int]] = {
     "notional": ("above", 10**9),
     "equity": ("above", 4),
     "target": ("from", 10**9),
+    "volatility": ("above", 1),
     "stop": ("above", 1),
     "trail": ("above", 1),
     "take_profit": ("above", 100),
@@ -290,6 +292,15 @@ def _check_number(value: object, path: str, least: str, most: int) -> None:
         raise _BadKey(path, f"must be at most {most:,}, not {number}")
 
 
+def number_objection(key: str, number: Decimal) -> str:
+    """What is wrong with it as a value of that key, wherever it was written; empty where nothing is."""
+    try:
+        _check_number(number, key, *_BOUNDS[key])
+    except _BadKey as bad:
+        return bad.what
+    return ""
+
+
 def _check_params(params: object, path: str) -> None:
     assert isinstance(params, dict), "msgspec has accepted its type"
     for name, value in params.items():
@@ -337,7 +348,7 @@ def _check_config(config: Config) -> None:
         if len(strategy.size.given()) != 1:
             raise _BadKey(
                 f"strategies.{name}.size",
-                "exactly one of shares, notional, equity, target is wanted",
+                f"exactly one of {', '.join(SizeConfig.__struct_fields__)} is wanted",
             )
         if wrong := strategy.protection.objection():
             raise _BadKey(f"strategies.{name}.protection", wrong)

@@ -143,6 +143,8 @@ def _quantity(
             return rounded_down(share(amount, ONE, price), ONE)
         case "equity" if price:
             return rounded_down(share(amount * state.equity, ONE, price), ONE)
+        case "per_equity":
+            return rounded_down(share(amount, state.equity, ONE), ONE)
         case _:
             return ZERO
 

@@ -26,6 +26,18 @@ class StartOver(Exception):
 Letter = Bar | Quote | Fill
 
 
+def decided_on(letter: Letter) -> tuple[str, int]:
+    """The market event that a letter tells of, by a name that is the same however it came; and its market time."""
+    match letter:
+        case Bar():
+            event = f"bar|{letter.symbol}|{letter.span_ns}|{letter.start_ns}"
+            return event, letter.start_ns + letter.span_ns
+        case Quote():
+            return f"quote|{letter.symbol}|{letter.at_ns}", letter.at_ns
+        case Fill():
+            return f"fill|{letter.symbol}|{letter.at_ns}|{letter.quantity}", letter.at_ns
+
+
 class Mailbox:
     """One worker's; the pace counts it as under way while anything is unread."""
 

@@ -130,8 +130,9 @@ Tick = Bar | Quote | PriceBand  # what a feed delivers
 class Size(Struct, frozen=True, kw_only=True):
     """How much is wanted; the executor turns it into whole shares (positions and cash are its to know).
 
-    unit: 'shares'; 'notional' (dollars); 'equity' (a fraction of the account's equity);
-    'target' (the position to have in the end: only the difference is ordered).
+    unit: 'shares'; 'notional' (dollars); 'equity' (a fraction of the account's equity); 'per_equity' (shares for each
+    dollar of it); 'target' (the position to have in the end: only the difference is ordered). 'volatility' (a fraction
+    of equity that a move may cost) is a setting only: a strategy makes 'per_equity' of it.
     """
 
     unit: str

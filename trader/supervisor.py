@@ -66,6 +66,7 @@ class WorkerPlan(Struct, frozen=True, kw_only=True):
     symbol: Symbol
     make: Callable[[], Strategy]
     protection: Distances | None = None  # of entries that bring none of their own
+    hears: tuple[Symbol, ...] = ()  # whose bars it is told, too
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -324,7 +325,7 @@ class Supervisor:
             started_s = trio.current_time()
             mailbox = Mailbox(parts.pace, symbol_view(parts.executor.state, plan.symbol))
             parts.pace.began(plan)
-            parts.tape.attach(plan.symbol, mailbox)
+            parts.tape.attach(plan.symbol, mailbox, plan.hears)
             try:
                 worker = await self._warm_up(plan, mailbox)
                 parts.pace.ended(plan)
@@ -347,7 +348,7 @@ class Supervisor:
                     )
                 )
             finally:
-                parts.tape.detach(plan.symbol, mailbox)
+                parts.tape.detach(plan.symbol, mailbox, plan.hears)
             if self._unfit[plan.name] == HISTORIES_FAILED_MAX:
                 break  # Its symbol is free for the others.
             if trio.current_time() - started_s > WORKER_PAUSE_MAX_S:
@@ -377,6 +378,9 @@ class Supervisor:
             history = await parts.feed.history(plan.symbol, parts.pace.market_ns(), count)
             if history:
                 parts.tape.seed(plan.symbol, history[-1])
+            for other in plan.hears:
+                heard = await parts.feed.history(other, parts.pace.market_ns(), count)
+                history = sorted([*history, *heard], key=lambda bar: bar.start_ns + bar.span_ns)
             self._unfit[plan.name] += 1
             worker.warm_up(history if strategy.bars_needed else [], mailbox.view)
             self._unfit[plan.name] = 0

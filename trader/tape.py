@@ -53,6 +53,7 @@ class Tape:
         self._market_ns = market_ns
         self._rejected = rejected
         self._readers: dict[Symbol, list[Mailbox]] = {symbol: [] for symbol in self._guards}
+        self._hearers: dict[Symbol, list[Mailbox]] = {}  # of bars alone, beside other symbols
         self._marks = {symbol: Mark() for symbol in self._guards}
         self._held: dict[Symbol, list[Bar | Quote]] = {}
         self._moved: dict[Symbol, tuple[int, int]] = {}  # the last trusted price, and since when
@@ -100,7 +101,7 @@ class Tape:
         """
         if self._guards[symbol].settle(None if reference is None else reference.close):
             self._marks[symbol] = Mark()
-            for reader in self._readers[symbol]:
+            for reader in (*self._readers[symbol], *self._hearers.get(symbol, ())):
                 reader.start_over()
             if self.listener is not None:
                 self.listener.split(symbol)
@@ -124,15 +125,19 @@ class Tape:
         if self.listener is not None:
             self.listener.changed(symbol)
 
-    def attach(self, symbol: Symbol, reader: Mailbox) -> None:
-        """From now on this mailbox gets what there is of the symbol, beginning with the last quote."""
+    def attach(self, symbol: Symbol, reader: Mailbox, hears: Iterable[Symbol] = ()) -> None:
+        """From now on this mailbox gets what there is of the symbol, beginning with the last quote; of others bars."""
         self._readers[symbol].append(reader)
+        for other in hears:
+            self._hearers.setdefault(other, []).append(reader)
         if symbol in self.quotes:
             reader.put(self.quotes[symbol])
 
-    def detach(self, symbol: Symbol, reader: Mailbox) -> None:
+    def detach(self, symbol: Symbol, reader: Mailbox, hears: Iterable[Symbol] = ()) -> None:
         """No more."""
         self._readers[symbol].remove(reader)
+        for other in hears:
+            self._hearers[other].remove(reader)
         self.told = Told(self.told.quotes + reader.quotes, self.told.conflated + reader.conflated)
         reader.close()
 
@@ -204,6 +209,8 @@ class Tape:
             self._limited.discard(symbol)
         else:
             self.bars_ns[symbol] = tick.start_ns
+            for hearer in self._hearers.get(symbol, ()):
+                hearer.put(tick)
         self._marks[symbol].see(tick)
         for reader in self._readers[symbol]:
             reader.put(tick)

@@ -8,9 +8,11 @@ import hashlib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from trader import risk
 from trader.inbox import Inbox
-from trader.mailbox import Letter, Mailbox
+from trader.mailbox import Letter, Mailbox, decided_on
 from trader.messages import OrderRequest
 from trader.model import (
     AccountId,
@@ -24,7 +26,7 @@ from trader.model import (
     Symbol,
 )
 from trader.money import ZERO
-from trader.strategies.base import Fill, Strategy, SymbolView, Wish, checked, protection_of
+from trader.strategies.base import Strategy, SymbolView, Wish, checked, protection_of
 
 PRICE_THROUGH = Decimal("0.005")  # how far through the far side a marketable limit goes
 POSITION_WHOLE = Size(unit="target", amount=ZERO)
@@ -56,17 +58,22 @@ class Worker:
         # A replay, which knows the quote of every moment, makes one only for those who want something.
         self.quote_now: Callable[[], Quote | None] = lambda: self._quote
         self._bar_seen_ns = -1
+        self._others_seen_ns: dict[Symbol, int] = {}
 
     def warm_up(self, history: Iterable[Bar], view: SymbolView) -> None:
         """Feed history; what the strategy would have liked then is not told to anybody."""
         for bar in history:
-            if bar.start_ns > self._bar_seen_ns:
+            if bar.symbol != self.symbol:
+                self._heard(bar, view)
+            elif bar.start_ns > self._bar_seen_ns:
                 self._bar_seen_ns = bar.start_ns
                 list(self.strategy.on_bar(bar, view))
 
     def on_letter(self, letter: Letter, view: SymbolView) -> list[OrderRequest]:
         """What the strategy wants done about it, as requests."""
         if isinstance(letter, Bar):
+            if letter.symbol != self.symbol:
+                return self._heard_in_time(letter, view)
             if letter.start_ns <= self._bar_seen_ns:
                 return []  # Told by history already, or again after a reconnect.
             self._bar_seen_ns = letter.start_ns
@@ -83,6 +90,21 @@ class Worker:
     def requests(self, letter: Letter, wishes: Iterable[Wish]) -> list[OrderRequest]:
         """What the strategy wishes about a letter, as it is told to the executor."""
         event, at_ns = decided_on(letter)
+        return [self._request(checked(wish), event, at_ns) for wish in wishes]
+
+    def _heard(self, bar: Bar, view: SymbolView) -> list[Wish]:
+        """What the strategy makes of another symbol's bar, each of which it is told once."""
+        if bar.start_ns <= self._others_seen_ns.get(bar.symbol, -1):
+            return []
+        self._others_seen_ns[bar.symbol] = bar.start_ns
+        return list(self.strategy.on_bar_of_other(bar, view))
+
+    def _heard_in_time(self, bar: Bar, view: SymbolView) -> list[OrderRequest]:
+        """Whichever bar of a moment comes last: what is decided is decided on our own symbol's, and is one decision."""
+        wishes = self._heard(bar, view)
+        if not wishes or bar.start_ns != self._bar_seen_ns:
+            return []
+        event, at_ns = decided_on(replace(bar, symbol=self.symbol))
         return [self._request(checked(wish), event, at_ns) for wish in wishes]
 
     def _request(self, wish: Wish, event: str, at_ns: int) -> OrderRequest:
@@ -123,18 +145,6 @@ def _limit_price(wish: Wish, quote: Quote | None) -> Decimal | None:
         return None
     through = PRICE_THROUGH if wish.limit_offset is None else wish.limit_offset
     return risk.limit_price(wish.side, quote.bid, quote.ask, through)
-
-
-def decided_on(letter: Letter) -> tuple[str, int]:
-    """The market event that a letter tells of, by a name that is the same however it came; and its market time."""
-    match letter:
-        case Bar():
-            event = f"bar|{letter.symbol}|{letter.span_ns}|{letter.start_ns}"
-            return event, letter.start_ns + letter.span_ns
-        case Quote():
-            return f"quote|{letter.symbol}|{letter.at_ns}", letter.at_ns
-        case Fill():
-            return f"fill|{letter.symbol}|{letter.at_ns}|{letter.quantity}", letter.at_ns
 
 
 async def run_worker(worker: Worker, mailbox: Mailbox, inbox: Inbox) -> None:

@@ -36,6 +36,7 @@ BENCHES = {
     "backtest": "history through workers, executor, rules, books and venue, in one process",
     "program": "bin/trade itself",
 }
+PEER_NAMES = ("backtrader", "backtesting", "nautilus", "vectorbt")
 ROUNDS = 5
 
 
@@ -69,6 +70,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="For databases: on the disk that counts."
 )
+@click.option("--peers", is_flag=True, help="Other engines beside ours, in place of the benches.")
+@click.option(
+    "--peer", "peer_names", multiple=True, type=click.Choice(PEER_NAMES), help="Only this one."
+)
 @click.option("--once", hidden=True, type=click.Choice(list(BENCHES)))
 def bench(
     only: tuple[str, ...],
@@ -77,11 +82,18 @@ def bench(
     markdown: bool,
     tiny: bool,
     folder: Path | None,
+    peers: bool,
+    peer_names: tuple[str, ...],
     once: str | None,
 ) -> None:
     """Measure the program's figures: CPU time where nothing else is said, medians of several rounds."""
     if once is not None:
         click.echo(msgspec.json.encode(samples_of(once, tiny, folder)))
+        return
+    if peers or peer_names:
+        compare = importlib.import_module("tests.bench.peers").compare
+        lines = list(compare([*peer_names] or PEER_NAMES, rounds, tiny=tiny))
+        click.echo("\n".join([machine_line(), "", *lines]))
         return
     rows = measured([*only] or list(BENCHES), rounds, tiny, folder)
     if as_json:

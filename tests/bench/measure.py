@@ -29,6 +29,16 @@ class Sample(Struct, frozen=True, kw_only=True):
     is_ceiling: bool = False
 
 
+class PeerRun(Struct, frozen=True, kw_only=True):
+    """What an engine says of the work it was given; profit in dollars, CPU seconds of the run itself."""
+
+    bars: int
+    orders: int
+    fills: int
+    profit: float
+    cpu_s: float
+
+
 class Stopwatch:
     """CPU seconds of this process and machine seconds, added up over every `with` of it."""
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.histories import JD, days, minutes
+from tests.histories import GS, JD, days, minutes
 from tests.program import MARKET_DATA, Folder
 from trader.__main__ import main
 from trader.calendar import iso, next_session
@@ -142,8 +142,15 @@ WRONG: dict[tuple[str, ...], str] = {
     ("--param", "fast"): "trade: --param: not NAME=VALUE: 'fast'",
     ("--param", "fast=9"): "trade: fast (9) must be smaller than slow (5)",
     ("--symbols", "GS"): "trade: ",
+    ("--size", "0.01"): "trade: --size 0.01: not UNIT=NUMBER: a unit is one of shares, notional",
+    ("--size", "volatility=x"): "trade: --size volatility=x: not a number",
+    ("--size", "volatility=2"): "trade: --size volatility=2: must be at most 1, not 2",
+    ("--size", "shares=0"): "trade: --size shares=0: must be above 0, not 0",
+    ("--size", "volatility=0.1", "--param", "risk=5"): "trade: risk and size.volatility exclude",
     ("--start", "2027-01-01"): "trade: ",
     ("--events", "/none/none.toml"): "trade: --events /none/none.toml: ",
+    ("--database", "x.db"): "trade: --database x.db: means nothing here: history is gone through",
+    ("--log", "x.log"): "trade: --log x.log: means nothing here: history is gone through",
     ("--out", "data"): "trade: --out data: is there, and is no backtest (give another --out)",
 }
 
@@ -188,13 +195,15 @@ DECIDED = (
 )
 
 
-def held_to_a_run(tmp_path: Path, bars: Path, symbols: str, fast: int, slow: int) -> int:
+def held_to_a_run(
+    tmp_path: Path, bars: Path, symbols: str, *params: str, strategy: str = "sma-crossover"
+) -> int:
     """Orders, prices, refusals and cash of both are the same; how many orders there were."""
     live = Folder(tmp_path)
-    arguments = ("--symbols", symbols, "--param", f"fast={fast}", "--param", f"slow={slow}")
-    ended = live.run("--data", str(bars), "--strategy", "sma-crossover", *arguments)
+    arguments = ["--symbols", symbols, *(part for one in params for part in ("--param", one))]
+    ended = live.run("--data", str(bars), "--strategy", strategy, *arguments)
     assert (ended.code, ended.err) == (0, "")
-    asked_for = ["--data", str(bars), "--strategy", "sma-crossover", *arguments]
+    asked_for = ["--data", str(bars), "--strategy", strategy, *arguments]
     modelled = ["--fills", "quote", "--cash", "250000", "--brakes", "on", "--out", "again"]
     assert main(["backtest", *asked_for, *modelled]) == 0
     again = tmp_path / "again" / DATABASE
@@ -209,7 +218,16 @@ def test_a_run_over_the_same_bars_decides_the_same(
     monkeypatch.chdir(tmp_path)
     bars = tmp_path / "bars"
     written(bars / "minute", minutes(JD, *walk(3, 100)))
-    assert held_to_a_run(tmp_path, bars, "JD", 3, 8) > 3
+    assert held_to_a_run(tmp_path, bars, "JD", "fast=3", "slow=8") > 3
+
+
+def test_a_run_of_a_pair_decides_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bars = tmp_path / "bars"
+    written(bars / "minute", minutes(JD, *walk(3, 150)))
+    written(bars / "minute", minutes(GS, *walk(4, 150)))
+    params = ("pair=JD/GS", "bars=10", "width=1.5")
+    assert held_to_a_run(tmp_path, bars, "GS,JD", *params, strategy="pairs") > 3
 
 
 @pytest.mark.slow
@@ -223,4 +241,93 @@ def test_a_run_over_six_recorded_sessions_decides_the_same(
     bars = tmp_path / "bars"
     bars.mkdir()
     (bars / "minute").symlink_to(MARKET_DATA / "minute")
-    assert held_to_a_run(tmp_path, bars, "AIG,BAC,IBM,SPY", 10, 30) == 144
+    assert held_to_a_run(tmp_path, bars, "AIG,BAC,IBM,SPY", "fast=10", "slow=30") == 144
+
+
+# --- what history is told about itself
+
+
+def fallen(tmp_path: Path) -> list[str]:
+    """By more than half over the night to 2026-01-28, in daily bars; the words that run a strategy over them."""
+    dates = ["2026-01-23"]
+    while len(dates) < 6:
+        dates.append(next_session(dates[-1]).date)
+    written(
+        tmp_path / "daily", days(JD, dates, 30, 31, 31, 14, 14, 15, opens=(30, 30, 31, 14, 14, 15))
+    )
+    crossing = ["--strategy", "sma-crossover", "--param", "fast=1", "--param", "slow=2"]
+    return ["backtest", "--data", "daily", *crossing, "--out", "out", "--json"]
+
+
+def test_a_jump_that_is_told_as_real_takes_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = fallen(tmp_path)
+    assert main(words) == 0
+    assert "JD" in json.loads(capsys.readouterr().out)["quarantined"]
+    Path("events.toml").write_text(
+        '[[jump]]\nsymbol = "JD"\ndate = 2026-01-28\nreason = "a profit warning"\n'
+    )
+    assert main([*words, "--events", "events.toml"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["quarantined"] == {}
+    assert "JD jumped before 2026-01-28: a profit warning" in summary["assumed"]
+    assert main(["verify", "--database", f"out/{DATABASE}"]) == 0
+    assert main(["journal", "list", "--database", f"out/{DATABASE}"]) == 0
+    assert "released" in capsys.readouterr().out
+
+
+BAD_JUMPS = {
+    'symbol = "GS"\ndate = "2026-01-28"\nreason = "x"': "events.toml:2: symbol: no GS is traded here",
+    'symbol = "JD"\ndate = "2026-01-31"\nreason = "x"': "events.toml:3: date: no session's date",
+    'symbol = "JD"\ndate = "soon"\nreason = "x"': "events.toml:3: date: no session's date like",
+    'symbol = "JD"\ndate = "2026-01-28"\nreason = " "': "events.toml:4: reason: one line of up to",
+    'symbol = "JD"\ndate = "2026-01-28"': "events.toml:1: object missing required field `reason`",
+    'symbol = "JD"\nratio = 2': "events.toml:3: ratio: unknown key",
+}
+
+
+@pytest.mark.parametrize("table", BAD_JUMPS)
+def test_a_jump_that_says_nothing_is_a_mistake(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = fallen(tmp_path)
+    Path("events.toml").write_text(f"[[jump]]\n{table}\n")
+    assert main([*words, "--events", "events.toml"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"trade: {BAD_JUMPS[table]}")
+    assert said.count("\n") == 1
+
+
+def test_a_bad_tick_in_a_file_leads_to_nothing_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    calm = minutes(JD, *walk(1, 120))
+    path = written(tmp_path / "minute", calm)
+    words = ["--data", "minute", "--param", "slow=5", "--out", "out"]
+    assert backtest(*words) == 0
+    before = json.loads((Path("out") / "summary.json").read_bytes())
+    lines = path.read_text().splitlines()
+    stamp, symbol, *_ = lines[60].split(",")
+    lines[60] = f"{stamp},{symbol},8,8,8,8,100000"
+    path.write_text("\n".join(lines))
+    capsys.readouterr()
+    assert backtest(*words) == 0
+    said = capsys.readouterr().out
+    assert (
+        "unfit bars, left out (1): JD 2026-01-26T15:28:00.000Z far from last: 8 to 8, after "
+        in said
+    )
+    summary = json.loads((Path("out") / "summary.json").read_bytes())
+    assert len(summary["unfit"]) == 1
+    assert summary["bars"] == before["bars"] - 1
+    assert not [
+        one for one in asked(Path("out") / DATABASE, "SELECT price FROM trades") if one[0] == 8
+    ]
+    lines[60] = f"{stamp},{symbol},8,7,8,8,100000"
+    path.write_text("\n".join(lines))
+    assert backtest(*words) == 2
+    assert capsys.readouterr().err.startswith(f"trade: {path.relative_to(tmp_path)}:61: ")

@@ -76,16 +76,19 @@ def test_help_lists_exactly_the_verbs_that_can_be_run() -> None:
 
 def test_every_verb_takes_the_common_options() -> None:
     context = click.Context(trade)
-    # The simulated broker, scenarios and worlds have books of their own, and neither ours nor our log; nor has what
-    # asks a broker about itself or for bars of the past, or looks at another program's books.
+    # The simulated broker, scenarios, worlds and backtests have books of their own, and neither ours nor our log; nor
+    # has what asks a broker about itself or for bars of the past, or looks at another program's books.
     for verb in set(trade.list_commands(context)) - {
         "audit",
+        "backtest",
         "broker",
         "conformance",
         "download",
+        "lookahead",
         "repair",
         "scenario",
         "simulate",
+        "sweep",
     }:
         command = trade.get_command(context, verb)
         assert command is not None

@@ -129,3 +129,16 @@ def test_a_strategy_that_is_told_bars_cannot_look_ahead_and_one_that_sees_column
     assert main(["lookahead", "peeking", *honest, "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert "signals say otherwise where to enter JD" in told["changes"][0]
+
+
+@pytest.mark.parametrize("verb", ["sweep", "lookahead sma-crossover"])
+@pytest.mark.parametrize("option", ["--database", "--log"])
+def test_the_books_and_the_log_of_a_run_are_none_of_theirs(
+    verb: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*verb.split(), "--symbols", "JD", option, "x"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"trade: {option} x: means nothing here: ")
+    assert said.count("\n") == 1
+    assert main([verb.split()[0], "--help"]) == 0
+    assert option not in capsys.readouterr().out

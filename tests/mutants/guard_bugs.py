@@ -229,6 +229,14 @@ SESSIONS = (
         plays("risk", "a_market_order_outside_regular_hours_is_denied_however_it_is_marked"),
     ),
     planted(
+        "a bad tick of the past is traded on",
+        Edit("backtest/fitness.py", "keeps[list(unfit)] = False", "pass"),
+        plays(
+            "backtest_fitness",
+            "a_price_that_is_off_for_a_minute_fires_no_stop_and_no_entry_and_is_named",
+        ),
+    ),
+    planted(
         "every wish is marked for extended hours",
         Edit("worker.py", " and wish.order_type is OrderType.LIMIT,", ","),
         tasks("worker", "only_a_limit_is_marked_for_extended_hours"),

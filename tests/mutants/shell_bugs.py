@@ -395,10 +395,29 @@ WATCH = (
         "a restarted worker's wishes about history are told",
         Edit(
             "worker.py",
-            "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = bar.start_ns",
-            "            if bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = -1",
+            "elif bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = bar.start_ns",
+            "elif bar.start_ns > self._bar_seen_ns:\n                self._bar_seen_ns = -1",
         ),
         tasks("worker", "history_that_repeats_a_bar_tells_it_once"),
+    ),
+    planted(
+        "which bar of a pair comes last makes another decision of it",
+        Edit("worker.py", "decided_on(replace(bar, symbol=self.symbol))", "decided_on(bar)"),
+        tasks("worker", "what_is_decided_on_anothers_bar_is_the_decision_of_ones_own"),
+    ),
+    planted(
+        "a wish is listened to where its own symbol has no bar",
+        Edit("worker.py", "if not wishes or bar.start_ns != self._bar_seen_ns:", "if not wishes:"),
+        tasks("worker", "without_a_bar_of_its_own_a_strategy_wishes_nothing_but_hears_everything"),
+    ),
+    planted(
+        "who hears a symbol that is split goes on with prices of before",
+        Edit(
+            "tape.py",
+            "(*self._readers[symbol], *self._hearers.get(symbol, ()))",
+            "self._readers[symbol]",
+        ),
+        tasks("tape", "who_hears_a_symbol_that_was_split_starts_over_too"),
     ),
     planted(
         "a statement that failed is an empty account",

@@ -302,3 +302,30 @@ async def test_the_state_of_a_symbol_is_there_before_its_fills_are_read(bench: B
     assert await letters(reader) == [fill]
     assert other.view.quantity == 0
     bench.tape.publish(Symbol("TRIP"), view, [fill])  # of a symbol that nobody watches: harmless
+
+
+async def test_who_hears_another_symbol_gets_its_bars_and_nothing_else_of_it(bench: Bench) -> None:
+    mailbox = Mailbox(FreePace(lambda: bench.now_ns), SymbolView(symbol=JD))
+    bench.tape.attach(JD, mailbox, [GS])
+    own, other = bar_ending("JD", OPEN_NS), bar_ending("GS", OPEN_NS)
+    for tick in (quote_at("GS", OPEN_NS), other, own):
+        bench.tape.deliver(tick)
+    view = mailbox.view
+    fill = Fill(symbol=GS, side=Side.BUY, quantity=Decimal(1), price=Decimal(1), at_ns=OPEN_NS)
+    bench.tape.publish(GS, SymbolView(symbol=GS, quantity=Decimal(1)), [fill])
+    assert await letters(mailbox) == [other, own]
+    assert mailbox.view is view
+    bench.tape.detach(JD, mailbox, [GS])
+    bench.tape.deliver(bar_ending("GS", OPEN_NS + MINUTE_NS))
+    assert await letters(mailbox) == []
+
+
+async def test_who_hears_a_symbol_that_was_split_starts_over_too(bench: Bench) -> None:
+    mailbox = Mailbox(FreePace(lambda: bench.now_ns), SymbolView(symbol=JD))
+    bench.tape.attach(JD, mailbox, [GS])
+    before = bar_ending("GS", OPEN_NS)
+    bench.tape.deliver(before)
+    await mailbox.take()
+    bench.tape.settle(GS, replace(before, close=before.close // 2))
+    with pytest.raises(StartOver):
+        await mailbox.take()

@@ -222,3 +222,55 @@ def test_a_wish_of_the_wrong_types_fails_its_own_worker_and_reaches_nobody(how: 
     changes = MISTYPED[how]
     with pytest.raises(StrategyError, match=f"a wish's {next(iter(changes))}"):
         at_bar(worker(BUY, replace(BUY, **changes)))
+
+
+class Listening(Scripted):
+    """Wishes the same at every bar of another symbol, and nothing at its own."""
+
+    def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
+        self.seen.append(bar)
+        return ()
+
+    def on_bar_of_other(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
+        self.seen.append(bar)
+        yield from self.wishes
+
+
+def listening() -> Worker:
+    return Worker(
+        name="JD/scripted",
+        incarnation="1.0",
+        account=AccountId("direct:1"),
+        symbol=JD,
+        strategy=Listening(BUY),
+    )
+
+
+def test_what_is_decided_on_anothers_bar_is_the_decision_of_ones_own() -> None:
+    one = listening()
+    one.on_letter(quote_at("JD", OPEN_NS), VIEW)
+    assert at_bar(one) == []
+    [request] = one.on_letter(bar_ending("GS", OPEN_NS), VIEW)
+    [own] = at_bar(worker(BUY))
+    assert (request.decision_key, request.at_ns) == (own.decision_key, OPEN_NS)
+    assert (request.symbol, request.limit_price) == (JD, Decimal("32.08"))
+
+
+def test_without_a_bar_of_its_own_a_strategy_wishes_nothing_but_hears_everything() -> None:
+    one = listening()
+    assert one.on_letter(bar_ending("GS", OPEN_NS), VIEW) == []
+    at_bar(one, 1)
+    assert one.on_letter(bar_ending("GS", OPEN_NS + 2 * MINUTE_NS), VIEW) == []
+    assert isinstance(one.strategy, Scripted)
+    assert len(one.strategy.seen) == 3
+
+
+def test_bars_of_others_are_told_once_each_history_included() -> None:
+    one = listening()
+    history = [bar_ending("GS", OPEN_NS), bar_ending("JD", OPEN_NS)]
+    one.warm_up(history, VIEW)
+    assert isinstance(one.strategy, Scripted)
+    assert one.strategy.seen == history
+    assert one.on_letter(history[0], VIEW) == []
+    assert one.strategy.seen == history
+    assert one.on_letter(bar_ending("T", OPEN_NS), VIEW) != []

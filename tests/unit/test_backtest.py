@@ -49,6 +49,15 @@ def test_with_quotes_it_trades_at_once_around_the_close() -> None:
     assert fills(found) == [("09:32", "JD", "BUY", 10, "31")]
 
 
+def test_a_part_of_equity_at_risk_is_shares_by_how_far_bars_reach() -> None:
+    config = RISING.replace("shares = 10", "volatility = 0.00013").replace(
+        "slow = 2", "slow = 2, atr_bars = 2"
+    )
+    found = outcome_of(minutes(JD, 30, 31, 30, 31, 32, 32), config=config + FREE)
+    # Ranges of nothing and of a dollar: 100,000 dollars x 0.00013 / (2 x 0.50) are 13 shares.
+    assert fills(found)[0] == ("09:32", "JD", "BUY", 13, "31")
+
+
 def test_what_the_last_bar_leads_to_is_never_filled() -> None:
     found = outcome_of(minutes(JD, 30, 31))
     assert (found.orders, len(found.fills)) == (1, 0)
@@ -169,7 +178,7 @@ def test_a_dividend_is_cash() -> None:
 def test_a_stop_that_an_entry_brings_rests_at_the_venue_and_trades_within_a_bar() -> None:
     config = RISING + "protection = { stop = 0.05 }\n" + FREE
     history = minutes(
-        JD, 30, 31, 32, 32, 33, 30, opens=(30, 30, 31, 32, 32, 33), lows=(30, 30, 31, 32, 32, 29)
+        JD, 30, 31, 32, 32, 32, 30, opens=(30, 30, 31, 32, 32, 32), lows=(30, 30, 31, 32, 32, 29)
     )
     found = outcome_of(history, config=config)
     assert [one[2] for one in fills(found)] == ["BUY", "SELL"]

@@ -174,6 +174,8 @@ WRONG = {
     "[strategies.'A b']\nkind = 'a'": ":1: strategies.A b: a name is",
     "[strategies.a]\nkind = 'a'\nsize = {shares = 1, notional = 5}": ":3: strategies.a.size: exactly one of",
     "[strategies.a]\nkind = 'a'\nsize = {}": ":3: strategies.a.size: exactly one of",
+    "[strategies.a]\nkind = 'a'\nsize = {volatility = 1.1}": ":3: strategies.a.size.volatility: must be at most 1",
+    "[strategies.a]\nkind = 'a'\nsize = {volatility = 0}": ":3: strategies.a.size.volatility: must be above 0",
     "[strategies.a]\nkind = 'a'\nsize = {shares = 0}": ":3: strategies.a.size.shares: must be above 0",
     "[strategies.a]\nkind = 'a'\nat_close = 'sell'": ": strategies[...].at_close: Invalid enum value 'sell'",
     "[strategies.a]\nkind = 'a'\nat_close = 'auction'\nminutes_before_close = 10": (

@@ -384,6 +384,7 @@ def test_the_intent_says_everything_about_its_order() -> None:
         (Size(unit="notional", amount=D(2_000)), 62),  # 62.6 at 31.95
         (Size(unit="notional", amount=D("31.95")), 1),
         (Size(unit="equity", amount=D("0.008")), 62),
+        (Size(unit="per_equity", amount=D("0.000251999")), 62),  # 62.99975 at 250,000
         (Size(unit="target", amount=D(62)), 62),
     ],
 )
@@ -396,6 +397,8 @@ def test_a_size_becomes_whole_shares_at_the_worst_price(size: Size, shares: int)
     [
         Size(unit="notional", amount=D("31.94")),
         Size(unit="equity", amount=D("0.0001")),
+        Size(unit="per_equity", amount=D("0.000003999")),
+        Size(unit="volatility", amount=D("0.01")),  # a setting, and nothing to ask for
         Size(unit="target", amount=D(0)),
         Size(unit="bushels", amount=D(5)),
         Size(unit="", amount=D(5)),

@@ -165,7 +165,7 @@ def test_a_quote_is_enough_to_sell_by_and_after_the_close_it_is_too_late() -> No
 
 def test_every_strategy_is_made_with_its_defaults_and_by_its_name() -> None:
     for kind in STRATEGIES:
-        strategy = made(kind)
+        strategy = made(kind, **({"pair": "JD/GS"} if kind == "pairs" else {}))
         assert strategy.name == kind
         assert strategy.size == TEN
 

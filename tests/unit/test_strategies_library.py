@@ -255,6 +255,38 @@ def test_there_is_no_entry_where_the_risk_buys_no_share_or_nothing_moves() -> No
     assert wishes[1][0].size == Size(unit="shares", amount=Decimal(1))
 
 
+def test_a_part_of_equity_is_so_many_shares_for_each_dollar_of_it() -> None:
+    size = Size(unit="volatility", amount=Decimal("0.01"))
+    parameters = {"bars": 1, "rise_bp": 0, "atr_bars": 2, "atr_multiple": "3"}
+    strategy = build("momentum", StrategyName("momentum"), parameters, size)
+    assert strategy.bars_needed == 20
+    wished = [
+        wish
+        for close in (1000, 1000, 1010, 1000, 1006)
+        for wish in strategy.on_bar(bar(close, high=close + 10, low=close - 10), FLAT)
+    ]
+    # True ranges of 20 cents: 0.01 / (3 x 0.20) shares a dollar of equity, rounded down.
+    assert [one.size for one in wished] == [
+        Size(unit="per_equity", amount=Decimal("0.016666666"))
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "amount", "wrong"),
+    [
+        ("open-close", {}, "0.01", "strategy open-close can't size by volatility"),
+        ("rsi", {"risk": 5}, "0.01", "risk and size.volatility exclude each other"),
+        ("rsi", {}, "1.5", "size.volatility must be above 0 and at most 1, not 1.5"),
+        ("rsi", {"atr_multiple": 0}, "0.01", "atr_multiple must be above 0"),
+    ],
+)
+def test_a_size_by_volatility_that_makes_no_sense_is_refused(
+    kind: str, parameters: dict[str, object], amount: str, wrong: str
+) -> None:
+    with pytest.raises(StrategyError, match=wrong):
+        build(kind, StrategyName(kind), parameters, Size(unit="volatility", amount=Decimal(amount)))
+
+
 def test_history_is_long_enough_for_what_a_recursive_mean_began_with_to_fade() -> None:
     assert made("ema-crossover", fast=5, slow=20).bars_needed == 100
     assert made("rsi", bars=14).bars_needed == 140

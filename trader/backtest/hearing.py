@@ -200,4 +200,6 @@ def _hears_quotes(worker: Worker) -> bool:
 
 
 def _hears_more_than_bars(worker: Worker) -> bool:
-    return _hears_quotes(worker) or type(worker.strategy).on_fill is not Strategy.on_fill
+    kind = type(worker.strategy)
+    hears_others = kind.on_bar_of_other is not Strategy.on_bar_of_other
+    return _hears_quotes(worker) or hears_others or kind.on_fill is not Strategy.on_fill

@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 import numpy as np
-from msgspec.structs import replace
 
 from trader.backtest.hearing import Ahead, Heard, Ways
+from trader.backtest.shares import in_shares
 from trader.calendar import HOUR_NS
 from trader.feeds.columns import Columns, columns_of, from_place, joined
 from trader.feeds.recorded import quote_around
 from trader.messages import OrderRequest
 from trader.model import Bar, Quote
-from trader.money import ONE, share
 from trader.nights import JUMP_PER_MILLE_MAX
 from trader.strategies.base import Fill, SymbolView
 from trader.worker import Worker
@@ -166,14 +165,14 @@ class Lane:
         """New workers hear the last bars again, in today's shares: what the old ones remember is of others."""
         bar = self.bar
         if bar is not None:
-            self._bar = _in_shares(bar, ratio)
+            self._bar = in_shares(bar, ratio)
         self._incarnation += 1
         workers = self._hire(self._incarnation)
         after_it = self.place + 1
 
         def history(worker: Worker) -> list[Bar]:
             first = max(0, after_it - worker.strategy.bars_needed)
-            return [_in_shares(self.bar_at(one), ratio) for one in range(first, after_it)]
+            return [in_shares(self.bar_at(one), ratio) for one in range(first, after_it)]
 
         def heard(worker: Worker) -> tuple[Columns, int]:
             last = history(worker)
@@ -218,19 +217,3 @@ class Lane:
         bar = self.bar
         assert bar is not None, "it has ended"
         return self.listener.heard(self.place, bar, self.view)
-
-
-def _in_shares(bar: Bar, ratio: Decimal) -> Bar:
-    """As it would have been with `ratio` shares for each one."""
-
-    def price(ticks: int) -> int:
-        return int(share(Decimal(ticks), ONE, ratio).to_integral_value())
-
-    return replace(
-        bar,
-        open=price(bar.open),
-        high=price(bar.high),
-        low=price(bar.low),
-        close=price(bar.close),
-        volume=int((bar.volume * ratio).to_integral_value()),
-    )

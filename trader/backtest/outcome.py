@@ -47,7 +47,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """See the module.
 
     assumed: sentences about what the fill model took for granted. quarantined: symbols that were taken out, and why.
-    would_have_halted: sentences about brakes that were off. unfilled: orders still open at the end.
+    would_have_halted: sentences about brakes that were off. unfit: a line for each bar that was left out.
+    unfilled: orders still open at the end.
     denied: by reason, how many requests. inputs: how many of each kind the executor heard. heard: how bars were.
     """
 
@@ -72,3 +73,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     assumed: tuple[str, ...]
     quarantined: dict[Symbol, str]
     would_have_halted: tuple[str, ...]
+    unfit: tuple[str, ...] = ()

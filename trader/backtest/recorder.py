@@ -15,6 +15,7 @@ from trader.messages import (
     Event,
     ExecutionBooked,
     Quarantined,
+    Released,
     RequestDenied,
 )
 from trader.model import Side, Symbol
@@ -23,7 +24,7 @@ from trader.ports import Batch
 from trader.state import ExecutionState
 
 ENTRIES_AT_ONCE = 4_096
-READ = {ExecutionBooked, RequestDenied, Quarantined, ClockMoved}
+READ = {ExecutionBooked, RequestDenied, Quarantined, Released, ClockMoved}
 LOSSES = {Brake.LOSS_DAY, Brake.DRAWDOWN}
 LOOKED_FOR = (*sorted(LOSSES), Brake.REPEATED_EXECUTIONS)
 
@@ -63,6 +64,8 @@ class Recorder:
                     self.denied[event.reason.value] += 1
                 elif isinstance(event, Quarantined) and event.symbol is not None:
                     self.quarantined.setdefault(event.symbol, event.reason)
+                elif isinstance(event, Released) and event.symbol is not None:
+                    self.quarantined.pop(event.symbol, None)
                 self._note_brakes(entry, event, batch.after)
         if self._journal is not None:
             self._entries += batch.entries

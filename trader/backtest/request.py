@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from trader.config import Config
 from trader.feeds.columns import Columns
 from trader.limits import Limits
+from trader.messages import Command
 from trader.model import Symbol
 from trader.simulator.scheduled import ScheduledEvent
 from trader.venue import VenueTerms
@@ -30,6 +31,25 @@ class Hearing(StrEnum):
     OFF = "off"
 
 
+class KnownJump(Struct, frozen=True, kw_only=True):
+    """A price that was another one when the session of that date (New York's) began, and not for a split; and why."""
+
+    symbol: Symbol
+    date: str
+    reason: str
+
+    @property
+    def release(self) -> Command:
+        """What a person would tell a run about it."""
+        return Command(
+            command_id=f"jump-{self.symbol}-{self.date}",
+            verb="release",
+            subject=self.symbol,
+            who="events file",
+            reason=self.reason,
+        )
+
+
 class BacktestRequest(Struct, frozen=True, kw_only=True):
     """The same request gives the same outcome. histories: one of each of the configuration's symbols, by symbol.
 
@@ -44,6 +64,7 @@ class BacktestRequest(Struct, frozen=True, kw_only=True):
     is_always_open: bool = False
     brakes: bool = False
     events: Sequence[ScheduledEvent] = ()
+    jumps: Sequence[KnownJump] = ()
     seed: int = 7
     columns: Hearing = Hearing.AUTO
     runs_ahead: bool = True

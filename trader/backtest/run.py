@@ -10,11 +10,14 @@ import msgspec
 from trader.backtest.broker import ACCOUNT, ReplayBroker
 from trader.backtest.days import Day, Days, RoundTheClock, Sessions
 from trader.backtest.driver import Driver
+from trader.backtest.fitness import fit
 from trader.backtest.hearing import OneByOne, Ways
 from trader.backtest.lanes import Lane
+from trader.backtest.listening import ListeningWorker
 from trader.backtest.outcome import EquityPoint, Identity, Outcome
 from trader.backtest.recorder import Recorder, Written
 from trader.backtest.request import BacktestRequest, Fills, Hearing
+from trader.backtest.shares import ShareHistory
 from trader.backtest.visits import day_stops
 from trader.build import Build
 from trader.config import AtClose
@@ -43,6 +46,7 @@ def backtested(
 ) -> Outcome:
     """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
     days: Days = RoundTheClock() if request.is_always_open else Sessions()
+    request, unfit = fit(request)
     lanes, stops = _lanes(request, days)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
     points = _Points(progress, request.histories)
@@ -63,6 +67,7 @@ def backtested(
         trades_at_open=request.fills is Fills.OPEN,
         day_ended=points.day_ended,
         events=request.events,
+        jumps=request.jumps,
         closing_minutes=_closing_minutes(request),
     )
     points.driver = driver
@@ -98,6 +103,7 @@ def backtested(
         would_have_halted=tuple(
             recorder.would_have_halted[one] for one in sorted(recorder.would_have_halted)
         ),
+        unfit=unfit,
     )
 
 
@@ -176,10 +182,13 @@ def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
 
 
 def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: int) -> list[Worker]:
+    named = f"{EPOCH}.{incarnation}"
     return [
-        Worker(
+        _listening(request, plan, named)
+        if plan.hears
+        else Worker(
             name=plan.name,
-            incarnation=f"{EPOCH}.{incarnation}",
+            incarnation=named,
             account=ACCOUNT,
             symbol=plan.symbol,
             strategy=plan.make(),
@@ -188,6 +197,24 @@ def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: i
         )
         for plan in plans
     ]
+
+
+def _listening(request: BacktestRequest, plan: WorkerPlan, incarnation: str) -> ListeningWorker:
+    histories = {
+        columns.symbol: ShareHistory(columns, request.events)
+        for columns in request.histories
+        if columns.symbol == plan.symbol or columns.symbol in plan.hears
+    }
+    return ListeningWorker(
+        name=plan.name,
+        incarnation=incarnation,
+        account=ACCOUNT,
+        make=plan.make,
+        own=histories[plan.symbol],
+        others=[histories[one] for one in plan.hears],
+        extended_hours=request.config.extended_hours,
+        protection=plan.protection,
+    )
 
 
 def _boot(request: BacktestRequest, build: Build, at_ns: int) -> Boot:
@@ -220,6 +247,7 @@ def identity_of(request: BacktestRequest, build: Build, data: str) -> Identity:
             "always": request.is_always_open,
             "brakes": request.brakes,
             "events": request.events,
+            "jumps": request.jumps,
         },
         order="deterministic",
     )
@@ -256,4 +284,5 @@ def _assumed(request: BacktestRequest) -> tuple[str, ...]:
     )
     clock = "the market never closes" if request.is_always_open else "the exchange's sessions"
     brakes = "brakes on" if request.brakes else "brakes for losses and repeated buys were off"
-    return tuple(one for one in (where, part, slip, lag, cost, clock, brakes) if one)
+    known = [f"{one.symbol} jumped before {one.date}: {one.reason}" for one in request.jumps]
+    return tuple(one for one in (where, part, slip, lag, cost, clock, brakes, *known) if one)

@@ -16,7 +16,7 @@ from trader.build import running_build
 from trader.cli.history_options import Asked, asked_request, history_options
 from trader.cli.options import (
     Common,
-    common_options,
+    bookless_options,
     quiet_interpreter,
 )
 from trader.exits import Exit, Mistake
@@ -33,7 +33,7 @@ HASH_CHARACTERS = 8
 @click.command("backtest")
 @click.option("--out", metavar="DIR", help="Where to.  [default: backtests/STRATEGY-HASH]")
 @history_options
-@common_options
+@bookless_options
 def command(common: Common, asked: Asked, out: str | None) -> int:
     """Run a strategy over history: the same workers, rules, executor and books; a report and a database of its own."""
     request = asked_request(common, asked)

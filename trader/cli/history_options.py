@@ -10,11 +10,11 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trader.backtest.broker import BEFALLS
 from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.calendar import next_session
 from trader.cli.choosing import chosen, symbols_of
-from trader.cli.options import Common, config_text, file_path, read_config
+from trader.cli.events_file import read_events_file
+from trader.cli.options import Common, read_config
 from trader.cli.own_strategies import learn_strategies
 from trader.config import Config
 from trader.exits import Mistake
@@ -25,9 +25,6 @@ from trader.feeds.synthetic import FIRST_SESSION, SyntheticMarket
 from trader.live.assembly import worker_plans
 from trader.model import SECOND_NS, Bar, Symbol
 from trader.money import AmountError, amount
-from trader.simulator.event_script import Scene, read_events
-from trader.simulator.scheduled import ScheduledEvent
-from trader.simulator.script import Script
 from trader.venue import VenueTerms
 
 P = ParamSpec("P")
@@ -43,6 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     symbols: str | None
     strategy: str | None
     param: tuple[str, ...]
+    size: str | None
     start: str | None
     end: str | None
     cash: str
@@ -78,10 +76,11 @@ OPTIONS = (
         "--strategy", metavar="KIND", help="One strategy, in place of the configured ones."
     ),
     click.option("--param", multiple=True, metavar="NAME=VALUE", help="Of that strategy."),
+    click.option("--size", metavar="UNIT=NUMBER", help="Of its entries.  [default: notional=2000]"),
     click.option("--start", metavar="DATE", help="The first day."),
     click.option("--end", metavar="DATE", help="The last day."),
     click.option("--cash", default="100000", show_default=True, metavar="DOLLARS"),
-    click.option("--events", metavar="FILE", help="Splits, dividends, deposits, withdrawals."),
+    click.option("--events", metavar="FILE", help="Splits, dividends, cash, real jumps."),
     click.option(
         "--fills",
         type=click.Choice([one.value for one in Fills]),
@@ -137,7 +136,7 @@ def history_options(verb: Callable[Concatenate[Asked, P], R]) -> Callable[P, R]:
 
 def asked_request(common: Common, asked: Asked) -> BacktestRequest:
     """What is to be run; raises Mistake, also for a strategy that can't be made."""
-    config = chosen(read_config(common), None, asked.strategy, asked.param)
+    config = chosen(read_config(common), None, asked.strategy, asked.param, asked.size)
     learn_strategies(config, common.config)
     history = history_of(common, asked, config)
     config = replace(config, symbols=tuple(history))
@@ -187,6 +186,7 @@ def request_of(asked: Asked, config: Config, history: Mapping[Symbol, Columns]) 
     cash = _number(asked.cash, "--cash")
     if not cash:
         raise Mistake("nothing can be bought with nothing", where="--cash 0")
+    events, jumps = ((), ()) if asked.events is None else read_events_file(asked.events, history)
     return BacktestRequest(
         config=config,
         histories=tuple(history.values()),
@@ -201,7 +201,8 @@ def request_of(asked: Asked, config: Config, history: Mapping[Symbol, Columns]) 
         ),
         is_always_open=asked.always,
         brakes=asked.brakes == "on",
-        events=_events(asked.events, tuple(history)),
+        events=events,
+        jumps=jumps,
         seed=asked.seed,
         columns=Hearing(asked.columns),
     )
@@ -215,15 +216,3 @@ def _number(text: str, option: str, most: int = 10**12) -> Decimal:
     if not 0 <= number <= most:
         raise Mistake(f"must be from 0 to {most:,}", where=f"{option} {text[:40]}")
     return number
-
-
-def _events(file: str | None, symbols: tuple[Symbol, ...]) -> tuple[ScheduledEvent, ...]:
-    if file is None:
-        return ()
-    script = Script(text=config_text(file_path(file, "--events"), remedy=""), name=file)
-    events = read_events(script, Scene(symbols=symbols))
-    for event in events:
-        if event.name not in BEFALLS:
-            known = ", ".join(sorted(BEFALLS))
-            raise Mistake(f"{event.name} can't befall a backtest; these can: {known}", where=file)
-    return tuple(sorted(events, key=lambda one: one.at_ns))

@@ -12,7 +12,7 @@ from trader.backtest.run import backtested
 from trader.build import running_build
 from trader.calendar import iso
 from trader.cli.history_options import Asked, asked_request, history_options
-from trader.cli.options import Common, common_options, quiet_interpreter
+from trader.cli.options import Common, bookless_options, quiet_interpreter
 from trader.exits import Exit, Mistake
 from trader.feeds.columns import between
 from trader.messages import OrderRequest
@@ -28,7 +28,7 @@ Decision = tuple[int, str, str, str, str]  # when, symbol, strategy, side, reaso
 @click.argument("kind", metavar="STRATEGY")
 @click.option("--cuts", type=click.IntRange(1, CUTS_MAX), default=10, show_default=True)
 @history_options
-@common_options
+@bookless_options
 def command(common: Common, asked: Asked, kind: str, cuts: int) -> int:
     """Cut the future off at so many moments; exit code 1 where a decision before changes."""
     if asked.strategy is not None:

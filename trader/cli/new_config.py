@@ -59,7 +59,8 @@ kind = "sma-crossover"
 params = { fast = 10, slow = 30 }
 at_close = "keep"           # or "cancel" (working entries), "flatten" (positions, too), "auction" (with the close)
 minutes_before_close = 5    # when that begins; from then on it enters nothing
-size = { notional = 2_000 } # or shares, equity (a fraction of it), target (the position to have)
+size = { notional = 2_000 } # or shares, equity (a fraction of it), target (the position to have), volatility (the
+                            # fraction of equity that a move of atr_multiple average true ranges may cost)
 # What guards what it buys: fractions of the price, seconds of market time. Left out: nothing does.
 # protection = { stop = 0.02, take_profit = 0.05, exit_after = 7_200 }   # or trail in place of stop
 """

@@ -14,6 +14,8 @@ from msgspec import Struct
 from trader.config import CONFIG_BYTES_MAX, Config, ConfigError, parse_config
 from trader.exits import Mistake
 
+BOOKLESS = "history is gone through with books of its own and without a log"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -25,6 +27,14 @@ class Common(Struct, frozen=True, kw_only=True):
     log: Path
     config: Path | None  # None: there is no trader.toml here, and none was asked for
     json: bool
+
+
+CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    help="The configuration.  [default: trader.toml, where there is one]",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 
 
 def common_options(verb: Callable[Concatenate[Common, P], R]) -> Callable[P, R]:
@@ -40,12 +50,8 @@ def common_options(verb: Callable[Concatenate[Common, P], R]) -> Callable[P, R]:
     @click.option(
         "--log", metavar="FILE", help="The log.  [default: trader.log beside the database]"
     )
-    @click.option(
-        "--config",
-        metavar="FILE",
-        help="The configuration.  [default: trader.toml, where there is one]",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    @CONFIG
+    @JSON
     @functools.wraps(verb)
     def with_options(*args: P.args, **kwargs: P.kwargs) -> R:
         common = _common(
@@ -59,6 +65,30 @@ def common_options(verb: Callable[Concatenate[Common, P], R]) -> Callable[P, R]:
     return with_options
 
 
+def bookless_options(verb: Callable[Concatenate[Common, P], R]) -> Callable[P, R]:
+    """The same for a verb that has nothing to do with the books of a run; --database and --log are refused."""
+
+    @click.option("--database", hidden=True)
+    @click.option("--log", hidden=True)
+    @CONFIG
+    @JSON
+    @functools.wraps(verb)
+    def with_options(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in ("database", "log"):
+            given = kwargs.pop(name)
+            if given is not None:
+                raise Mistake("means nothing here: " + BOOKLESS, where=f"--{name} {given}")
+        common = Common(
+            database=Path("trading_data.db").absolute(),
+            log=Path("trader.log").absolute(),
+            config=_config_path(kwargs.pop("config")),
+            json=bool(kwargs.pop("as_json")),
+        )
+        return verb(common, *args, **kwargs)
+
+    return with_options
+
+
 def _common(database: object, log: object, config: object, as_json: bool) -> Common:
     database_path = file_path(str(database), "--database")
     log_path = (
@@ -66,10 +96,14 @@ def _common(database: object, log: object, config: object, as_json: bool) -> Com
     )
     if log_path == database_path:
         raise Mistake("the log and the database are the same file", where=str(log_path))
-    config_path = file_path(str(config), "--config") if config is not None else None
-    if config_path is None and Path("trader.toml").exists():
-        config_path = file_path("trader.toml", "--config")
+    config_path = _config_path(config)
     return Common(database=database_path, log=log_path, config=config_path, json=as_json)
+
+
+def _config_path(config: object) -> Path | None:
+    if config is None and not Path("trader.toml").exists():
+        return None
+    return file_path("trader.toml" if config is None else str(config), "--config")
 
 
 def file_path(text: str, option: str) -> Path:

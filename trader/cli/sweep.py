@@ -21,7 +21,7 @@ from trader.backtest.request import BacktestRequest
 from trader.backtest.run import backtested
 from trader.build import running_build
 from trader.cli.history_options import Asked, asked_request, history_options
-from trader.cli.options import Common, common_options, quiet_interpreter
+from trader.cli.options import Common, bookless_options, quiet_interpreter
 from trader.exits import Exit, Mistake
 from trader.feeds.columns import between
 from trader.feeds.history import data_identity
@@ -63,7 +63,7 @@ class Ask(Struct, frozen=True, kw_only=True):
 @click.option("--out", metavar="DIR", default="sweep", show_default=True, help="Goes on with it.")
 @click.option(SERVES, is_flag=True, hidden=True)
 @history_options
-@common_options
+@bookless_options
 def command(
     common: Common,
     asked: Asked,

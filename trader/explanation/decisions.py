@@ -159,6 +159,8 @@ def _size(size: Size) -> str:
             return f"{amount} dollars"
         case "equity":
             return f"{amount} of the equity"
+        case "per_equity":
+            return f"{amount} shares for each dollar of equity"
         case _:
             return f"{amount} {size.unit}"
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trader.model import Bar, Symbol
 
 Column: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
 NUMBERS = ("start_ns", "ends_ns", "open", "high", "low", "close", "volume")
 
 
@@ -111,3 +112,8 @@ def from_place(columns: Columns, first: int) -> Columns:
 
 def _each(columns: Columns, column: Callable[[str], Column]) -> Columns:
     return Columns(symbol=columns.symbol, **{name: column(name) for name in NUMBERS})
+
+
+def chosen(columns: Columns, flags: Flags) -> Columns:
+    """Those bars whose flag is set."""
+    return _each(columns, lambda name: getattr(columns, name)[flags])

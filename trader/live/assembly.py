@@ -1,6 +1,6 @@
 """Puts the parts of a run together: executor, lanes, tape and worker plans, over whichever journal, broker and feed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,7 +23,7 @@ from trader.protector import Protector
 from trader.reducer import Reducer
 from trader.state import ExecutionState
 from trader.strategies import build
-from trader.strategies.base import StrategyError
+from trader.strategies.base import Strategy, StrategyError
 from trader.supervisor import Parts, WorkerPlan
 from trader.tape import Tape
 
@@ -165,7 +165,8 @@ def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
     plans: list[WorkerPlan] = []
     for name, wanted in config.strategies.items():
         try:
-            build(wanted.kind, name, wanted.params, wanted.size.size)
+            strategy = build(wanted.kind, name, wanted.params, wanted.size.size)
+            heard = heard_by(strategy, config.symbols)
         except StrategyError as error:
             raise Mistake(str(error), where=str(where or "")) from None
         for symbol in sorted(config.symbols):
@@ -177,6 +178,20 @@ def worker_plans(config: Config, where: Path | None) -> list[WorkerPlan]:
                         wanted.kind, name, wanted.params, wanted.size.size
                     ),
                     protection=wanted.protection,
+                    hears=heard[symbol],
                 )
             )
     return plans
+
+
+def heard_by(strategy: Strategy, symbols: Collection[Symbol]) -> dict[Symbol, tuple[Symbol, ...]]:
+    """Which others each symbol's worker hears; raises StrategyError where the strategy lacks one, or hears nobody."""
+    heard = {one: tuple(sorted(set(strategy.hears(one)) - {one})) for one in symbols}
+    for symbol, others in heard.items():
+        if missing := set(others) - set(symbols):
+            raise StrategyError(
+                f"{strategy.name} on {symbol} hears {min(missing)}, which is none of the symbols"
+            )
+    if type(strategy).hears is not Strategy.hears and not any(heard.values()):
+        raise StrategyError(f"{strategy.name} trades none of the symbols")
+    return heard

@@ -13,7 +13,9 @@ from trader.strategies.ema_crossover import EmaCrossover
 from trader.strategies.momentum import Momentum
 from trader.strategies.open_close import OpenClose
 from trader.strategies.opening_range import OpeningRange
+from trader.strategies.pairs import Pairs
 from trader.strategies.rsi import Rsi
+from trader.strategies.sizing import VOLATILITY
 from trader.strategies.sma_crossover import SmaCrossover
 
 STRATEGIES: dict[str, type[Strategy]] = {
@@ -24,6 +26,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "momentum": Momentum,
     "open-close": OpenClose,
     "opening-range": OpeningRange,
+    "pairs": Pairs,
     "rsi": Rsi,
     "sma-crossover": SmaCrossover,
 }
@@ -41,4 +44,6 @@ def build(kind: str, name: StrategyName, parameters: Mapping[str, object], size:
         settings = msgspec.convert(dict(parameters), found.Parameters, strict=False)
     except msgspec.ValidationError as error:
         raise StrategyError(f"strategy {kind}: {error}") from None
+    if size.unit == VOLATILITY and not found.sizes_by_volatility:
+        raise StrategyError(f"strategy {kind} can't size by volatility: give another size")
     return found(name, size, settings)

@@ -6,7 +6,7 @@ it is given with each event has the position and the working orders as the execu
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import ClassVar
 
@@ -111,6 +111,7 @@ class Strategy(ABC):
     Parameters: ClassVar[type[Struct]] = NoParameters
     bars_needed: int = 0
     bars_alone: ClassVar[bool] = False
+    sizes_by_volatility: ClassVar[bool] = False  # It can make shares of size.volatility.
 
     def __init__(self, name: StrategyName, size: Size, parameters: Struct) -> None:
         self.name = name
@@ -126,6 +127,18 @@ class Strategy(ABC):
 
     def on_fill(self, fill: Fill, view: SymbolView) -> Iterable[Wish]:
         """One of its own orders was executed; the view is the state after it."""
+        return ()
+
+    def hears(self, symbol: Symbol) -> Collection[Symbol]:
+        """Other symbols whose bars it is told where it trades this one; they have to be of the same run."""
+        return ()
+
+    def on_bar_of_other(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
+        """A bar of a symbol that it hears has ended; the view is its own symbol's, as ever.
+
+        Bars of one moment come in any order, so who compares them decides when all are there. A wish is listened to
+        only if its own symbol's bar of that moment has come before: else nobody knows what it would cost.
+        """
         return ()
 
     def signals(self, columns: BarColumns) -> Signals | None:

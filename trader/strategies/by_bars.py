@@ -23,11 +23,12 @@ class BarStrategy(Strategy):
 
     Parameters: ClassVar[type[Struct]] = SizedParameters
     bars_alone: ClassVar[bool] = True
+    sizes_by_volatility = True
 
     def __init__(self, name: StrategyName, size: Size, parameters: SizedParameters) -> None:
         super().__init__(name, size, parameters)
         self._atr_bars = parameters.atr_bars
-        self._volatility = volatility_size(parameters)
+        self._volatility = volatility_size(parameters, size)
         if self._volatility is not None:
             self.bars_needed = PERIODS_WILDER * parameters.atr_bars
 
@@ -42,7 +43,10 @@ class BarStrategy(Strategy):
     def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
         if self._volatility is not None:
             self._volatility.add(bar)
-        side = self.side_of(bar)
+        return self.wishes(self.side_of(bar), view)
+
+    def wishes(self, side: Side | None, view: SymbolView) -> Iterable[Wish]:
+        """What being on that side leads to."""
         if side is None:
             return ()
         if side is Side.BUY:
