@@ -281,7 +281,29 @@ LIMITS = (
             ("entries_per_day", "entries_per_day"),
             ("notional_per_day", "notional_per_day"),
             ("canary", "canary"),
+            ("position_notional", "position_notional"),
+            ("exposure", "exposure"),
+            ("entries_open", "entries_open"),
+            ("stop_required", "stop_required"),
         )
+    ),
+    *(
+        planted(
+            f"the venue is sent entries after the brake: {reason}",
+            Edit("risk.py", f"    _braked(Brake.{name}, DenyReason.{name}),\n", ""),
+            tight(reason),
+        )
+        for name in ("REPEATED_EXECUTIONS", "LOSS_DAY", "DRAWDOWN")
+        for reason in (name.lower(),)
+    ),
+    planted(
+        "of a canary only the order counts, not what it has already",
+        Edit(
+            "allowance.py",
+            "            held.value + on_its_way + question.cost,\n",
+            "            question.cost,\n",
+        ),
+        tight("canary position"),
     ),
     planted(
         "the venue is sent more than the limit says: entries_per_minute",

@@ -49,6 +49,37 @@ ALARMS = (
 )
 
 DATA = (
+    *(
+        planted(name, Edit("market_guard.py", before, after), worlds("wrong data", "S16"))
+        for name, before, after in (
+            ("a crossed quote is believed", "        if bid > ask > 0:", "        if False:"),
+            (
+                "a bar that is upside down is believed",
+                "        if min(prices) < bar.low or max(prices) > bar.high or bar.span_ns <= 0:",
+                "        if False:",
+            ),
+            (
+                "quotes that stand still are believed for ever",
+                "        return others_moved_ns() > self._since_ns + FROZEN_NS_MAX // 2",
+                "        return False",
+            ),
+            (
+                "a quote of before is believed",
+                "            is_older = quote.at_ns < self._quote_at_ns",
+                "            is_older = False",
+            ),
+            (
+                "a bar is believed again",
+                "bar.start_ns <= self._bar_start_ns and not is_update",
+                "False",
+            ),
+            (
+                "a tick of the future is believed",
+                "is_late_in_line or at_ns > now_ns + AHEAD_NS_MAX",
+                "is_late_in_line",
+            ),
+        )
+    ),
     planted(
         "quotes beyond the price band are believed",
         Edit(

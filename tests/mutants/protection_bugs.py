@@ -14,6 +14,7 @@ PROTECTIONS = (
             "protector",
             "what_is_filled_in_part_is_guarded_and_the_rest_of_the_entry_makes_way",
         ),
+        worlds("stops")._replace(says="the rest of its entry keeps its stop away"),
     ),
     planted(
         "a stop does not follow a later fill",
@@ -29,6 +30,7 @@ PROTECTIONS = (
         Edit("protection.py", "        str(position.stops),\n", ""),
         plays("protection", "the_same_state_wants_the_same_stop_and_a_renewed_one_is_another"),
         tasks("protector", "a_stop_that_ends_is_renewed_under_another_id"),
+        worlds("stops")._replace(says="no order at the venue guards it"),
     ),
     planted(
         "an exit beside a live stop",
@@ -118,6 +120,7 @@ PROTECTIONS = (
         ),
         plays("protection", "one_tick_confirms_nothing"),
         tasks("protector", "a_profit_is_taken_when_two_quotes_after_one_another_say_so"),
+        worlds("levels", "S16: protector"),
     ),
     planted(
         "a bid that somebody took away meets a stop",
@@ -132,6 +135,41 @@ PROTECTIONS = (
         "what can't rest at the broker is not held here either",
         Edit("protection.py", "        met.add(Leg.STOP)\n", "        pass\n"),
         tasks("protector", "a_stop_that_cannot_rest_is_held_here_and_fires_when_confirmed"),
+        worlds("levels")._replace(says="the market is beyond its stop"),
+    ),
+    planted(
+        "no profit is taken",
+        Edit("protection.py", "        met.add(Leg.TAKE_PROFIT)\n", "        pass\n"),
+        tasks("protector", "a_profit_is_taken_when_two_quotes_after_one_another_say_so"),
+        worlds("levels")._replace(says="its profit could be taken"),
+    ),
+    planted(
+        "nobody looks at the time",
+        Edit(
+            "protector.py", "            if now_ns >= guard.exit_ns and", "            if False and"
+        ),
+        tasks("protector", "a_position_ends_at_its_time_though_nobody_touches_it"),
+        worlds("levels")._replace(says="its time is over"),
+    ),
+    planted(
+        "an exit beside a live one passes every line, where others trade by hand, too",
+        Edit(
+            "positions.py",
+            "        return self.quantity - self.quantity_pending_sell",
+            "        return self.quantity",
+        ),
+        Edit(
+            "conservation.py",
+            '        return _uncovered(leaving, approved.there) if quantity > approved.there else ""',
+            '        return ""',
+        ),
+        Edit(
+            "conservation.py",
+            "        if leaving.side is Side.SELL and leaving.quantity > (",
+            "        if False and leaving.quantity > (",
+        ),
+        worlds("hands", "A10: trd-"),
+        masked="the last line",
     ),
     planted(
         "a broker that refuses stops is stormed",

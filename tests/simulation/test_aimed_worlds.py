@@ -17,6 +17,9 @@ AIMS: dict[str, tuple[range, tuple[Fault, ...]]] = {
     "repeats": (range(1, 7), (Fault.DUPLICATE_EVENT, Fault.REPLAY_EVENTS)),
     "stops": (range(1, 9), (Fault.HAND_CANCEL, Fault.REJECT_LATER)),
     "wrong prices": (range(1, 7), (Fault.BAD_TICK, Fault.PRICE_GAP, Fault.TRADING_HALT)),
+    "wrong data": (range(1, 7), (Fault.BAD_BAR, Fault.BAD_QUOTE, Fault.FROZEN_QUOTES)),
+    "levels": (range(1, 7), (Fault.LONE_TICK, Fault.PRICE_GAP)),
+    "hands": (range(4, 7), (Fault.HAND_TRADE, Fault.LATE_FILL, Fault.TRADE_BUST)),
     "late acceptance": (range(1, 9), (Fault.ACCEPT_LATE, Fault.LOOKUP_404)),
 }
 

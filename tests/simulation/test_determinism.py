@@ -15,7 +15,8 @@ from tests.program import ROOT
 from trader.simulation.determinism import StepBudget, run_seeded
 from trader.simulation.draw import drawn
 from trader.simulation.fault import Fault
-from trader.simulation.world import Verdict, simulated
+from trader.simulation.verdict import Verdict
+from trader.simulation.world import simulated
 
 SEED, HOURS = 15, 0.3
 OTHERS = ("python3.12", "python3.13", "python3.11")

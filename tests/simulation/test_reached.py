@@ -12,7 +12,7 @@ from trader.simulation.campaign import totalled
 from trader.simulation.draw import drawn
 from trader.simulation.fault import SHARED, Fault
 from trader.simulation.reached import AFTER_A_RESTORE, OUT_OF_REACH, SELDOM, row_name
-from trader.simulation.world import Verdict
+from trader.simulation.verdict import Verdict
 
 
 def verdict(reached: Counter[str], faults: Collection[Fault] = tuple(Fault)) -> Verdict:

@@ -1,13 +1,14 @@
 """Seeded worlds: those that once found something, a few fixed ones, and some that nobody has seen before."""
 
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from trader.simulation.campaign import shrunk, totalled, verdicts
 from trader.simulation.draw import LAST_WORD, drawn
-from trader.simulation.fault import Fault
+from trader.simulation.fault import YOUNGER, Fault
 from trader.simulation.world import simulated
 
 STORIES = [
@@ -19,15 +20,21 @@ FIXED = range(200, 206)
 FRESH = 4
 
 
-def holds(seed: int, hours: float) -> None:
-    verdict = simulated(drawn(seed, hours))
-    assert not verdict.violations, f"bin/trade simulate --seed {seed} --hours {hours:g}"
+OLDER = tuple(one for one in Fault if one not in YOUNGER)
+
+
+def holds(seed: int, hours: float, faults: Collection[Fault] = tuple(Fault)) -> None:
+    verdict = simulated(drawn(seed, hours, faults))
+    allowed = "all" if set(faults) == set(Fault) else ",".join(faults)
+    told = f"bin/trade simulate --seed {seed} --hours {hours:g} --faults {allowed}"
+    assert not verdict.violations, told
     assert verdict.journal_sha256, "it ended with a proof"
 
 
 @pytest.mark.parametrize(("seed", "hours", "story"), STORIES)
 def test_a_seed_that_once_found_something_is_well(seed: str, hours: str, story: str) -> None:
-    holds(int(seed), float(hours))
+    """Its world is the one of then: without what is told and drawn since."""
+    holds(int(seed), float(hours), OLDER)
 
 
 @pytest.mark.parametrize("seed", FIXED)
@@ -71,6 +78,14 @@ def test_leaving_a_fault_out_changes_nothing_of_what_is_drawn_for_the_others() -
     assert less.rates == rates
     assert less.plan == tuple(one for one in whole.plan if one.fault is not Fault.CRASH)
     assert less.limits == whole.limits
+
+
+def test_what_is_drawn_since_changes_nothing_of_what_kept_seeds_draw() -> None:
+    for seed in range(40):
+        whole, less = drawn(seed, 1.0), drawn(seed, 1.0, OLDER)
+        older = {fault: rate for fault, rate in whole.rates.items() if fault not in YOUNGER}
+        assert less.rates == older
+        assert (less.plan, less.limits, less.patience) == (whole.plan, whole.limits, 1.0)
 
 
 def test_worlds_about_the_close_are_struck_in_the_last_seconds_of_their_session() -> None:

@@ -17,7 +17,8 @@ from trader.simulation.campaign import Totals, shrunk, totalled, verdicts
 from trader.simulation.draw import Setting, drawn
 from trader.simulation.fault import Fault
 from trader.simulation.jobs import ASKED, serve
-from trader.simulation.world import Verdict, simulated
+from trader.simulation.verdict import Verdict
+from trader.simulation.world import simulated
 
 SEEDS_MAX = 1_000_000
 HOURS_MAX = 6.0  # a session has six and a half; the rest is for settling

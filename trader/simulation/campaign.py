@@ -11,7 +11,8 @@ from trader.simulation.draw import drawn
 from trader.simulation.fault import Fault
 from trader.simulation.jobs import lived
 from trader.simulation.reached import rows_beyond, rows_missing
-from trader.simulation.world import Verdict, simulated
+from trader.simulation.verdict import Verdict
+from trader.simulation.world import simulated
 
 
 class Totals(Struct, frozen=True, kw_only=True):

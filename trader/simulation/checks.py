@@ -8,6 +8,7 @@ invariants in docs/safety.md.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -44,9 +45,10 @@ from trader.model import (
 from trader.money import ZERO
 from trader.ports import Batch
 from trader.reducing import waits_for
+from trader.simulation.amount_check import AmountCheck
 from trader.simulation.draw import Setting
-from trader.simulation.fault import UNFORESEEABLE
 from trader.simulation.pace_check import PaceCheck
+from trader.simulation.shaken import Shaken
 from trader.simulator.broker import SimulatedBroker
 from trader.state import ExecutionState
 from trader.venue import Venue, VenueAccount
@@ -222,15 +224,22 @@ class Gatekeeper:
         self._arrived: Counter[str] = Counter()
         self._given_up: set[str] = set()  # proven never sent, we say
         self._lost: set[str] = set()  # what the journal knew before an older copy took its place
-        self._is_foreseeable = not (UNFORESEEABLE & setting.rates.keys())
-        self._pace = PaceCheck(setting, self._venue, self._intents.get, complain)
+        self.shaken = Shaken(self._venue, self._account)
+        self._relies: dict[str, int | None] = {}  # what each intent could know of its symbol
+        self._amounts = AmountCheck(setting, broker, self.shaken, complain)
+        entered = partial(self._amounts.entered, intents=self._intents.get)
+        self._pace = PaceCheck(setting, self._venue, self._intents.get, complain, entered)
 
     def intended(self, batch: Batch) -> None:
         """Intents that are durable from now on."""
+        self.shaken.committed(batch)
+        self._amounts.committed(batch)
         for entry in batch.entries:
             for event in entry.events:
                 if isinstance(event, RequestAccepted):
                     self._intents[event.order.client_order_id] = event.order
+                    since = self.shaken.since(event.order.symbol)
+                    self._relies[event.order.client_order_id] = since
                 if isinstance(event, OrderChanged):
                     self._changed(event.client_order_id, event.state)
 
@@ -243,6 +252,12 @@ class Gatekeeper:
         self._arrived.clear()
         self._given_up.clear()
         self._pace.restored()
+        self._amounts.restored()
+        self.shaken.restored()
+
+    def reread(self, entries: Iterable[Entry]) -> None:
+        """What the older journal has."""
+        self.shaken.hear(entries)
 
     def _changed(self, name: str, state: OrderState) -> None:
         """An order that was given up may neither be there already nor come later.
@@ -262,6 +277,7 @@ class Gatekeeper:
     def asked(self, method: str, path: str, body: bytes) -> None:
         """A request arrives; what came of those before is the venue's by now."""
         self._pace.look()
+        self.shaken.look()
         if method == "PATCH":
             self._complain("S22: a PATCH")
         if method == "POST" and path == "/v2/orders":
@@ -308,14 +324,14 @@ class Gatekeeper:
         ]
         if live:
             self._complain(f"A1: {intent.client_order_id} arrives while {live} live")
-        if not self._is_foreseeable or intent.purpose is not Purpose.ENTER:
+        if not self._could_be_known(intent) or intent.purpose is not Purpose.ENTER:
             return
         if held := self._account().quantity(intent.symbol):
             self._complain(f"A2: {intent.client_order_id} arrives while {held} are held")
 
     def _exit_arrives(self, intent: Order) -> None:
         """A10."""
-        if not self._is_foreseeable:
+        if not self._could_be_known(intent):
             return
         selling = sum(
             (
@@ -330,6 +346,10 @@ class Gatekeeper:
             self._complain(
                 f"A10: {intent.client_order_id} sells {intent.quantity} of {held}, {selling} live"
             )
+
+    def _could_be_known(self, intent: Order) -> bool:
+        """What the venue holds by now, when this was decided."""
+        return self.shaken.is_sound(intent.symbol, self._relies[intent.client_order_id])
 
 
 def unsettled(state: ExecutionState, venue: Venue, account: VenueAccount) -> list[str]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from trader.limits import CanaryLimits, Limits
 from trader.model import SECOND_NS, Side, Symbol
 from trader.money import ONE
-from trader.simulation.fault import AIMS, AT_THE_CLOSE, RATES, RULES, SHARED, WORDS, Fault
+from trader.simulation.fault import AIMS, AT_THE_CLOSE, RATES, RULES, SHARED, WORDS, YOUNGER, Fault
 from trader.simulator.faults import FaultRule
 from trader.simulator.scheduled import EventName, ScheduledEvent
 
@@ -33,6 +33,8 @@ AT_CLOSE_PART_AIMED = 0.8
 AT_CLOSE_S = (-8.0, 40.0)
 AT_CLOSE_S_AIMED = (-6.0, 1.0)
 BACKUP_BEFORE_CLOSE_S = (60.0, 900.0)
+YOUNGER_PART = 0.2  # of worlds of a few faults
+PATIENT = 12.0
 TIGHT_PART = 0.12  # of the limits of all worlds
 DOLLARS_A_DAY = (*map(Decimal, (6_000, 30_000, 100_000, 1_000_000, 10_000_000)),)
 CANARY = CanaryLimits(
@@ -88,6 +90,11 @@ class Setting(Struct, frozen=True, kw_only=True):
     plan: tuple[Misfortune, ...]
 
     @property
+    def patience(self) -> float:
+        """How much more seldom workers want out: where ticks lie near a level, positions last until levels are met."""
+        return PATIENT if Fault.LONE_TICK in self.rates else 1.0
+
+    @property
     def heals_s(self) -> float:
         """When everything stops going wrong."""
         return self.hours * 3600.0
@@ -129,7 +136,7 @@ def drawn(
     """
     random = Random(f"{seed}/setting")
     mood = random.choice(("calm", "few", "aimed", "aimed", "mixed", "mixed", "mixed"))
-    few, aim = random.sample(list(Fault), 3), random.choice(AIMS)
+    few, aim = random.sample([one for one in Fault if one not in YOUNGER], 3), random.choice(AIMS)
     rates: dict[Fault, float] = {}
     for fault in Fault:
         own = Random(f"{seed}/{fault}")
@@ -138,6 +145,8 @@ def drawn(
             is_on = own.random() < 0.15
         elif mood in ("few", "aimed"):
             is_on = fault in (few if mood == "few" else aim)
+            if fault in YOUNGER:
+                is_on = own.random() < YOUNGER_PART
             rate = min(rate * 3, max(rate, 0.5))
         else:
             is_on = own.random() < 0.6

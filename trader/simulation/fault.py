@@ -68,6 +68,10 @@ class Fault(StrEnum):
     BAD_TICK = "bad-tick"
     PRICE_GAP = "price-gap"
     TRADING_HALT = "trading-halt"
+    BAD_BAR = "bad-bar"
+    BAD_QUOTE = "bad-quote"
+    LONE_TICK = "lone-tick"
+    FROZEN_QUOTES = "frozen-quotes"
     # [our process and its machine]
     CRASH = "crash"
     TORN_TAIL = "torn-tail"
@@ -134,6 +138,10 @@ RATES = {
     Fault.BAD_TICK: 40.0,
     Fault.PRICE_GAP: 2.0,
     Fault.TRADING_HALT: 6.0,
+    Fault.BAD_BAR: 60.0,
+    Fault.BAD_QUOTE: 60.0,
+    Fault.LONE_TICK: 120.0,
+    Fault.FROZEN_QUOTES: 6.0,
     Fault.CRASH: 4.0,
     Fault.TORN_TAIL: 1.5,
     Fault.COMMIT_FAILS: 4.0,
@@ -149,6 +157,8 @@ RATES = {
     Fault.MACHINE_SLEEPS: 0.7,
     Fault.RESTORED_BACKUP: 1.0,
 }
+# Drawn since seeds began to be kept; what is drawn of the others, a world without these is drawn alike.
+YOUNGER = frozenset({Fault.BAD_BAR, Fault.BAD_QUOTE, Fault.LONE_TICK, Fault.FROZEN_QUOTES})
 _DISORDER = frozenset(
     {
         Fault.DROP_EVENT,
@@ -357,10 +367,29 @@ WORDS = {
     Fault.ODD_WORD: ("accepted_for_bidding", "held", "pending_review", "calculated", "on_hold"),
     Fault.ODD_EVENT: ("stopped", "suspended", "calculated", "pending_review", "pending_cancel"),
 }
-# These shake what our books and the venue's agree on; a symbol that they have touched is not held to A2 and A10.
-UNFORESEEABLE = frozenset(
+# By these the market's minutes are others for us than for the broker.
+UNSOUND_CLOCKS = frozenset({Fault.CLOCK_JUMP, Fault.MACHINE_SLEEPS})
+# By these no request, reply or report is lost or late: what is wanted of the broker meanwhile has to be there.
+LEAVES_THE_BROKER_IN_REACH = frozenset(
     {
-        Fault.FILL_AFTER_CANCEL,
+        Fault.HAND_CANCEL,
+        Fault.MONEY_MOVES,
+        Fault.BAD_TICK,
+        Fault.BAD_BAR,
+        Fault.BAD_QUOTE,
+        Fault.LONE_TICK,
+        Fault.FROZEN_QUOTES,
+        Fault.TRADING_HALT,
+        Fault.SECOND_PROCESS,
+        Fault.STALE_CODE,
+        Fault.OPERATOR,
+        Fault.WILD_REQUESTS,
+    }
+)
+# By these an account has other sums than its trades have made.
+MOVES_MONEY = frozenset(
+    {
+        Fault.MONEY_MOVES,
         Fault.TRADE_BUST,
         Fault.TRADE_CORRECT,
         Fault.HAND_TRADE,
@@ -369,5 +398,3 @@ UNFORESEEABLE = frozenset(
         Fault.RESTORED_BACKUP,
     }
 )
-# By these the market's minutes are others for us than for the broker.
-UNSOUND_CLOCKS = frozenset({Fault.CLOCK_JUMP, Fault.MACHINE_SLEEPS})

@@ -14,6 +14,7 @@ from trader.model import OrderState, Phase, Side, Symbol
 from trader.money import ZERO
 from trader.simulation.checks import Auditor, Complain
 from trader.simulation.life import Process
+from trader.simulation.resting import Resting
 from trader.state import ExecutionState
 from trader.venue import Venue, VenueAccount
 
@@ -32,7 +33,8 @@ KNOWN = (
 class Watch:
     """Of one world; `committed` sees every state, `run` lets the time pass."""
 
-    def __init__(self, complain: Complain) -> None:
+    def __init__(self, resting: Resting, complain: Complain) -> None:
+        self._resting = resting
         self._complain = complain
         self._process: Process | None = None
         self._auditor = Auditor(complain)
@@ -53,11 +55,14 @@ class Watch:
         """For ever. Looks are counted, not seconds: while a strategy computes, nobody else runs."""
         while True:
             await trio.sleep(EVERY_S)
-            if not self._told:
-                continue  # Everything is guarded.
             if self._process is None or not _is_awake(self._process, self._state):
                 self._looks.clear()
+                self._resting.passed_by()
                 continue
+            if self._process.clock_ahead_ns:
+                self._resting.passed_by()  # Its times are others than the broker's.
+            else:
+                self._resting.look(self._state)
             for symbol, told in self._told.items():
                 self._looks[symbol] += 1
                 if self._looks[symbol] == LOOKS_MAX and self._auditor.unprotected[symbol] == told:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from trader.simulation.disk import memory
-from trader.simulation.world import Verdict
+from trader.simulation.verdict import Verdict
 
 ASKED = "--asked"  # the option that makes `simulate` one of these processes
 

@@ -23,12 +23,13 @@ from trader.live.opening import Books, opened
 from trader.live.run import run_clocked
 from trader.live.take_over import TakeOver, taken_over
 from trader.messages import Adoption, Boot, Input, LifeEnd, OrderRequest, Statement
-from trader.model import Order, Phase, StrategyName
+from trader.model import Bar, Order, Phase, Quote, StrategyName
 from trader.ports import Batch
 from trader.simulation.disk import Disk, SimulatedJournal
 from trader.simulation.link import Link
 from trader.state import ExecutionState
 from trader.supervisor import STATEMENT_SPAN_NS, Parts, WorkerPlan
+from trader.tape import Listener
 
 ADDRESS = "http://127.0.0.1:80"
 BUILD = Build(version="simulated", identity="0" * 64, python="", lock="")
@@ -37,6 +38,19 @@ REQUESTS_KEPT = 50
 
 class MachineDead(BaseException):
     """Nothing of this process reaches the world any more. Not an Exception: no supervisor may survive it."""
+
+
+class _Overhearing:
+    """Between the tape and who listens to it: hears every tick that passed the guard, first."""
+
+    def __init__(self, listener: Listener, overheard: Callable[[Bar | Quote], None]) -> None:
+        self._overheard = overheard
+        self._listener = listener
+        self.changed, self.split = listener.changed, listener.split
+
+    def ticked(self, tick: Bar | Quote) -> None:
+        self._overheard(tick)
+        self._listener.ticked(tick)
 
 
 class Process:
@@ -56,6 +70,7 @@ class Process:
         opened: Callable[["Process", Books], None],
         watch: Callable[["Process", Batch], None],
         note: Callable[[str], None],
+        overheard: Callable[[Bar | Quote], None] = lambda tick: None,
     ) -> None:
         self.number = number
         self.is_dead = False
@@ -78,6 +93,7 @@ class Process:
         self._opened = opened
         self._watch = watch
         self._note = note
+        self._overheard = overheard
         self._scope = trio.CancelScope()
         self._awake: trio.Event | None = None
         self._clock: Callable[[], int] | None = None
@@ -204,7 +220,7 @@ class Process:
                 books.journal, self, self._random, self._commit_s, self._committed
             )
             pace = FreePace(self._market_ns)
-            self.parts = assembled(
+            self.parts = parts = assembled(
                 self._config,
                 identity,
                 books.state,
@@ -217,9 +233,8 @@ class Process:
                 conservation=books.conservation,
                 listeners=Listeners(unjournaled=self._unjournaled),
             )
-            ending = await run_clocked(
-                self.parts, pace, ready=lambda state: None, stopped=self.stopped
-            )
+            parts.tape.listener = _Overhearing(parts.protector, self._overheard)
+            ending = await run_clocked(parts, pace, ready=lambda state: None, stopped=self.stopped)
         return int(ending.code)
 
     def _market_ns(self) -> int:

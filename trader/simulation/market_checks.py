@@ -1,27 +1,50 @@
-"""What the broker's market has told that nobody may act on: single wrong quotes, and halts; held against what we did.
+"""What the broker's market has told that nobody may act on: wrong bars and quotes, and halts; held against what we did.
 
-Both are known here from the broker's side, as scheduled: whether the program has judged or heard anything is not asked.
+All are known here from the broker's side: whether the program has judged anything is not asked. What has passed its
+guard is overheard: it must be what the market has told, in its order; and of a level that was met, twice in a row.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from decimal import Decimal
 
 from trader.messages import OrderRequest, RequestAccepted
-from trader.model import ENTRY_PURPOSES, MINUTE_NS, SECOND_NS, Order, Symbol
+from trader.model import ENTRY_PURPOSES, MINUTE_NS, SECOND_NS, Bar, Order, Quote, Symbol
+from trader.money import price_of
 from trader.ports import Batch
+from trader.protector import PROTECTOR
 from trader.simulation.checks import Complain
 from trader.simulator.scheduled import EventName, ScheduledEvent
+from trader.state import ExecutionState
 
 # By then a halt has been heard of; or the line that should have told it was dead, and then the last quote is too old.
 HEARD_NS_MAX = 95 * SECOND_NS
 
 
-class MarketWatch:
-    """Knows what is scheduled, and looks at every request and every order."""
+# A quote that never moves, while others do, is believed for ten minutes.
+STUCK_NS_MAX = 11 * MINUTE_NS
+STUCK_MIN = 12
+REMEMBERED = 64  # ticks of a symbol
+AHEAD_NS_MAX = 10 * SECOND_NS
 
-    def __init__(self, events: Iterable[ScheduledEvent], complain: Complain) -> None:
+
+class MarketWatch:
+    """Knows what is scheduled, overhears every tick that passed, and looks at every request and every order."""
+
+    def __init__(
+        self,
+        events: Iterable[ScheduledEvent],
+        complain: Complain,
+        *,
+        lies: Collection[Quote] = frozenset(),
+        true_bar: Callable[[Bar], Bar | None] = lambda bar: bar,
+    ) -> None:
         self._complain = complain
+        self._lies = lies
+        self._true_bar = true_bar
         self._wrong: set[tuple[Symbol, int]] = set()
         self._halts: list[tuple[Symbol, int, int]] = []
+        self._ticks: dict[Symbol, deque[Bar | Quote]] = {}
         for event in events:
             if event.name is EventName.BAD_TICK:
                 self._wrong.add((event.symbol, event.at_ns))
@@ -29,14 +52,72 @@ class MarketWatch:
                 assert event.duration_ns is not None, "each halt of a world ends by itself"
                 self._halts.append((event.symbol, event.at_ns, event.at_ns + event.duration_ns))
 
+    def life_began(self) -> None:
+        """Who has heard nothing yet can't tell a repetition."""
+        self._ticks.clear()
+
+    def overheard(self, tick: Bar | Quote) -> None:
+        """S16: a tick that decisions are made on."""
+        ticks = self._ticks.setdefault(tick.symbol, deque(maxlen=REMEMBERED))
+        if isinstance(tick, Bar):
+            before = [one.start_ns for one in ticks if isinstance(one, Bar)]
+            is_wrong = self._true_bar(tick) != tick
+        else:
+            before = [one.at_ns for one in ticks if isinstance(one, Quote)]
+            is_wrong = tick in self._lies or not 0 <= tick.bid <= tick.ask or not tick.ask
+            self._is_stuck(tick, ticks)
+        if is_wrong:
+            self._complain(f"S16: heard as fit: {tick}")
+        at_ns = tick.start_ns if isinstance(tick, Bar) else tick.at_ns
+        if before and (at_ns < before[-1] or (isinstance(tick, Bar) and at_ns == before[-1])):
+            self._complain(f"S16: heard after a newer one: {tick}")
+        ticks.append(tick)
+
+    def _is_stuck(self, tick: Quote, ticks: Iterable[Bar | Quote]) -> None:
+        same = []
+        for one in reversed([one for one in ticks if isinstance(one, Quote)]):
+            if (one.bid, one.ask) != (tick.bid, tick.ask):
+                break
+            same.append(one)
+        if len(same) >= STUCK_MIN and tick.at_ns - same[-1].at_ns > STUCK_NS_MAX:
+            self._complain(f"S16: heard as fit for {len(same)} times: {tick}")
+
     def committed(self, batch: Batch) -> None:
         """What was asked for, and what became an order."""
         for entry in batch.entries:
             if isinstance(entry.input, OrderRequest):
                 self._asked(entry.input)
+                self._fired(entry.input, batch.after)
             for event in entry.events:
                 if isinstance(event, RequestAccepted):
                     self._ordered(event.order)
+
+    def _fired(self, request: OrderRequest, state: ExecutionState) -> None:
+        """No single tick ends a position: the one before it, of another time, has met the level, too."""
+        leg, met, event = request.reason.partition(" met: ")
+        level = request.limit_price
+        if leg == "stop":
+            guard = state.position(request.symbol).protection
+            level = None if guard is None else guard.stop_price
+        if (
+            not met
+            or leg == "time"
+            or level is None
+            or not request.request_id.startswith(PROTECTOR)
+        ):
+            return
+        ticks = self._ticks.get(request.symbol, ())
+        names = [_name(one) for one in ticks]
+        if event not in names:
+            return  # Of a life before.
+        last = len(names) - 1 - names[::-1].index(event)
+        at_ns = _ends_ns(ticks[last])
+        for one in reversed([*ticks][: last + 1]):
+            if not _has_met(one, leg, level):
+                self._complain(f"S16: {request.request_id} fires on a single tick: {event}")
+                return
+            if _ends_ns(one) < at_ns:
+                return
 
     def _asked(self, request: OrderRequest) -> None:
         """S16: no tick that was judged unfit reaches a decision."""
@@ -55,3 +136,21 @@ class MarketWatch:
             ends = (until for one, _, until in self._halts if one == symbol and until > from_ns)
             if from_ns + HEARD_NS_MAX < order.created_ns < min(ends) - MINUTE_NS:
                 self._complain(f"S16: {order.client_order_id} enters while {symbol} is halted")
+
+
+def _name(tick: Bar | Quote) -> str:
+    if isinstance(tick, Quote):
+        return f"quote|{tick.symbol}|{tick.at_ns}"
+    return f"bar|{tick.symbol}|{tick.span_ns}|{tick.start_ns}"
+
+
+def _ends_ns(tick: Bar | Quote) -> int:
+    return tick.at_ns if isinstance(tick, Quote) else tick.start_ns + tick.span_ns
+
+
+def _has_met(tick: Bar | Quote, leg: str, level: Decimal) -> bool:
+    """A profit by what somebody bids, a stop by the middle of both sides; a bar by its close."""
+    if leg == "stop":
+        price = tick.close if isinstance(tick, Bar) else (tick.bid + tick.ask) // 2
+        return price_of(price) <= level
+    return price_of(tick.close if isinstance(tick, Bar) else tick.bid) >= level

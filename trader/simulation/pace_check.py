@@ -1,7 +1,8 @@
 """A12 over the venue's own orders: how many entries, of how many dollars, in a minute and in a day; and a canary's.
 
-The limits are the world's, the sums are made here from what the venue has accepted. Of our journal only the moment and
-the strategy of an intent are taken, for they don't travel with the order.
+What they come to with all that is held is looked at by amount_check.py. The limits are the world's, the sums are made
+here from what the venue has accepted. Of our journal only the moment and the strategy of an intent are taken, for they
+don't travel with the order.
 """
 
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from trader.model import MINUTE_NS, Order, Side
 from trader.money import ZERO
 from trader.simulation.draw import Setting
 from trader.simulation.fault import UNSOUND_CLOCKS
+from trader.simulation.shaken import OURS
 from trader.venue import Venue, VenueOrder
 
-OURS = "trd-"  # how the ids of our orders begin
 # Whose entries may arrive in one: market time moves once a minute, so an entry may leave nearly a minute
 # after the moment of its approval; the two that follow it then can be within sixty seconds.
 MINUTES_AT_ONCE = 3
@@ -29,11 +30,13 @@ class PaceCheck:
         venue: Callable[[], Venue],
         intents: Callable[[str], Order | None],
         complain: Callable[[str], None],
+        entered: Callable[[VenueOrder, Order], None],
     ) -> None:
         self._limits = setting.limits
         self._venue = venue
         self._intents = intents
         self._complain = complain
+        self._also = entered
         self._is_clock_sound = not (UNSOUND_CLOCKS & setting.rates.keys())
         self._seen = 0  # the venue's number of the last order
         self._entries: list[tuple[VenueOrder, Order]] = []
@@ -48,6 +51,7 @@ class PaceCheck:
             if order.side is Side.BUY and order.client_order_id.startswith(OURS) and intent:
                 self._entries.append((order, intent))
                 self._entered(order, intent)
+                self._also(order, intent)
 
     def restored(self) -> None:
         """An older journal can't know what was entered since."""

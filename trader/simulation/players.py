@@ -23,6 +23,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
+from trader.simulation.draw import Setting
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
 from trader.supervisor import WorkerPlan
 
@@ -72,12 +73,19 @@ class Restless(Strategy):
     """Wants in or out by a draw for each bar: the same bar is always drawn the same, however often it is seen."""
 
     def __init__(
-        self, name: StrategyName, symbol: Symbol, seed: int, restlessness: float, trouble: Trouble
+        self,
+        name: StrategyName,
+        symbol: Symbol,
+        seed: int,
+        restlessness: float,
+        patience: float,
+        trouble: Trouble,
     ) -> None:
         super().__init__(name, SIZES[1], NoParameters())
         self._symbol = symbol
         self._seed = seed
         self._restlessness = restlessness
+        self._wants_out = 2 * restlessness / patience
         self._trouble = trouble
 
     def on_bar(self, bar: Bar, view: SymbolView) -> Iterable[Wish]:
@@ -87,7 +95,7 @@ class Restless(Strategy):
         drawn = random.random()
         if drawn < self._restlessness:
             return (_entry(random),)
-        if drawn > 1 - 2 * self._restlessness and view.held_by(self.name):
+        if drawn > 1 - self._wants_out and view.held_by(self.name):
             return (_exit(random),)
         return ()
 
@@ -129,16 +137,19 @@ def _exit(random: Random) -> Wish:
     )
 
 
-def cast(
-    symbols: Iterable[Symbol], seed: int, restlessness: float, trouble: Trouble
-) -> list[WorkerPlan]:
+def cast(symbols: Iterable[Symbol], setting: Setting, trouble: Trouble) -> list[WorkerPlan]:
     """Three workers for each symbol."""
     return [
         WorkerPlan(
             name=f"{symbol}/{name}",
             symbol=symbol,
             make=lambda name=name, symbol=symbol: KINDS[name](  # type: ignore[misc]
-                StrategyName(name), symbol, seed, restlessness, trouble
+                StrategyName(name),
+                symbol,
+                setting.seed,
+                setting.restlessness,
+                setting.patience,
+                trouble,
             ),
         )
         for symbol in symbols

@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 
 import trio
-from msgspec import Struct
 
 from trader.config import Config
 from trader.exits import Fenced, StartRefused
@@ -24,9 +23,10 @@ from trader.journal.sqlite import reading_connection
 from trader.live.opening import Books, opened
 from trader.live.summary import proven
 from trader.messages import DenyReason
-from trader.model import MINUTE_NS, SECOND_NS
+from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
 from trader.simulation import guards
+from trader.simulation.bad_data import Liar, drawn_data
 from trader.simulation.broker_side import Hands, broker_of, run_market
 from trader.simulation.checks import Auditor, Gatekeeper, unsettled
 from trader.simulation.determinism import StepBudget, VirtualTime, run_seeded
@@ -39,7 +39,10 @@ from trader.simulation.market_checks import MarketWatch
 from trader.simulation.misfortune import Misfortunes
 from trader.simulation.operator import settle
 from trader.simulation.players import Trouble, cast
+from trader.simulation.reach import Reach
 from trader.simulation.reached import counted_rows
+from trader.simulation.resting import Resting
+from trader.simulation.verdict import Verdict
 from trader.simulation.weather import SeededWeather
 from trader.simulation.words import words
 from trader.simulator.application import build_application
@@ -50,25 +53,6 @@ LOOK_EVERY_S = 5.0
 PAUSE_S = (0.05, 30.0)  # between two lives
 VIOLATIONS_MAX = 20
 UNHEARD_RATE = 0.6  # of hands that cancel what is missing from a backup
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """What became of a seed. violations is empty when the law was kept; journal_sha256 stands for every row."""
-
-    seed: int
-    hours: float
-    violations: tuple[str, ...]
-    journal_sha256: str
-    rows: int
-    orders: int
-    fills: int
-    lives: int
-    torn_tails: int
-    steps: int
-    cpu_s: float
-    faults: dict[str, int]
-    reached: dict[str, int]
-    trace: tuple[str, ...] = ()
 
 
 def simulated(setting: Setting, *, traced: bool = False, folder: Path | None = None) -> Verdict:
@@ -107,15 +91,18 @@ class World:
         self.time = VirtualTime()
         self._auditor = Auditor(self.complain)
         self._market = MarketWatch((), self.complain)
-        self._guards = guards.Watch(self.complain)
+        self._liar = Liar(self._broker, self.faults, self.note)
+        self._reach = Reach(self._broker, self._liar, self.faults)
+        resting = Resting(self._broker, self._door.shaken, self._reach, self.complain)
+        self._guards = guards.Watch(resting, self.complain)
         self.process: Process | None = None
-        self._lives = 0
         self.is_healed = False
         self.clock_ahead_ns = 0  # the wall's, of the broker's: what a start reads
         self._ends_unheard = False  # whose end the books will not know, once they are restored
         self.wants_backup = False  # when the next order arrives, whose end will not be in it
         self._is_over = self._adopts = False
         self._acknowledged: Batch | None = None
+        self._is_restored = False  # and no life has read it yet
         self._hash, self._rows = "", 0
         self._scope = trio.CancelScope()
 
@@ -155,7 +142,7 @@ class World:
             rows=self._rows,
             orders=len(venue.orders),
             fills=len(venue.executions),
-            lives=self._lives,
+            lives=self._reach.lives,
             torn_tails=self.disk.torn_tails,
             steps=self._budget.steps,
             cpu_s=round(cpu_s, 3),
@@ -176,7 +163,10 @@ class World:
         for rule in self.setting.rules(heals_ns):
             self._broker.faults.add(rule)
         events = befalling(self.setting, began_ns, DEFAULT_SYMBOLS)
-        self._market = MarketWatch(events, self.complain)
+        self._liar.expect(drawn_data(self.setting, began_ns, DEFAULT_SYMBOLS))
+        self._market = MarketWatch(
+            events, self.complain, lies=self._liar.lies, true_bar=self._true_bar
+        )
         for event in events:
             self._broker.schedule(event)
         with self._scope:
@@ -191,6 +181,11 @@ class World:
         if self._budget.is_spent:
             self._violations.append(f"G6: more than {self._budget.steps} steps")
         self._broker.close()
+
+    def _true_bar(self, bar: Bar) -> Bar | None:
+        """What the market has of that minute."""
+        found = self._broker.market.history(bar.symbol, bar.start_ns + bar.span_ns, 1)
+        return found[-1] if found else None
 
     async def _pass_by(self, until_ns: int) -> None:
         """What of the session lies before our beginning."""
@@ -207,7 +202,7 @@ class World:
 
     async def one_life(self, world: trio.Nursery, *, take_over: bool = False) -> str:
         """A process from its start to its end, and how it ended; from now on it is the one."""
-        self._lives += 1
+        self._reach.lives += 1
         self.process = process = self._new_process()
         self.note(f"process {process.number} starts")
         how = await self._lived(process, world, take_over=take_over)
@@ -221,22 +216,27 @@ class World:
 
     def _new_process(self) -> Process:
         process = Process(
-            self._lives,
+            self._reach.lives,
             disk=self.disk,
             config=self._config,
             credentials=self._credentials,
-            workers=cast(
-                DEFAULT_SYMBOLS, self.setting.seed, self.setting.restlessness, self.trouble
-            ),
+            workers=cast(DEFAULT_SYMBOLS, self.setting, self.trouble),
             commit_s=self.setting.commit_s,
             clock_ahead_ns=self.clock_ahead_ns,
-            random=Random(f"{self.setting.seed}/process {self._lives}"),
+            random=Random(f"{self.setting.seed}/process {self._reach.lives}"),
             opened=self._opened,
             watch=self._committed,
             note=self.note,
+            overheard=self._overheard,
         )
+        self._market.life_began()
         process.adopts, self._adopts = self._adopts, False
         return process
+
+    def _overheard(self, tick: Bar | Quote) -> None:
+        """Of a process whose clock is wrong nobody can say which tick is of the future."""
+        if self.process is not None and not self.process.clock_ahead_ns:
+            self._market.overheard(tick)
 
     async def _lived(self, process: Process, world: trio.Nursery, *, take_over: bool) -> str:
         """How a life ended. What is no way to end is a violation."""
@@ -283,6 +283,9 @@ class World:
         """E3, E6: what was acknowledged is there, and folds to what it was."""
         self._auditor = Auditor(self.complain)
         self._auditor.replay(books.journal.entries())
+        if self._is_restored:
+            self._is_restored = False
+            self._door.reread(books.journal.entries())
         known = self._acknowledged
         if known is None:
             return
@@ -331,6 +334,7 @@ class World:
         """An older journal has taken the place of what was acknowledged since."""
         self.note("the journal is restored from a backup")
         self._acknowledged = None
+        self._is_restored = True
         self._door.restored()
 
     # ------------------------------------------------------------------------------------------ peace

@@ -1,0 +1,37 @@
+"""Whether a fault of the world keeps the broker out of reach just now, or its market from being told truly."""
+
+from collections import Counter
+
+from trader.model import MINUTE_NS, Symbol
+from trader.simulation.bad_data import Liar
+from trader.simulation.draw import fault_of
+from trader.simulation.fault import LEAVES_THE_BROKER_IN_REACH
+from trader.simulator.broker import SimulatedBroker
+
+DISTURBS_NS = MINUTE_NS  # until the next tick is told
+
+
+class Reach:
+    """Of one world; `faults` counts what has struck, `lives` how often the program has begun."""
+
+    def __init__(self, broker: SimulatedBroker, liar: Liar, faults: Counter[str]) -> None:
+        self._broker = broker
+        self._liar = liar
+        self._faults = faults
+        self.lives = 0
+
+    def troubles(self) -> int:
+        """How often anything has struck so far that may keep a request, a reply or a report back."""
+        harmless = LEAVES_THE_BROKER_IN_REACH
+        happened = (fault_of(one.event) for one in self._broker.happened)
+        return (
+            sum(count for fault, count in self._faults.items() if fault not in harmless)
+            + sum(self._broker.faults.strikes)
+            + sum(fault not in harmless for fault in happened)
+            + self.lives
+        )
+
+    def is_told_truly(self, symbol: Symbol) -> bool:
+        """Nothing but the market has been told of it for a while."""
+        disturbed_ns = self._liar.disturbed_ns.get(symbol)
+        return disturbed_ns is None or disturbed_ns + DISTURBS_NS < self._broker.now_ns
