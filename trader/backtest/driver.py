@@ -13,17 +13,16 @@ from collections.abc import Callable, Sequence
 
 from trader.backtest.broker import ReplayBroker
 from trader.backtest.days import Day, Days
+from trader.backtest.jumps import jumps_in
 from trader.backtest.lanes import Lane
 from trader.backtest.pace import ReplayPace
 from trader.backtest.request import KnownJump
-from trader.backtest.shares import splits_of
 from trader.backtest.timeline import Timeline
 from trader.backtest.visits import Course, Visits
-from trader.calendar import new_york_date
 from trader.executor import Executor, entry_refusal
 from trader.inbox import Inbox, in_order
 from trader.journal.memory import MemoryJournal
-from trader.messages import Cancel, Clock, Effect, Input, PriceJumped, SendOutcome, Submit
+from trader.messages import Cancel, Clock, Effect, Input, SendOutcome, Submit
 from trader.model import MINUTE_NS, SECOND_NS, Order, Phase, Quote, Symbol
 from trader.ports import Batch
 from trader.protector import Protector
@@ -74,7 +73,7 @@ class Driver:
         self._between = [(one.at_ns, EVENT, place) for place, one in enumerate(events)]
         heapq.heapify(self._between)
         self._closing_minutes = closing_minutes
-        self._jumps = {} if days.is_always_open else _jumps(lanes, events, jumps)
+        self._jumps = {} if days.is_always_open else jumps_in(lanes, events, jumps)
         self._working: set[int] = set()  # lanes with orders that wait at the venue
         self.course: Course = (
             Timeline(lanes)
@@ -390,24 +389,3 @@ class Driver:
         if place < len(starts_ns):
             lane.expected = place
             heapq.heappush(self._between, (int(starts_ns[place]), lane.number, place))
-
-
-def _jumps(
-    lanes: Sequence[Lane], events: Sequence[ScheduledEvent], known: Sequence[KnownJump]
-) -> dict[int, list[list[Input]]]:
-    """By the end of the bar that tells of it: prices that jumped over a night for which no split is known.
-
-    Each is what turns hear of it: first the jump and, where it is known to be real, then who says so.
-    """
-    found: dict[int, list[list[Input]]] = {}
-    for lane in lanes:
-        splits_ns = [split_ns for split_ns, _ in splits_of(lane.symbol, events)]
-        real = {one.date: one for one in known if one.symbol == lane.symbol}
-        for at_ns, before_ns, before, after in lane.jumps():
-            if any(before_ns <= split_ns < at_ns for split_ns in splits_ns):
-                continue
-            turns = found.setdefault(at_ns, [])
-            turns.append([PriceJumped(symbol=lane.symbol, before=before, after=after, at_ns=at_ns)])
-            if jump := real.get(new_york_date(at_ns - 1)):
-                turns.append([jump.release])
-    return found
