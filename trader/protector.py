@@ -199,6 +199,9 @@ class Protector:
                 met = met or (Leg.TIME, f"timer|{guard.exit_ns}|{minute}", now_ns)
         if met is not None and guard is not None and cover.held and _may_fire(cover, met[0]):
             if self._is_due(symbol, "fire", most_s=FIRE_PAUSE_MAX_S):
+                # An entry that rests could meet the exit: until it is gone, none is taken.
+                for name in position.entries:
+                    yield from self._cancel(state.orders[name], "an exit can't leave beside it")
                 yield self._firing(state, position, guard, *met)
             return
         if too_much := list(_too_much(cover, guard)):

@@ -138,6 +138,15 @@ PROTECTIONS = (
         worlds("levels")._replace(says="the market is beyond its stop"),
     ),
     planted(
+        "an exit whose time has come waits for an entry that rests",
+        Edit(
+            "protector.py",
+            "is taken.\n                for name in position.entries:",
+            "is taken.\n                for name in ():",
+        ),
+        tasks("protector", "at_its_time_what_is_left_of_an_entry_makes_way_for_the_exit"),
+    ),
+    planted(
         "no profit is taken",
         Edit("protection.py", "        met.add(Leg.TAKE_PROFIT)\n", "        pass\n"),
         tasks("protector", "a_profit_is_taken_when_two_quotes_after_one_another_say_so"),

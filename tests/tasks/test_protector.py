@@ -641,6 +641,20 @@ async def test_a_position_ends_at_its_time_though_nobody_touches_it(
         assert [one.reason.split(":")[0] for one in rig.kept.inputs(OrderRequest)][-1] == "time met"
 
 
+async def test_at_its_time_what_is_left_of_an_entry_makes_way_for_the_exit(
+    autojump_clock: MockClock,
+) -> None:
+    """It rested, no stop wanted it gone, and every exit was denied: the two could have met."""
+    rig = rig_of(Distances(exit_after=90), shares=1_500)
+    async with rig.running():
+        await rig.minute()
+        assert held_at_venue(rig) == 1_000
+        await pass_seconds(rig, 100)
+        entry = next(one for one in rig.state.orders.values() if one.purpose is Purpose.ENTER)
+        assert entry.state is OrderState.CANCELED
+        assert [kind for kind, _, _ in at_venue(rig)] == ["market"]
+
+
 async def test_what_waits_for_its_time_gets_its_stop_meanwhile(autojump_clock: MockClock) -> None:
     rig = rig_of(replace(TWO_PERCENT, exit_after=3_600))
     refuse_stops(rig)

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from trader.messages import OrderRequest, RequestAccepted
 from trader.model import ENTRY_PURPOSES, MINUTE_NS, SECOND_NS, Bar, Order, Quote, Symbol
 from trader.money import price_of
@@ -76,7 +78,7 @@ class MarketWatch:
     def _is_stuck(self, tick: Quote, ticks: Iterable[Bar | Quote]) -> None:
         same = []
         for one in reversed([one for one in ticks if isinstance(one, Quote)]):
-            if (one.bid, one.ask) != (tick.bid, tick.ask):
+            if replace(one, at_ns=tick.at_ns) != tick:
                 break
             same.append(one)
         if len(same) >= STUCK_MIN and tick.at_ns - same[-1].at_ns > STUCK_NS_MAX:
