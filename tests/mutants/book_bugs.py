@@ -57,7 +57,7 @@ ORDERS = (
             "corrections",
             "a_busted_execution_stays_taken_back_under_the_id_that_a_list_of_fills_has_for_it",
         ),
-        core("D2"),
+        core("D9"),
     ),
     planted(
         "a late fill of a canceled order needs no look",
