@@ -303,6 +303,28 @@ LIMITS = (
             "            held.value + on_its_way + question.cost,\n",
             "            question.cost,\n",
         ),
+        plays(
+            "risk",
+            "a_canarys_position_is_what_it_holds_what_is_on_its_way_and_what_it_wants",
+        ),
+    ),
+    planted(
+        "of a canary what is on its way is not counted",
+        Edit(
+            "allowance.py", "held.value + on_its_way + question.cost", "held.value + question.cost"
+        ),
+        plays(
+            "risk",
+            "a_canarys_position_is_what_it_holds_what_is_on_its_way_and_what_it_wants",
+        ),
+    ),
+    planted(
+        "a canary has no limit for its position",
+        Edit("allowance.py", "held.value + on_its_way + question.cost,", "Decimal(0),"),
+        plays(
+            "risk",
+            "a_canarys_position_is_what_it_holds_what_is_on_its_way_and_what_it_wants",
+        ),
         tight("canary position"),
     ),
     planted(

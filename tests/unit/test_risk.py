@@ -42,7 +42,7 @@ from tests.plays import (
     tripped,
     worker,
 )
-from trader import brakes, risk
+from trader import allowance, brakes, risk
 from trader.config import AtClose, Closing
 from trader.limits import CanaryLimits, Limits
 from trader.messages import Blocking, Brake, Claim, DenyReason, Gate, OrderReport
@@ -330,6 +330,31 @@ def all_wrong() -> Question:
         opposite_orders=(some_order(side=Side.SELL, limit_price=D("31.9")),),
         quantity_sellable=D(0),
     )
+
+
+@pytest.mark.parametrize(
+    ("most", "denied"), [(D("300"), False), (D("299.99"), True)], ids=["just enough", "a cent less"]
+)
+def test_a_canarys_position_is_what_it_holds_what_is_on_its_way_and_what_it_wants(
+    most: Decimal, denied: bool
+) -> None:
+    """Ten shares at 12, eight pending and two wanted at 18."""
+    position = Position(
+        symbol=Symbol("JD"), quantity=D(10), mark=120_000, quantity_pending_buy=D(8)
+    )
+    question = replace(
+        all_wrong(),
+        position=position,
+        quantity=D(2),
+        reserve_price=D(18),
+        entries_strategy=0,
+        canary=CanaryLimits(order_notional_max=D(36), position_notional_max=most),
+    )
+    denial = allowance.canary(question)
+    assert (denial is not None) == denied
+    if denial is not None:
+        assert denial.numbers["limit"] == "position_notional_max"
+        assert denial.numbers["wanted"] == "300"
 
 
 Mend = Callable[[Question], Question]
