@@ -9,7 +9,7 @@ import numpy as np
 from trader.backtest.hearing import Ahead, Heard, Ways
 from trader.backtest.shares import in_shares
 from trader.calendar import HOUR_NS
-from trader.feeds.columns import Columns, columns_of, from_place, joined
+from trader.feeds.columns import Columns, bar_of, columns_of, from_place, joined
 from trader.feeds.recorded import quote_around
 from trader.messages import OrderRequest
 from trader.model import Bar, Quote
@@ -108,34 +108,11 @@ class Lane:
             if not 0 <= at < len(self._block):
                 self._block_first, self._block, at = place, self._read(place), 0
             return self._block[at]
-        start_ns, ends_ns, opened, high, low, close, volume = [one[place] for one in self._views]
-        return Bar(
-            symbol=self.symbol,
-            start_ns=start_ns,
-            span_ns=ends_ns - start_ns,
-            open=opened,
-            high=high,
-            low=low,
-            close=close,
-            volume=volume,
-        )
+        return bar_of(self.symbol, [one[place] for one in self._views])
 
     def _read(self, first: int) -> list[Bar]:
-        symbol, last = self.symbol, first + BLOCK
-        columns = [one[first:last].tolist() for one in self._views]
-        return [
-            Bar(
-                symbol=symbol,
-                start_ns=start_ns,
-                span_ns=ends_ns - start_ns,
-                open=opened,
-                high=high,
-                low=low,
-                close=close,
-                volume=volume,
-            )
-            for start_ns, ends_ns, opened, high, low, close, volume in zip(*columns, strict=True)
-        ]
+        columns = [one[first : first + BLOCK].tolist() for one in self._views]
+        return [bar_of(self.symbol, numbers) for numbers in zip(*columns, strict=True)]
 
     def go_to(self, place: int, bar: Bar) -> None:
         """That bar has ended."""

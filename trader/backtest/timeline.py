@@ -7,13 +7,12 @@ from typing import TypeAlias
 import numpy as np
 
 from trader.backtest.lanes import Lane
-from trader.model import Bar
+from trader.feeds.columns import NUMBERS, bar_of
 
 BLOCK = 16_384  # bars that are Python numbers at a time
-SHOWN = ("start_ns", "open", "high", "low", "close", "volume")
 
-# lane (the place of its symbol), place within its columns, start_ns, open, high, low, close, volume
-Row: TypeAlias = tuple[int, int, int, int, int, int, int, int]
+# lane (the place of its symbol), place within its columns, and the bar's numbers
+Row: TypeAlias = tuple[int, ...]
 
 
 class Timeline:
@@ -34,21 +33,9 @@ class Timeline:
         """They have ended: their lanes, which have gone on to them."""
         assert self._next is not None
         lanes = []
-        for number, place, start_ns, opened, high, low, close, volume in self._next[1]:
+        for number, place, *numbers in self._next[1]:
             lane = self._lanes[number]
-            lane.go_to(
-                place,
-                Bar(
-                    symbol=lane.symbol,
-                    start_ns=start_ns,
-                    span_ns=at_ns - start_ns,
-                    open=opened,
-                    high=high,
-                    low=low,
-                    close=close,
-                    volume=volume,
-                ),
-            )
+            lane.go_to(place, bar_of(lane.symbol, numbers))
             lanes.append(lane)
         self.bars += len(lanes)
         self._next = next(self._instants, None)
@@ -97,7 +84,7 @@ class Timeline:
             np.concatenate([np.arange(a, b) for _, a, b in spans]),
             *(
                 np.concatenate([getattr(self._columns[one], name)[a:b] for one, a, b in spans])
-                for name in SHOWN
+                for name in NUMBERS
             ),
         ]
         rows: list[Row] = list(zip(*(one[order].tolist() for one in numbers), strict=True))

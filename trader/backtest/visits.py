@@ -40,9 +40,8 @@ class Visits:
         self._lanes = lanes
         self._is_watched = is_watched
         self._stops = sorted(set(stops), reverse=True)
-        self._due: list[
-            tuple[int, int]
-        ] = []  # (when, lane): a heap; stale where the lane is due at another time
+        # (when, lane): a heap; stale where the lane is due at another time.
+        self._due: list[tuple[int, int]] = []
         self._due_ns: dict[int, int] = {}
         self._touched = set(range(len(lanes)))
         self._ended_ns = 0

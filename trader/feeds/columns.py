@@ -49,17 +49,7 @@ class Columns(Struct, frozen=True, kw_only=True):
 
     def bar(self, place: int) -> Bar:
         """The bar at that place."""
-        start_ns = int(self.start_ns[place])
-        return Bar(
-            symbol=self.symbol,
-            start_ns=start_ns,
-            span_ns=int(self.ends_ns[place]) - start_ns,
-            open=int(self.open[place]),
-            high=int(self.high[place]),
-            low=int(self.low[place]),
-            close=int(self.close[place]),
-            volume=int(self.volume[place]),
-        )
+        return bar_of(self.symbol, [int(getattr(self, name)[place]) for name in NUMBERS])
 
     @property
     def are_in_memory(self) -> bool:
@@ -75,6 +65,21 @@ class Columns(Struct, frozen=True, kw_only=True):
     def bars(self) -> Iterator[Bar]:
         """One after the other."""
         return (self.bar(place) for place in range(len(self)))
+
+
+def bar_of(symbol: Symbol, numbers: Iterable[int]) -> Bar:
+    """Its numbers in the order of NUMBERS."""
+    start_ns, ends_ns, opened, high, low, close, volume = numbers
+    return Bar(
+        symbol=symbol,
+        start_ns=start_ns,
+        span_ns=ends_ns - start_ns,
+        open=opened,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+    )
 
 
 def columns_of(symbol: Symbol, bars: Iterable[Bar]) -> Columns:

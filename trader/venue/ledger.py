@@ -7,6 +7,7 @@ of its account always follows. Terminal states absorb, unless a fill comes late 
 from collections.abc import Callable, Collection
 from decimal import Decimal
 from random import Random
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,9 +27,6 @@ from trader.venue.words import (
     VenueOrder,
 )
 
-# Which bits of a UUID say what kind it is, and what they say of a random one.
-VERSION_BITS = 0xF000 << 64 | 0xC000 << 48
-VERSION_4 = 4 << 76 | 0x8000 << 48
 AWAITING = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE})
 
 
@@ -208,10 +206,7 @@ class Ledger:
         return [self.state.orders[order_id] for order_id in touched]
 
     def identifier(self) -> str:
-        """A random UUID: RFC 4122, version 4."""
-        bits = self._random.getrandbits(128) & ~VERSION_BITS | VERSION_4
-        digits = f"{bits:032x}"
-        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        return str(UUID(int=self._random.getrandbits(128), version=4))
 
     def _put(self, order: VenueOrder, *, amiss: bool = False) -> None:
         account = self.account(order.account_id)
