@@ -18,16 +18,19 @@ class Reach:
         self._broker = broker
         self._liar = liar
         self._faults = faults
+        self._befallen = self._befallen_seen = 0
         self.lives = 0
 
     def troubles(self) -> int:
         """How often anything has struck so far that may keep a request, a reply or a report back."""
-        harmless = LEAVES_THE_BROKER_IN_REACH
-        happened = (fault_of(one.event) for one in self._broker.happened)
+        harmless, happened = LEAVES_THE_BROKER_IN_REACH, self._broker.happened
+        while self._befallen_seen < len(happened):
+            self._befallen += fault_of(happened[self._befallen_seen].event) not in harmless
+            self._befallen_seen += 1
         return (
             sum(count for fault, count in self._faults.items() if fault not in harmless)
             + sum(self._broker.faults.strikes)
-            + sum(fault not in harmless for fault in happened)
+            + self._befallen
             + self.lives
         )
 
