@@ -18,6 +18,7 @@ from trader.calendar import iso
 from trader.evolve import fold
 from trader.exits import Mistake, PersonError
 from trader.journal.comparing import tables_that_differ
+from trader.journal.failures import MENDS
 from trader.journal.lock import writer_of
 from trader.journal.place import SCHEMA_VERSION, check_file, check_place
 from trader.journal.schema import changes_of_schema, is_older
@@ -177,9 +178,7 @@ def tables(database: Path) -> Finding:
     finally:
         reader.close()
     if changes:
-        return fail(
-            "tables", "; ".join(changes[:NAMES_TOLD_MAX]), "keep the file, and restore a backup"
-        )
+        return fail("tables", "; ".join(changes[:NAMES_TOLD_MAX]), MENDS)
     return ok("tables", "all triggers in place, every row follows from the journal")
 
 

@@ -73,6 +73,22 @@ PROOFS = (
         contract("backup", "books_that_are_not_what_their_journal_says_are_no_backup"),
     ),
     planted(
+        "a rebuilt entry gets bytes of today",
+        Edit(
+            "journal/rebuilding.py",
+            "journal.write(Batch(entries=entries, after=after), some)",
+            "journal.write(Batch(entries=entries, after=after))",
+        ),
+        contract("rebuild", "the_bytes_of_an_older_program_stay_what_they_are"),
+    ),
+    planted(
+        "a rebuild believes an entry that doesn't fit its hash",
+        Edit("journal/chain.py", "        if previous != stored:\n", "        if False:\n"),
+        contract(
+            "rebuild", "a_damaged_entry_is_named_and_what_is_whole_before_it_can_be_taken_over"
+        ),
+    ),
+    planted(
         "a restore takes no lock",
         Edit(
             "cli/restore.py",

@@ -43,6 +43,7 @@ VERBS: dict[str, dict[str, str]] = {
         "reconcile": "Our books against the broker's; settle a difference.",
         "backup": "A proved copy of the books, while the trader runs.",
         "restore": "A backup in the place of the books, which are moved aside.",
+        "rebuild": "New books from the journal's entries alone, when its tables were changed.",
         "resolve": "Say what became of an order in doubt.",
         "audit": "What is wrong with another program's books; changes nothing.",
         "repair": "Mend another program's books by rows beside theirs.",

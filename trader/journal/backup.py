@@ -25,10 +25,7 @@ def copied(source: Path, target: Path) -> None:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with closing(reading_connection(source)) as reader, closing(_opened(target)) as writer:
             reader.backup(writer)
-            # Alone and whole: whoever copies it on needs no second file.
-            writer.execute("PRAGMA journal_mode = DELETE")
-        _synced(target)
-        _synced(target.parent)
+        standing_alone(target)
     except (OSError, sqlite3.Error) as error:
         remove(target)
         if isinstance(error, sqlite3.Error) and error.sqlite_errorcode in UNREADABLE:
@@ -37,6 +34,14 @@ def copied(source: Path, target: Path) -> None:
         raise JournalUnusable(
             target, f"can't be written ({error})", "df -h; nothing was changed"
         ) from error
+
+
+def standing_alone(file: Path) -> None:
+    """One whole file on the disk: whoever copies it on needs no second one. Raises OSError or sqlite3.Error."""
+    with closing(_opened(file)) as writer:
+        writer.execute("PRAGMA journal_mode = DELETE")
+    _synced(file)
+    _synced(file.parent)
 
 
 def remove(file: Path) -> None:

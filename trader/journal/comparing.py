@@ -97,7 +97,7 @@ def pieces(
 ) -> Iterator[Piece]:
     """The rows that follow from these entries after the state `past`, piece by piece."""
     state, ledger = past, ledger_of(past)
-    for some in _cut(links):
+    for some in cut(links):
         before = state
         entries = [link.entry for link in some]
         drafting = Drafting(ledger, "", revived_by(entries, state) if has_busts(entries) else ())
@@ -267,7 +267,7 @@ class Standing:
             self._found.setdefault(difference.table, difference)
 
 
-def _cut(links: Iterable[Link]) -> Iterator[list[Link]]:
+def cut(links: Iterable[Link]) -> Iterator[list[Link]]:
     """In pieces that are never of two lives or sessions: what a session forgets was settled in the piece before."""
     some: list[Link] = []
     for link in links:

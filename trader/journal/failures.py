@@ -4,6 +4,8 @@ from pathlib import Path
 
 from trader.exits import Fenced, JournalBroken, StartRefused
 
+MENDS = "keep the file as it is; bin/trade rebuild NEW.db, or restore a backup"
+
 
 class JournalUnusable(StartRefused):
     """The file can't serve as this program's journal; nothing was changed in it."""
@@ -33,7 +35,7 @@ class JournalDamaged(StartRefused):
         super().__init__(
             f"{what}, at journal row {row}",
             where=where,
-            remedy="keep the file as it is and restore a backup",
+            remedy=MENDS,
         )
         self.row = row
 

@@ -222,13 +222,16 @@ class Projection:
         self._ledger = ledger
         self._past = past  # the state at the head, when it has to be folded
 
-    def draft(self, batch: Batch) -> Draft:
-        """The batch as statements; nothing of it is remembered until `adopt`."""
+    def draft(self, batch: Batch, links: Sequence[Link] = ()) -> Draft:
+        """The batch as statements; nothing of it is remembered until `adopt`.
+
+        `links` hold the bytes of entries that have been written before, elsewhere.
+        """
         revived = revived_by(batch.entries, self._past()) if has_busts(batch.entries) else ()
         drafting = Drafting(self._ledger.copy(), self.head_hash, revived)
-        for sequence, entry in enumerate(batch.entries, self.head + 1):
-            assert entry.sequence == sequence, "entries follow the head without a gap"
-            drafting.add(entry)
+        for place, entry in enumerate(batch.entries):
+            assert entry.sequence == self.head + 1 + place, "entries follow the head without a gap"
+            drafting.add(entry, links[place] if links else None)
         state, ledger = batch.after, drafting.ledger
         # What the executor has found itself has halted it, and is written as it is; what it hasn't must not be.
         if not is_halted_by_the_books(state):

@@ -8,7 +8,7 @@ next commit may go well; JournalBroken that nobody can know, and this life must 
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from trader import steps
 from trader.evolve import fold
 from trader.exits import JournalBroken
 from trader.journal.chain import GENESIS, Link, Row, checked, decoded
-from trader.journal.failures import JournalDamaged, JournalFenced, JournalUnusable
+from trader.journal.failures import MENDS, JournalDamaged, JournalFenced, JournalUnusable
 from trader.journal.ledger import Ledger, restored
 from trader.journal.lock import Holder, ProcessLock
 from trader.journal.place import check_file, check_place
@@ -113,10 +113,10 @@ class SqliteJournal:
                 await trio.to_thread.run_sync(self._write, draft)
         self._projection.adopt(draft)
 
-    def write(self, batch: Batch) -> None:
-        """The same for a program without tasks."""
+    def write(self, batch: Batch, links: Sequence[Link] = ()) -> None:
+        """The same for a program without tasks; `links` as Projection.draft takes them."""
         if batch.entries:
-            draft = self._projection.draft(batch)
+            draft = self._projection.draft(batch, links)
             self._write(draft)
             self._projection.adopt(draft)
 
@@ -162,9 +162,7 @@ class SqliteJournal:
     def _check_schema(self) -> None:
         """A trigger that is gone guards nothing; one that isn't ours can do anything."""
         for change in changes_of_schema(self._writer):
-            raise JournalUnusable(
-                self.path, f"the schema was changed: {change}", "restore a backup"
-            )
+            raise JournalUnusable(self.path, f"the schema was changed: {change}", MENDS)
 
     def _restored(self) -> Ledger:
         try:
