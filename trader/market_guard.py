@@ -123,6 +123,7 @@ class Guard:
         if rejection is None:
             rejection = self._far(bar.close, bar.low, bar.high, ends_ns)
         if rejection is None:
+            self._bar_seen.saw(values, ends_ns)
             self._bar_start_ns = max(self._bar_start_ns, bar.start_ns)
         return self._counted(rejection)
 
@@ -143,6 +144,7 @@ class Guard:
             low, high = quote.bid or quote.ask, quote.ask or quote.bid
             rejection = self._far((low + high) // 2, low, high, quote.at_ns)
         if rejection is None:
+            self._quote_seen.saw(values, quote.at_ns)
             self._quote_at_ns = quote.at_ns
         return self._counted(rejection)
 
@@ -266,9 +268,13 @@ class _Unchanged:
     ) -> bool:
         """For too long, and another symbol has moved in the second half of it: it isn't the whole market that rests."""
         if values != self._values:
-            self._values, self._since_ns, self._repeats = values, at_ns, 0
             return False
         self._repeats += 1
         if at_ns - self._since_ns <= FROZEN_NS_MAX or self._repeats < FROZEN_TICKS_MIN:
             return False
         return others_moved_ns() > self._since_ns + FROZEN_NS_MAX // 2
+
+    def saw(self, values: tuple[int, ...], at_ns: int) -> None:
+        """A tick that is fit: one that isn't moves nothing."""
+        if values != self._values:
+            self._values, self._since_ns, self._repeats = values, at_ns, 0

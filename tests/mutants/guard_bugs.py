@@ -152,6 +152,15 @@ DATA = (
         tasks("tape", "a_feed_that_repeats_itself_while_others_move_is_frozen"),
     ),
     planted(
+        "a wrong tick among ones that stand still is movement",
+        Edit(
+            "market_guard.py",
+            "        if values != self._values:\n            return False\n",
+            "        if values != self._values:\n            self.saw(values, at_ns)\n            return False\n",
+        ),
+        tasks("tape", "a_wrong_tick_among_ones_that_stand_still_is_no_movement"),
+    ),
+    planted(
         "nobody asks about the night",
         Edit(
             "market_guard.py",

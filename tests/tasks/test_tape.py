@@ -291,6 +291,18 @@ def test_a_feed_that_repeats_itself_while_others_move_is_frozen(bench: Bench) ->
     assert len(bench.rejected) == 1, "where nothing moves, the market rests"
 
 
+def test_a_wrong_tick_among_ones_that_stand_still_is_no_movement(bench: Bench) -> None:
+    for number in range(14):
+        bench.now_ns = OPEN_NS + number * MINUTE_NS
+        for symbol, add in (("JD", 0), ("GS", number * 100)):
+            tick = quote_at(symbol, bench.now_ns)
+            bench.tape.deliver(replace(tick, bid=tick.bid + add, ask=tick.ask + add))
+        if number == 5:
+            far = quote_at("JD", bench.now_ns + 1)
+            bench.tape.deliver(replace(far, bid=2 * far.bid, ask=2 * far.ask))
+    assert [why for _, why in bench.rejected] == [Rejection.FAR_FROM_LAST, *[Rejection.FROZEN] * 3]
+
+
 async def test_the_state_of_a_symbol_is_there_before_its_fills_are_read(bench: Bench) -> None:
     reader, other = bench.reader(JD), bench.reader(GS)
     view = SymbolView(symbol=JD, quantity=Decimal(10))

@@ -24,6 +24,7 @@ from trader.live.run import run_clocked
 from trader.live.take_over import TakeOver, taken_over
 from trader.messages import Adoption, Boot, Input, LifeEnd, OrderRequest, Statement
 from trader.model import Bar, Order, Phase, Quote, StrategyName
+from trader.outbox import SENDERS
 from trader.ports import Batch
 from trader.simulation.disk import Disk, SimulatedJournal
 from trader.simulation.link import Link
@@ -231,6 +232,7 @@ class Process:
                 workers=self._workers,
                 last_check=lambda order: self._last_check(books, order),
                 conservation=books.conservation,
+                senders=SENDERS,
                 listeners=Listeners(unjournaled=self._unjournaled),
             )
             parts.tape.listener = _Overhearing(parts.protector, self._overheard)
