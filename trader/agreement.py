@@ -113,12 +113,17 @@ def _in_debt(state: ExecutionState, cash: Decimal) -> list[Event]:
 
 
 def _surplus(differences: list[DifferenceFound]) -> dict[Symbol, Decimal] | None:
-    """Exits go by the smaller holding from the first look on: whatever comes of it, those shares may not be there."""
+    """Exits go by the smaller holding from the first look on: whatever comes of it, those shares may not be there.
+
+    Empty where only cash differs: all shares are there again.
+    """
+    if not differences:
+        return None
     return {
         one.symbol: plain(Decimal(one.ours) - Decimal(one.theirs))
         for one in differences
         if one.symbol is not None
-    } or None
+    }
 
 
 def _words(one: DifferenceFound) -> str:

@@ -140,12 +140,13 @@ def _after(state: ExecutionState, event: Event) -> ExecutionState:
         case Resumed():
             return _resumed(state)
         case StatementCompared():
+            differing = state.differing if event.surplus is None else Map(event.surplus)
             return replace(
                 state,
                 statements=state.statements + 1,
                 told_ns=state.at_ns,
                 agrees=event.agrees,
-                differing=Map() if event.agrees else Map(event.surplus or state.differing),
+                differing=Map() if event.agrees else differing,
             )
         case DifferenceFound() if event.symbol is not None and event.subject == "position":
             surplus = Decimal(event.ours) - Decimal(event.theirs)
@@ -330,6 +331,8 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
         before = state.position(event.symbol)
         after = protection.after_split(before, positions.moved(before, event), event)
         after = protection.brought_back(after, event, state.orders)
+        if event.kind not in {"activity", "bust"}:  # A split may leave nothing for a moment.
+            after = positions.released_when_flat(after)
         held, value = held.set(event.symbol, after), value - before.value + after.value
     # What the owner brings or takes is neither profit nor loss.
     state = replace(

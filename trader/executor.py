@@ -131,8 +131,9 @@ class Executor:
                 if effect is not None:
                     self._put(effect)  # Never blocks: the lanes hold every order that can be live.
                 self._note(event, touched)
-        symbols = sorted(self._state.symbols) if ALL_SYMBOLS in touched else sorted(touched)
-        for symbol in symbols:
+        # What is held and no longer configured is touched as well as what is.
+        every = self._state.symbols if ALL_SYMBOLS in touched else frozenset[Symbol]()
+        for symbol in sorted(every | touched.keys() - {ALL_SYMBOLS}):
             view = symbol_view(self._state, symbol)
             self._publisher.publish(symbol, view, touched.get(symbol, []))
 

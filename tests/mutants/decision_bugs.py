@@ -170,6 +170,26 @@ LIMITS = (
         plays("reports", "exits_sell_no_more_than_the_smaller_of_both_holdings"),
     ),
     planted(
+        "shares that the broker had not for a moment stay lost while cash differs",
+        Edit(
+            "evolve.py",
+            "differing = state.differing if event.surplus is None else Map(event.surplus)",
+            "differing = Map(event.surplus or state.differing)",
+        ),
+        plays(
+            "movements", "shares_that_a_later_statement_has_again_may_be_sold_while_cash_differs"
+        ),
+    ),
+    planted(
+        "what a person's word has emptied keeps its owner and its highest price",
+        Edit(
+            "evolve.py",
+            "            after = positions.released_when_flat(after)\n",
+            "            pass\n",
+        ),
+        plays("movements", "what_is_emptied_by_a_persons_word_belongs_to_nobody"),
+    ),
+    planted(
         "a reply that rejects frees what the broker has acknowledged",
         Edit(
             "reports.py",

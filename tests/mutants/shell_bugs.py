@@ -31,6 +31,15 @@ TURNS = (
         worlds("deaths"),
     ),
     planted(
+        "what is held and not configured is not shown beside what concerns all",
+        Edit(
+            "executor.py",
+            "sorted(every | touched.keys() - {ALL_SYMBOLS})",
+            "sorted(every or touched.keys() - {ALL_SYMBOLS})",
+        ),
+        tasks("executor", "what_is_not_configured_is_shown_beside_what_concerns_all"),
+    ),
+    planted(
         "a commit that can be cancelled",
         Edit("executor.py", "trio.CancelScope(shield=True)", "trio.CancelScope()"),
         tasks("executor", "cancelling_the_executor_in_a_commit_lets_the_commit_finish"),

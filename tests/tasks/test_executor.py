@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.plays import TEN_NS, booted, clock, command, filled, opened, request, sent
@@ -15,6 +16,7 @@ from trader.exits import JournalBroken
 from trader.inbox import BATCH_MAX, INBOX_MAX, REQUEST_WAIT_MAX_S, Inbox, in_order
 from trader.journal.memory import MemoryJournal
 from trader.messages import (
+    AlarmReport,
     Command,
     DuplicateBlocked,
     Effect,
@@ -280,6 +282,23 @@ async def test_a_fill_is_shown_with_the_state_that_it_led_to() -> None:
     [fill] = bench.fills
     assert fill.symbol == JD
     assert fill.quantity == 10
+
+
+async def test_what_is_not_configured_is_shown_beside_what_concerns_all() -> None:
+    play = opened()
+    play >> (lambda one: request(1)) >> sent()
+    line = filled(10, "31.92")
+    assert callable(line)
+    state = replace(play.state, symbols=frozenset({Symbol("GS")}))
+    bench = Bench(state, Ledger(state))
+    await bench.inbox.tell(line(play))
+    await bench.inbox.tell(AlarmReport(alarm="silent_task", message="nobody beats"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.executor.run)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert [symbol for symbol, _ in bench.views] == ["GS", "JD"]
+    assert [fill.symbol for fill in bench.fills] == [JD]
 
 
 # ------------------------------------------------------------------------------------------ the inbox

@@ -56,7 +56,7 @@ from trader.messages import (
     decode_entry,
     encode,
 )
-from trader.model import ClientOrderId, ExecutionId, Side, Symbol
+from trader.model import ClientOrderId, ExecutionId, Protection, Side, Symbol
 from trader.state import ExecutionState
 
 D = Decimal
@@ -391,6 +391,29 @@ def test_taking_the_brokers_side_writes_adjusting_entries_and_the_next_statement
     play >> told << compared(True)  # type: ignore[operator]
     play >> sell("JD", 30, "31.9") << accepted("JD", 30)
     replayed(play, opened().state)
+
+
+def test_what_is_emptied_by_a_persons_word_belongs_to_nobody() -> None:
+    trail = Protection(trail=D("0.05"))
+    play = opened() >> buy("JD", 62, "31.95", protection=trail) >> filled(62, "31.92")
+    play >> clock(1, JD=400_000)
+    assert (play.state.position(JD).strategy, play.state.position(JD).high) != (None, 0)
+    told = statement(cash=play.state.cash_at_broker, positions={}, attempts=3)
+    play >> told >> taken_side("broker", told)
+    held = play.state.position(JD)
+    assert (held.quantity, held.strategy, held.protection, held.high) == (0, None, None, 0)
+
+
+def test_shares_that_a_later_statement_has_again_may_be_sold_while_cash_differs() -> None:
+    play = holding()
+    cash = play.state.cash_at_broker - D("0.01")
+    play >> statement(cash=cash, positions={}) >> sell("JD", 62, "31.9")
+    play << denied(DenyReason.WOULD_OVERSELL)
+    for attempts in (2, 3, 1):
+        play >> statement(cash=cash, positions={"JD": 62}, attempts=attempts)
+        assert dict(play.state.differing) == {}
+    assert set(play.state.quarantined) == {"*"}
+    play >> sell("JD", 62, "31.9") << accepted("JD", 62)
 
 
 def test_an_acceptance_told_twice_adjusts_once() -> None:
