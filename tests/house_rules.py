@@ -17,7 +17,7 @@ FLOORS = {
     1: "orders recognition positions reductions question protection risk allowance brakes accounting lots"
     " reconcile market_guard marks nights closing hours strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections"
-    " soundness reducing commands disruptions sessions limit_changes tally published",
+    " soundness reducing commands disruptions sessions limit_changes tally published pricing",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics"
     " alerts build credentials failure heartbeat steps systemd alarm_command"
     " conservation",

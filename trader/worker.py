@@ -6,11 +6,9 @@ the published state of its symbol.
 
 import hashlib
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trader import risk
 from trader.inbox import Inbox
 from trader.mailbox import Letter, Mailbox, decided_on
 from trader.messages import OrderRequest
@@ -26,9 +24,9 @@ from trader.model import (
     Symbol,
 )
 from trader.money import ZERO
+from trader.pricing import priced
 from trader.strategies.base import Strategy, SymbolView, Wish, checked, protection_of
 
-PRICE_THROUGH = Decimal("0.005")  # how far through the far side a marketable limit goes
 POSITION_WHOLE = Size(unit="target", amount=ZERO)
 
 
@@ -121,7 +119,7 @@ class Worker:
             )
         )
         quote = self.quote_now()
-        limit_price = _limit_price(wish, quote)
+        order_type, limit_price = priced(wish, quote, at_ns)
         return OrderRequest(
             request_id=RequestId(f"{self.name}/{self._incarnation}/{self._tellings:08d}"),
             decision_key=DecisionKey(hashlib.sha256(decision.encode()).hexdigest()),
@@ -130,21 +128,14 @@ class Worker:
             strategy=self.strategy.name,
             side=wish.side,
             purpose=wish.purpose,
-            order_type=wish.order_type,
-            extended_hours=self._extended_hours and wish.order_type is OrderType.LIMIT,
+            order_type=order_type,
+            extended_hours=self._extended_hours and order_type is OrderType.LIMIT,
             size=wish.size or POSITION_WHOLE,
             limit_price=limit_price,
             quote=quote,
             reason=wish.reason.encode(errors="replace").decode(),
             protection=protection_of(wish, self._protection, limit_price, quote, at_ns),
         )
-
-
-def _limit_price(wish: Wish, quote: Quote | None) -> Decimal | None:
-    if wish.order_type is OrderType.MARKET or quote is None:
-        return None
-    through = PRICE_THROUGH if wish.limit_offset is None else wish.limit_offset
-    return risk.limit_price(wish.side, quote.bid, quote.ask, through)
 
 
 async def run_worker(worker: Worker, mailbox: Mailbox, inbox: Inbox) -> None:

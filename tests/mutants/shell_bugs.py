@@ -40,6 +40,11 @@ TURNS = (
         tasks("executor", "what_is_not_configured_is_shown_beside_what_concerns_all"),
     ),
     planted(
+        "an exit rests at a limit of an hour ago",
+        Edit("pricing.py", "    return is_old and phase", "    return False and phase"),
+        tasks("worker", "an_exit_that_no_quote_tells_the_price_of_goes_at_the_market"),
+    ),
+    planted(
         "a commit that can be cancelled",
         Edit("executor.py", "trio.CancelScope(shield=True)", "trio.CancelScope()"),
         tasks("executor", "cancelling_the_executor_in_a_commit_lets_the_commit_finish"),

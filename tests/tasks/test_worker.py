@@ -15,6 +15,7 @@ from trader.mailbox import Mailbox
 from trader.messages import OrderRequest
 from trader.model import (
     MINUTE_NS,
+    SECOND_NS,
     AccountId,
     Bar,
     OrderType,
@@ -116,6 +117,30 @@ def test_without_a_quote_there_is_no_price_and_a_market_order_never_has_one() ->
     assert [request.limit_price for request in at_bar(one)] == [None, None]
     one.on_letter(quote_at("JD", OPEN_NS), VIEW)
     assert [request.limit_price for request in at_bar(one, 1)] == [Decimal("32.08"), None]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "minutes", "order_type"),
+    [
+        (90, 1, OrderType.LIMIT),
+        (91, 1, OrderType.MARKET),
+        (3_600, 1, OrderType.MARKET),
+        (3_600, -5, OrderType.LIMIT),  # no exchange takes a market order before the open
+        (3_600, 390, OrderType.LIMIT),  # nor at the close
+    ],
+)
+def test_an_exit_that_no_quote_tells_the_price_of_goes_at_the_market(
+    age_s: int, minutes: int, order_type: OrderType
+) -> None:
+    one = worker(BUY, *exit_all("it fell"))
+    at_ns = OPEN_NS + minutes * MINUTE_NS
+    one.on_letter(quote_at("JD", at_ns - age_s * SECOND_NS), VIEW)
+    buy, sell = at_bar(one, minutes)
+    assert (buy.order_type, buy.limit_price) == (OrderType.LIMIT, Decimal("32.08"))
+    assert sell.order_type is order_type
+    assert (sell.limit_price is None) is (order_type is OrderType.MARKET)
+    patient = worker(*(replace(one, limit_offset=Decimal("-0.01")) for one in exit_all("it fell")))
+    assert at_bar(patient, minutes)[0].order_type is OrderType.LIMIT
 
 
 def test_the_same_decision_has_the_same_key_in_every_life_and_a_telling_of_its_own() -> None:
