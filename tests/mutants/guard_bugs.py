@@ -278,7 +278,7 @@ SESSIONS = (
     ),
     planted(
         "every wish is marked for extended hours",
-        Edit("worker.py", " and wish.order_type is OrderType.LIMIT,", ","),
+        Edit("worker.py", " and order_type is OrderType.LIMIT,", ","),
         tasks("worker", "only_a_limit_is_marked_for_extended_hours"),
     ),
     planted(
