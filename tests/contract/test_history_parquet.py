@@ -231,8 +231,13 @@ def test_trades_and_quotes_are_those_of_a_text_with_the_same_numbers(
     prints = ticks(price=[14.0, 14.05], size=[100, 7], suspicious=[0, 1])
     others = ("price,size,suspicious", "14,100,0", "14.05,7,1")
     exact = {"ask": arrow.decimal128(9, 4), "bid": arrow.float32()}
-    decimals = {**sides, "ask": [Decimal("14.01"), Decimal("14.02")], "bid": [14.0, None]}
-    for table, text, types in ((sides, lines, {}), (decimals, lines, exact), (prints, others, {})):
+    decimals: Table = {**sides, "ask": [Decimal("14.01"), Decimal("14.02")], "bid": [14.0, None]}
+    ways: list[tuple[Table, tuple[str, ...], dict[str, object]]] = [
+        (sides, lines, {}),
+        (decimals, lines, exact),
+        (prints, others, {}),
+    ]
+    for table, text, types in ways:
         path = written(arrow, tmp_path / "SPY.parquet", table, **types)
         plain = tmp_path / "SPY.csv"
         stamps = ("timestamp", "2013-10-07T13:30:00.5Z", "2013-10-07T13:30:00.9Z")
