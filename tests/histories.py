@@ -13,8 +13,9 @@ from trader.build import Build
 from trader.calendar import session_on
 from trader.config import Config, parse_config
 from trader.feeds.columns import Columns
+from trader.feeds.quotes import Quotes, quotes_of
 from trader.journal.memory import MemoryJournal
-from trader.model import MINUTE_NS, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Symbol
 from trader.simulator.scheduled import ScheduledEvent
 from trader.venue import VenueTerms
 
@@ -65,6 +66,19 @@ def days(
     starts = np.array([one.open_ns for one in sessions])
     ends = np.array([one.close_ns for one in sessions])
     return _columns(symbol, starts, ends, closes, opens, (), 100_000)
+
+
+def quotes(symbol: Symbol, *told: tuple[float, ...], day: str = MONDAY) -> Quotes:
+    """Each so many seconds after the opening: (seconds, bid, ask) or with the sizes of both, else 1,000 and 2,000."""
+    session = session_on(day)
+    assert session is not None
+    rows = [(*one, 1_000, 2_000)[:5] for one in told]
+    seconds, bids, asks, bid_sizes, ask_sizes = np.array(rows).T
+    at_ns = session.open_ns + np.rint(seconds * 1_000).astype(np.int64) * (SECOND_NS // 1_000)
+    bid, ask = (np.rint(one * 100).astype(np.int64) * CENT_TICKS for one in (bids, asks))
+    sizes = (one.astype(np.int64) for one in (bid_sizes, ask_sizes))
+    bid_size, ask_size = sizes
+    return quotes_of(symbol, (at_ns, bid, bid_size, ask, ask_size))
 
 
 def after(*parts: Columns) -> Columns:

@@ -317,10 +317,7 @@ def test_a_bad_tick_in_a_file_leads_to_nothing_and_is_named(
     capsys.readouterr()
     assert backtest(*words) == 0
     said = capsys.readouterr().out
-    assert (
-        "unfit bars, left out (1): JD 2026-01-26T15:28:00.000Z far from last: 8 to 8, after "
-        in said
-    )
+    assert "unfit, left out (1): JD 2026-01-26T15:28:00.000Z far from last: 8 to 8, after " in said
     summary = json.loads((Path("out") / "summary.json").read_bytes())
     assert len(summary["unfit"]) == 1
     assert summary["bars"] == before["bars"] - 1

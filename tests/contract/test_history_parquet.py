@@ -13,7 +13,7 @@ from tests.official_clients import python_with
 from tests.program import ROOT
 from trader.calendar import iso
 from trader.feeds.csv_rows import MarketDataError
-from trader.feeds.history import data_identity, read_history
+from trader.feeds.history import Wanted, data_identity, read_all, read_history
 from trader.model import Symbol
 
 PYARROW = "pyarrow==26.0.1"
@@ -212,3 +212,71 @@ def test_without_pyarrow_one_line_says_what_to_install(tmp_path: Path) -> None:
     assert told.startswith("--data: Parquet needs pyarrow, which is not installed (")
     assert told.endswith(" pyarrow)\n")
     assert told.count("\n") == 1
+
+
+# --- trades and quotes
+
+
+def ticks(**columns: list[object]) -> Table:
+    return {"timestamp": [START * 1_000 + 500, START * 1_000 + 900], **columns}
+
+
+@pytest.mark.slow
+def test_trades_and_quotes_are_those_of_a_text_with_the_same_numbers(
+    arrow: Arrow, tmp_path: Path
+) -> None:
+    nan = float("nan")
+    sides = ticks(bid=[14.0, nan], bid_size=[100.0, nan], ask=[14.01, 14.02], ask_size=[300, 5])
+    lines = ("bid,bid_size,ask,ask_size", "14,100,14.01,300", ",,14.02,5")
+    prints = ticks(price=[14.0, 14.05], size=[100, 7], suspicious=[0, 1])
+    others = ("price,size,suspicious", "14,100,0", "14.05,7,1")
+    exact = {"ask": arrow.decimal128(9, 4), "bid": arrow.float32()}
+    decimals: Table = {**sides, "ask": [Decimal("14.01"), Decimal("14.02")], "bid": [14.0, None]}
+    ways: list[tuple[Table, tuple[str, ...], dict[str, object]]] = [
+        (sides, lines, {}),
+        (decimals, lines, exact),
+        (prints, others, {}),
+    ]
+    for table, text, types in ways:
+        path = written(arrow, tmp_path / "SPY.parquet", table, **types)
+        plain = tmp_path / "SPY.csv"
+        stamps = ("timestamp", "2013-10-07T13:30:00.5Z", "2013-10-07T13:30:00.9Z")
+        plain.write_text("".join(f"{a},{b}\n" for a, b in zip(stamps, text, strict=True)))
+        ours, theirs = (read_all([one], Wanted(quotes=True)) for one in (path, plain))
+        assert data_identity(ours.bars, ours.quotes) == data_identity(theirs.bars, theirs.quotes)
+        assert ours.told == theirs.told
+        assert len(ours.bars[SPY]) == 1
+
+
+BAD_TICKS: dict[str, tuple[Table, str]] = {
+    "a price that is none": (
+        ticks(price=[14.0, float("nan")], size=[1, 1]),
+        ":2: not a price above zero: nan",
+    ),
+    "a price of nothing": (
+        ticks(price=[Decimal("14.0"), Decimal("0.0")], size=[1, 1]),
+        ":2: not a price above zero: 0",
+    ),
+    "a negative bid": (
+        ticks(bid=[14.0, -1.0], bid_size=[1, 1], ask=[15.0, 15.0], ask_size=[1, 1]),
+        ":2: not a price: -1.0",
+    ),
+    "a part of a share": (
+        ticks(price=[14.0, 14.0], size=[1.0, 0.5]),
+        ":2: not a whole number of shares: 0.5",
+    ),
+    "dates": (
+        {"date": [date(2013, 10, 7), date(2013, 10, 8)], "price": [14.0, 14.0], "size": [1, 1]},
+        ":1: a date, where the moment of a trade is wanted (write a time with a zone)",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", BAD_TICKS)
+def test_bad_trades_and_quotes_are_one_line(case: str, arrow: Arrow, tmp_path: Path) -> None:
+    table, words = BAD_TICKS[case]
+    path = written(arrow, tmp_path / "SPY.parquet", table)
+    with pytest.raises(MarketDataError) as raised:
+        read_all([path], Wanted(quotes=True))
+    assert str(raised.value) == f"{path}{words}"

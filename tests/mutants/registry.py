@@ -8,6 +8,7 @@ from tests.mutants import (
     book_bugs,
     decision_bugs,
     guard_bugs,
+    history_bugs,
     last_line_bugs,
     proof_bugs,
     protection_bugs,
@@ -46,6 +47,7 @@ AREAS: dict[str, Sequence[Planted]] = {
         *venue_bugs.GROUPS,
         *venue_bugs.WIRE,
     ),
+    "Quotes and trades as history": history_bugs.TICKS,
     "Another program's books": (*audit_bugs.AUDIT, *audit_bugs.REPAIR),
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.histories import FREE, GS, JD, MONDAY, RISING, after, days, minutes, outcome_of
+from tests.histories import (
+    FREE,
+    GS,
+    JD,
+    MONDAY,
+    RISING,
+    after,
+    days,
+    minutes,
+    outcome_of,
+    quotes,
+)
 from trader.backtest.outcome import Outcome
 from trader.backtest.request import Fills, Hearing
 from trader.calendar import HOUR_NS, session_on
@@ -100,6 +111,30 @@ def test_what_the_walks_are_for_happens_in_them(name: str, denied: str) -> None:
     found = same(walk(JD, 9, 90), walk(GS, 10, 90), config=config, **more)
     assert any(denied in reason for reason in found.denied), found.denied
     assert found.fills
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.sampled_from([17.0, 60.0, 131.0]), st.booleans())
+def test_with_quotes_too_every_way_has_the_same_journal(
+    seed: int, seconds: float, are_stopped: bool
+) -> None:
+    config = CONFIGS["stops" if are_stopped else "bit by bit"][0]
+    closes = walk(JD, seed, 90).close / 10_000
+    told = [
+        (
+            place * seconds,
+            closes[int(place * seconds / 60)],
+            closes[int(place * seconds / 60)] + 0.02,
+        )
+        for place in range(int(5_400 / seconds))
+    ]
+    same(
+        walk(JD, seed, 90),
+        walk(GS, seed + 1, 90, first=3),
+        config=config,
+        fills=Fills.NEXT_QUOTE,
+        quotes=[quotes(JD, *told)],
+    )
 
 
 def test_a_limit_that_fills_bars_later_meets_each_of_them() -> None:

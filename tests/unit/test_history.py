@@ -21,6 +21,10 @@ from trader.model import MINUTE_NS, SECOND_NS, Symbol
 from trader.money import price_of, ticks_of
 
 BAC, IBM, SPY = Symbol("BAC"), Symbol("IBM"), Symbol("SPY")
+QUOTES_OF_BAC = (
+    "timestamp,symbol,bid,bid_size,ask,ask_size",
+    "2013-10-07T13:30:00Z,BAC,13.9,100,13.91,100",
+)
 HEADER = "timestamp,symbol,open,high,low,close,volume"
 PRICES = "14,14.1,13.9,14.05,1000"
 
@@ -288,7 +292,7 @@ def test_a_market_that_never_closes_has_bars_at_any_hour_and_days_without_a_sess
 def test_a_folder_gives_its_files_or_those_of_its_minutes(tmp_path: Path) -> None:
     written(tmp_path / "daily" / "BAC.csv", HEADER, f"2013-10-07,BAC,{PRICES}")
     written(tmp_path / "minute" / "BAC.csv", HEADER, *minutes(3))
-    written(tmp_path / "minute" / "quotes.csv", "timestamp,symbol,bid,bid_size,ask,ask_size", "x")
+    written(tmp_path / "minute" / "quotes.csv", *QUOTES_OF_BAC)
     (tmp_path / "minute" / "notes.txt").write_text("not ours")
     assert len(read_history([tmp_path])[BAC]) == 3
     assert len(read_history([tmp_path / "daily"])[BAC]) == 1
@@ -390,7 +394,10 @@ BAD: dict[str, tuple[bytes, str]] = {
         bad(GOOD, header="timestamp,x,open,high,low,close,volume"),
         "x.csv:1: there is no column 'symbol', and the file is not named after one, as SPY.csv is",
     ),
-    "quotes": (bad("x", header="timestamp,symbol,bid,ask"), "x.csv:1: quotes or trades, where"),
+    "quotes without sizes": (
+        bad("x", header="timestamp,symbol,bid,ask"),
+        "x.csv:1: the column 'bid_size' is missing; it has 'timestamp,symbol,bid,ask'",
+    ),
     "not a symbol": (bad(row("13:30:00", "b a")), "x.csv:2: not a symbol: 'b a'"),
     "no zone": (
         stamped("2013-10-07 09:30:00", "2013-10-07 09:31:00"),
@@ -593,8 +600,9 @@ def test_bars_that_cannot_last_as_long_as_their_folder_says_are_refused(
 def test_a_place_without_files_is_told(tmp_path: Path) -> None:
     assert wrong(tmp_path / "none").endswith("none: there is no such file or folder")
     assert wrong(tmp_path).endswith("there are no .csv, .csv.gz or .parquet files in the folder")
-    written(tmp_path / "q.csv", "timestamp,symbol,bid,ask", "x")
-    assert wrong(tmp_path).endswith("there are no bars")
+    written(tmp_path / "q.csv", *QUOTES_OF_BAC)
+    with pytest.raises(MarketDataError, match="there are no bars of IBM"):
+        read_history([tmp_path], [IBM])
 
 
 # --- real files

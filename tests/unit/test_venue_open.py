@@ -4,8 +4,10 @@ from decimal import Decimal
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
-from trader.model import MINUTE_NS, Bar, Side, Symbol, TimeInForce
+from trader.calendar import session_on
+from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Side, Symbol, TimeInForce
 from trader.venue import NewOrder, OrderEvent, Refusal, Venue, VenueTerms
 from trader.venue.words import OrderStatus, OrderType, StopLoss
 
@@ -198,3 +200,71 @@ def test_a_stop_that_comes_with_an_entry_is_held_until_the_open_filled_it() -> N
     sent(there, bracket)
     assert len(fills(played(there, 1, 3000, 2950, 3010, 3005))) == 1
     assert fills(played(there, 2, 2950, 2890, 2960, 2900)) == [(Decimal(10), Decimal(29))]
+
+
+# --- symbols that trade with told quotes alone
+
+
+def quoted_venue(latency_ns: int = 0) -> Venue:
+    return venue(replace(FREE, quoted=frozenset({JD}), latency_ns=latency_ns))
+
+
+def quote(seconds: int, bid: int, ask: int, size: int = 1_000) -> Quote:
+    """So long after the first bar has ended; prices in cents."""
+    at_ns = AT_NS + MINUTE_NS + seconds * SECOND_NS
+    return Quote(symbol=JD, at_ns=at_ns, bid=bid * 100, bid_size=size, ask=ask * 100, ask_size=size)
+
+
+def told(to: Venue, one: Quote) -> list[OrderEvent]:
+    return to.advance(one.at_ns, quotes=[one])
+
+
+def test_an_order_meets_the_quotes_after_it_and_not_the_one_that_stands() -> None:
+    there = quoted_venue()
+    told(there, quote(0, 2999, 3000))
+    new = there.submit("a", order())
+    assert not isinstance(new, Refusal)
+    assert fills(new) == []
+    assert fills(told(there, quote(1, 3001, 3002))) == [(Decimal(10), Decimal("30.02"))]
+
+
+def test_quotes_while_it_is_under_way_are_none() -> None:
+    there = quoted_venue(latency_ns=2 * SECOND_NS)
+    sent(there, order())
+    assert fills(told(there, quote(1, 2999, 3000))) == []
+    assert fills(told(there, quote(2, 3001, 3002))) == [(Decimal(10), Decimal("30.02"))]
+
+
+def test_no_bar_fills_a_limit_where_quotes_do() -> None:
+    there = quoted_venue()
+    sent(there, order(limit_price=Decimal("29.50")))
+    sent(there, order(limit_price=Decimal("29.50"), shares=7))
+    ended = bar(1, 3000, 2900, 3010, 3000)
+    assert fills(there.advance(ended.start_ns + ended.span_ns, [ended])) == []
+    found = told(there, quote(61, 2948, 2949, size=12))
+    assert fills(found) == [(Decimal(10), Decimal("29.49")), (Decimal(2), Decimal("29.49"))]
+
+
+def test_a_bar_triggers_a_stop_and_the_next_quote_fills_it() -> None:
+    there = quoted_venue()
+    sent(there, order())
+    told(there, quote(0, 2999, 3000))
+    stop = order(Side.SELL, order_type=OrderType.STOP, stop_price=Decimal("29.50"))
+    sent(there, stop)
+    ended = bar(1, 3000, 2900, 3010, 3000)
+    assert fills(there.advance(ended.start_ns + ended.span_ns, [ended])) == []
+    assert fills(told(there, quote(61, 2990, 3000))) == [(Decimal(10), Decimal("29.9"))]
+
+
+@pytest.mark.parametrize("volume", [0, 10_000])
+def test_a_closing_auction_without_a_volume_was_none_and_the_last_quote_is_met(volume: int) -> None:
+    there = quoted_venue()
+    session = session_on("2026-01-26")
+    assert session is not None
+    sent(there, order(order_type=OrderType.MARKET, time_in_force=TimeInForce.CLS))
+    before_ns = session.close_ns - MINUTE_NS
+    minutes = (before_ns - AT_NS) // MINUTE_NS
+    ended = bar(minutes, 3000, 2990, 3010, 3001, volume)
+    there.advance(before_ns, quotes=[replace(quote(0, 3005, 3007), at_ns=before_ns)])
+    price = Decimal("30.01") if volume else Decimal("30.07")
+    assert fills(there.advance(session.close_ns, [ended])) == [(Decimal(10), price)]

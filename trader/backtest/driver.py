@@ -3,14 +3,15 @@
 All in one thread and in one order, so nobody waits: an instant is over when nothing moves any more. At each instant
 orders that wait meet the bars first, then workers hear what was filled and what has ended, then what they want is
 decided. An order that waits for the next bar's open meets it at that bar's own time, before anything that ends later.
+Where its symbol has quotes it meets each of them at its time instead, later than the moment at which it was decided.
 
 Between what the executor hears nothing can change it: the clock is told with something else, and at each day's ends.
 """
 
-import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
+from trader.backtest.between import EVENT, Between
 from trader.backtest.broker import ReplayBroker
 from trader.backtest.days import Day, Days
 from trader.backtest.jumps import jumps_in
@@ -30,8 +31,6 @@ from trader.reducer import Reducer
 from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.state import ExecutionState
 from trader.strategies.base import Fill, SymbolView
-
-EVENT, MINUTE = -2, -1  # before whatever opens at their moment
 
 DayEnded = Callable[[Day, ExecutionState], None]
 
@@ -69,12 +68,10 @@ class Driver:
         self._now_ns = self._clock_ns = broker.venue.now_ns
         self._ended_ns = 0  # all bars that end until then have ended
         self._events = events
-        # What comes between the ends of bars: (when, lane, place of the bar that opens) or (when, EVENT, its place).
-        self._between = [(one.at_ns, EVENT, place) for place, one in enumerate(events)]
-        heapq.heapify(self._between)
+        self._between = Between(lanes, [one.at_ns for one in events], trades_at_open=trades_at_open)
+        self._working = self._between.working
         self._closing_minutes = closing_minutes
         self._jumps = {} if days.is_always_open else jumps_in(lanes, events, jumps)
-        self._working: set[int] = set()  # lanes with orders that wait at the venue
         self.course: Course = (
             Timeline(lanes)
             if stops is None
@@ -114,8 +111,9 @@ class Driver:
     def run(self) -> None:
         """From the first bar to the last; then the day ends."""
         while (at_ns := self.course.upcoming_ns(self._ended_ns)) is not None:
-            if self._between and self._between[0][0] < at_ns:
-                self._pass()  # What comes of it may be due before then.
+            between_ns = self._between.next_ns()
+            if between_ns is not None and between_ns < at_ns:
+                self._pass(between_ns)  # What comes of it may be due before then.
                 continue
             if self._day is None or at_ns > self._day.ends_ns:
                 self._ended_ns = at_ns - 1
@@ -135,8 +133,9 @@ class Driver:
         """Bars end: what waits trades within them, then their workers hear of them."""
         self._now_ns = self._ended_ns = at_ns
         wanted = self._wanted
+        quotes = self._between.take_quotes(at_ns, are_heard=True)
         if self._working:
-            self._trade([lane for lane in lanes if lane.number in self._working])
+            self._trade([lane for lane in lanes if lane.number in self._working], quotes)
         if at_ns in self._jumps:
             for turn in self._jumps[at_ns]:
                 self._turn(turn)
@@ -147,20 +146,21 @@ class Driver:
         if self._wanted:
             self._settle()
 
-    def _trade(self, lanes: Sequence[Lane]) -> None:
-        """What waits at the venue meets the bars that have just ended."""
-        if not lanes:
+    def _trade(self, lanes: Sequence[Lane], quotes: Sequence[Quote]) -> None:
+        """What waits at the venue meets the bars of these that have just ended, and the quotes of the moment."""
+        if not lanes and not quotes:
             return
         bars = [lane.bar for lane in lanes if lane.bar is not None]
-        self._turn(self._broker.advance(self._now_ns, bars, self._quotes_of(lanes)))
+        made = [] if self._trades_at_open else self._quotes_of(lanes)
+        self._turn(self._broker.advance(self._now_ns, bars, [*made, *quotes]))
         for lane in lanes:
             lane.shown = lane.place
-            self._look_after(lane)
+        quoted = {self._by_symbol[quote.symbol].number for quote in quotes}
+        for number in sorted(quoted.union(lane.number for lane in lanes)):
+            self._look_after(self._lanes[number])
         self._settle()
 
     def _quotes_of(self, lanes: Sequence[Lane]) -> list[Quote]:
-        if self._trades_at_open:
-            return []
         return [quote for lane in lanes if (quote := lane.quote()) is not None]
 
     def _guard(self, lanes: Sequence[Lane]) -> None:
@@ -176,13 +176,17 @@ class Driver:
 
     # ---------------------------------------------------------------------------------------------- time
 
-    def _pass(self) -> None:
-        """What befalls at the next moment between two visits does, or bars that open then open."""
-        start_ns = self._ended_ns = self._between[0][0]
+    def _pass(self, start_ns: int) -> None:
+        """The next moment between two visits: quotes come, what befalls does, or bars open."""
+        self._ended_ns = start_ns
         self._enter_day(start_ns)
+        quotes = self._between.take_quotes(start_ns, are_heard=self._day is not None)
+        if quotes:
+            self._now_ns = start_ns
+            self._trade([], quotes)
         due: list[Lane] = []
-        while self._between and self._between[0][0] == start_ns:
-            _, number, place = heapq.heappop(self._between)
+        while (coming := self._between.take(start_ns)) is not None:
+            number, place = coming
             if number < 0:
                 self._befall(place) if number == EVENT else self._tick(start_ns)
                 continue
@@ -193,7 +197,7 @@ class Driver:
                 lane.opening = place
                 due.append(lane)
             elif number in self._working:
-                self._expect_open(lane, after=place)
+                self._between.expect(lane, self._now_ns, after=place)
         if due:
             self._open(start_ns, due)
 
@@ -241,7 +245,7 @@ class Driver:
             for minutes in range(self._closing_minutes + 1):
                 minute_ns = self._day.closes_ns - minutes * MINUTE_NS
                 if minute_ns > self._now_ns:
-                    heapq.heappush(self._between, (minute_ns, MINUTE, 0))
+                    self._between.add_minute(minute_ns)
 
     def _end_day(self, day: Day) -> None:
         """What was good for the day expires, fees are charged, and the account is looked at."""
@@ -369,7 +373,8 @@ class Driver:
         if bar is None or lane.shown == lane.place:
             return []
         lane.shown = lane.place
-        return self._broker.advance(self._now_ns, [bar], self._quotes_of([lane]))
+        is_bare = self._trades_at_open and lane.quotes is None
+        return self._broker.advance(self._now_ns, [bar], [] if is_bare else self._quotes_of([lane]))
 
     def _look_after(self, lane: Lane) -> None:
         """Whether something of it waits at the venue; the next bar's open is waited for then."""
@@ -379,13 +384,4 @@ class Driver:
             self._working.discard(lane.number)
             return
         self._working.add(lane.number)
-        if self._trades_at_open and lane.expected < 0:
-            self._expect_open(lane, after=lane.place)
-
-    def _expect_open(self, lane: Lane, after: int) -> None:
-        starts_ns, place = lane.columns.start_ns, after + 1
-        while place < len(starts_ns) and (starts_ns[place] < self._now_ns or place <= lane.opening):
-            place += 1
-        if place < len(starts_ns):
-            lane.expected = place
-            heapq.heappush(self._between, (int(starts_ns[place]), lane.number, place))
+        self._between.expect(lane, self._now_ns)

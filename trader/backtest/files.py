@@ -152,7 +152,7 @@ def _notes(outcome: Outcome) -> Iterator[str]:
         yield f"denied: {', '.join(f'{count:,} {reason}' for reason, count in outcome.denied.items())}"
     for name, said in (
         ("quarantined", [f"{symbol}: {why}" for symbol, why in outcome.quarantined.items()]),
-        ("unfit bars, left out", outcome.unfit),
+        ("unfit, left out", outcome.unfit),
         ("would have halted", outcome.would_have_halted),
         ("assumed", outcome.assumed),
     ):

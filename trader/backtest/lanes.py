@@ -10,6 +10,7 @@ from trader.backtest.hearing import Ahead, Heard, Ways
 from trader.backtest.shares import in_shares
 from trader.calendar import HOUR_NS
 from trader.feeds.columns import Columns, bar_of, columns_of, from_place, joined
+from trader.feeds.quotes import Quotes
 from trader.feeds.recorded import quote_around
 from trader.messages import OrderRequest
 from trader.model import Bar, Quote
@@ -46,6 +47,7 @@ class Lane:
         "number",
         "opening",
         "place",
+        "quotes",
         "shown",
         "symbol",
         "view",
@@ -53,16 +55,24 @@ class Lane:
     )
 
     def __init__(
-        self, number: int, columns: Columns, hire: Hire, spread_rate: Decimal, ways: Ways
+        self,
+        number: int,
+        columns: Columns,
+        hire: Hire,
+        spread_rate: Decimal,
+        ways: Ways,
+        quotes: Quotes | None = None,
     ) -> None:
+        """quotes: those that its orders trade with, where it has any."""
         self.number = number
         self.symbol = columns.symbol
         self.columns = columns
+        self.quotes = quotes
         self.view = SymbolView(symbol=columns.symbol)
         self.fills: list[Fill] = []
         self.place = -1
         self.shown = -1  # the place of the bar that the venue was told of last
-        self.expected = -1  # whose open is waited for
+        self.expected = -1  # whose open is waited for; of a lane with quotes: which of these
         self.opening = -1  # that opened last, as far as somebody waited for it
         self._hire = hire
         self._incarnation = 0
@@ -171,13 +181,16 @@ class Lane:
             yield *ends_ns, int(before[place]), int(opened[place])
 
     def quote(self) -> Quote | None:
-        """Around the close of the last bar, from its end on."""
+        """Of the end of the last bar."""
         bar = self.bar
         return None if bar is None else self.quote_of(bar)
 
     def quote_of(self, bar: Bar) -> Quote | None:
-        """From its end on."""
-        return quote_around(bar, bar.start_ns + bar.span_ns, spread_rate=self._spread_rate)
+        """The one that stands when it ends; where there are no quotes, one around its close."""
+        ends_ns = bar.start_ns + bar.span_ns
+        if self.quotes is not None:
+            return self.quotes.standing(ends_ns)
+        return quote_around(bar, ends_ns, spread_rate=self._spread_rate)
 
     def heard_fills(self) -> list[OrderRequest]:
         """The fills that nobody was told of yet are told; what is wanted about it."""

@@ -101,7 +101,7 @@ def _figures(outcome: Outcome, statistics: Statistics) -> Iterator[str]:
         yield figure(*cells[name])
     for name, said in (
         ("quarantined", outcome.quarantined),
-        ("unfit bars", outcome.unfit),
+        ("unfit, left out", outcome.unfit),
         ("brakes that would have halted", outcome.would_have_halted),
     ):
         if said:
@@ -179,7 +179,7 @@ def _conditions(outcome: Outcome) -> Iterator[str]:
     yield _listed(outcome.assumed)
     yield "<h2>Quarantined</h2>"
     yield _listed([f"{symbol}: {why}" for symbol, why in outcome.quarantined.items()])
-    yield "<h2>Bars that were unfit, and left out</h2>"
+    yield "<h2>What was unfit, and left out</h2>"
     yield _listed(outcome.unfit)
     yield "<h2>Brakes that were off and would have halted</h2>"
     yield _listed(outcome.would_have_halted)

@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from trader.config import Config
 from trader.feeds.columns import Columns
+from trader.feeds.columns import between as bars_between
+from trader.feeds.quotes import Quotes
+from trader.feeds.quotes import between as quotes_between
 from trader.limits import Limits
 from trader.messages import Command
 from trader.model import Symbol
@@ -21,6 +24,7 @@ class Fills(StrEnum):
 
     OPEN = "open"  # the next bar's open, half the spread worse
     QUOTE = "quote"  # a quote around the close that it was decided on: what the simulated broker does with bars
+    NEXT_QUOTE = "next-quote"  # the next that is told; at the open where a symbol has none
 
 
 class Hearing(StrEnum):
@@ -53,11 +57,15 @@ class KnownJump(Struct, frozen=True, kw_only=True):
 class BacktestRequest(Struct, frozen=True, kw_only=True):
     """The same request gives the same outcome. histories: one of each of the configuration's symbols, by symbol.
 
-    columns and runs_ahead only say how history is gone through: nothing of the outcome depends on them.
+    quotes: of those that have any, for Fills.NEXT_QUOTE. told and left_out: what the outcome is to say of how history
+    was read. columns and runs_ahead only say how it is gone through: nothing of the outcome depends on them.
     """
 
     config: Config
     histories: Sequence[Columns]
+    quotes: Sequence[Quotes] = ()
+    told: Sequence[str] = ()
+    left_out: Sequence[str] = ()
     cash: Decimal = Decimal(100_000)
     fills: Fills = Fills.OPEN
     terms: VenueTerms = VenueTerms()
@@ -92,6 +100,21 @@ class BacktestRequest(Struct, frozen=True, kw_only=True):
             sell_share_rate=fees.sell_share_rate,
             sell_share_fee_max=fees.sell_share_cap,
             is_always_open=self.is_always_open,
-            trades_at_open=self.fills is Fills.OPEN,
+            trades_at_open=self.fills is not Fills.QUOTE,
+            quoted=frozenset(self.quotes_by_symbol),
             seed=self.seed,
+        )
+
+    @property
+    def quotes_by_symbol(self) -> dict[Symbol, Quotes]:
+        """Those that orders trade with."""
+        is_wanted = self.fills is Fills.NEXT_QUOTE
+        return {one.symbol: one for one in self.quotes} if is_wanted else {}
+
+    def between(self, first_ns: int, last_ns: int) -> "BacktestRequest":
+        """Over bars that begin at or after the one moment and end at or before the other, and quotes until then."""
+        return replace(
+            self,
+            histories=[bars_between(one, first_ns, last_ns) for one in self.histories],
+            quotes=[quotes_between(one, 0, last_ns) for one in self.quotes],
         )

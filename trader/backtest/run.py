@@ -1,7 +1,7 @@
 """From a request to an outcome: puts workers, executor, venue and history together, and says what came of it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -22,6 +22,7 @@ from trader.backtest.visits import day_stops
 from trader.build import Build
 from trader.config import AtClose
 from trader.feeds.columns import Columns
+from trader.feeds.quotes import dates_of
 from trader.live.assembly import Identity as LifeIdentity
 from trader.live.assembly import boot_of, worker_plans
 from trader.messages import Boot, Gate, GateReport, LifeEnd
@@ -34,6 +35,7 @@ EPOCH = 1
 PID = 0
 GATES = (Gate.TRADING_STREAM, Gate.MARKET_DATA)
 WHY = "history"
+DATES_NAMED_MAX = 3
 
 
 def backtested(
@@ -47,6 +49,7 @@ def backtested(
     """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
     days: Days = RoundTheClock() if request.is_always_open else Sessions()
     request, unfit = fit(request)
+    unfit = (*request.left_out, *unfit)
     lanes, stops = _lanes(request, days)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
     points = _Points(progress, request.histories)
@@ -64,7 +67,7 @@ def backtested(
         broker=broker,
         days=days,
         write=recorder.write,
-        trades_at_open=request.fills is Fills.OPEN,
+        trades_at_open=request.fills is not Fills.QUOTE,
         day_ended=points.day_ended,
         events=request.events,
         jumps=request.jumps,
@@ -168,7 +171,7 @@ def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] 
 
 
 def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
-    plans = worker_plans(request.config, None)
+    plans, quotes = worker_plans(request.config, None), request.quotes_by_symbol
     return [
         Lane(
             number,
@@ -176,6 +179,7 @@ def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
             partial(_hired, request, [one for one in plans if one.symbol == columns.symbol]),
             request.terms.spread_rate,
             ways,
+            quotes.get(columns.symbol),
         )
         for number, columns in enumerate(request.histories)
     ]
@@ -261,12 +265,6 @@ def identity_of(request: BacktestRequest, build: Build, data: str) -> Identity:
 
 def _assumed(request: BacktestRequest) -> tuple[str, ...]:
     terms, fees = request.terms, request.config.fees
-    half = terms.spread_rate / 2 * Decimal(10_000)
-    where = (
-        f"an order trades at the open of the next bar, {half.normalize():f} basis points worse"
-        if request.fills is Fills.OPEN
-        else f"an order trades at once with a quote around the close, {half.normalize():f} basis points to each side"
-    )
     part = f"at most {terms.bar_participation * 100:f} % of a bar's volume trades with us"
     lag = f"an order needs {terms.latency_ns / 1e9:g} s to arrive" if terms.latency_ns else ""
     slip = (
@@ -285,4 +283,40 @@ def _assumed(request: BacktestRequest) -> tuple[str, ...]:
     clock = "the market never closes" if request.is_always_open else "the exchange's sessions"
     brakes = "brakes on" if request.brakes else "brakes for losses and repeated buys were off"
     known = [f"{one.symbol} jumped before {one.date}: {one.reason}" for one in request.jumps]
-    return tuple(one for one in (where, part, slip, lag, cost, clock, brakes, *known) if one)
+    return tuple(
+        one
+        for one in (*_prices(request), part, slip, lag, cost, clock, brakes, *known, *request.told)
+        if one
+    )
+
+
+def _prices(request: BacktestRequest) -> Iterator[str]:
+    """At which prices orders traded; of quotes that were told, where they lack."""
+    half = (request.terms.spread_rate / 2 * Decimal(10_000)).normalize()
+    at_open = f"at the open of the next bar, {half:f} basis points worse"
+    quoted = request.quotes_by_symbol
+    if request.fills is Fills.QUOTE:
+        yield f"an order trades at once with a quote around the close, {half:f} basis points to each side"
+        return
+    if request.fills is Fills.OPEN:
+        yield f"an order trades {at_open}"
+        return
+    yield (
+        "buys trade at the ask, sales at the bid of the next quote, up to its size: "
+        "the next that is known once an order was decided and has arrived"
+    )
+    bare = [symbol for symbol in request.symbols if symbol not in quoted]
+    if bare:
+        yield f"{', '.join(bare)} had no quotes: orders trade {at_open}"
+    for one in request.histories:
+        if one.symbol not in quoted:
+            continue
+        lacking = sorted(dates_of(one.ends_ns - 1) - dates_of(quoted[one.symbol].at_ns))
+        if lacking:
+            which = ", ".join(lacking[:DATES_NAMED_MAX])
+            more = (
+                f" and {len(lacking) - DATES_NAMED_MAX:,} more"
+                if len(lacking) > DATES_NAMED_MAX
+                else ""
+            )
+            yield f"{one.symbol} had no quotes on {which}{more}: nothing of it trades then"

@@ -38,7 +38,7 @@ def command(common: Common, asked: Asked, out: str | None) -> int:
     """Run a strategy over history: the same workers, rules, executor and books; a report and a database of its own."""
     request = asked_request(common, asked)
     history = {one.symbol: one for one in request.histories}
-    build, data = running_build(), data_identity(history)
+    build, data = running_build(), data_identity(history, request.quotes_by_symbol)
     parameters = identity_of(request, build, data).parameters
     name = f"{'-'.join(request.config.strategies)}-{parameters[:HASH_CHARACTERS]}"
     folder = Path(out) if out is not None else Path("backtests") / name

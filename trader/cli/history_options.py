@@ -1,6 +1,6 @@
 """What the verbs over history are asked: which bars, which strategy, and how the market is modelled."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
@@ -20,7 +20,8 @@ from trader.config import Config
 from trader.exits import Mistake
 from trader.feeds.columns import Columns, columns_of
 from trader.feeds.csv_rows import MarketDataError
-from trader.feeds.history import read_history
+from trader.feeds.gathering import span_of
+from trader.feeds.history import History, Wanted, read_all
 from trader.feeds.synthetic import FIRST_SESSION, SyntheticMarket
 from trader.live.assembly import worker_plans
 from trader.model import SECOND_NS, Bar, Symbol
@@ -45,7 +46,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     end: str | None
     cash: str
     events: str | None
-    fills: str
+    bars: str | None
+    fills: str | None
     spread: str
     slippage: str
     participation: str
@@ -62,7 +64,7 @@ OPTIONS = (
         "--data",
         multiple=True,
         metavar="PATH",
-        help="Bars: files, folders.  [default: the synthetic market of `run`]",
+        help="Bars, trades, quotes: files, folders.  [default: the synthetic market of `run`]",
     ),
     click.option(
         "--sessions",
@@ -82,11 +84,15 @@ OPTIONS = (
     click.option("--cash", default="100000", show_default=True, metavar="DOLLARS"),
     click.option("--events", metavar="FILE", help="Splits, dividends, cash, real jumps."),
     click.option(
+        "--bars",
+        metavar="LENGTH",
+        help="Made of trades, else of quotes: 10s, 5m.  [default: bars that are there, else 1m]",
+    ),
+    click.option(
         "--fills",
         type=click.Choice([one.value for one in Fills]),
-        default=Fills.OPEN.value,
-        show_default=True,
-        help="An order trades at the next bar's open, or with a quote around the close.",
+        help="An order trades at the next bar's open, with a quote around the close, or the next quote of the data.  "
+        "[default: next-quote where there are quotes, else open]",
     ),
     click.option(
         "--spread", default="1", show_default=True, metavar="BP", help="Of quotes, whole."
@@ -139,34 +145,47 @@ def asked_request(common: Common, asked: Asked) -> BacktestRequest:
     config = chosen(read_config(common), None, asked.strategy, asked.param, asked.size)
     learn_strategies(config, common.config)
     history = history_of(common, asked, config)
-    config = replace(config, symbols=tuple(history))
+    config = replace(config, symbols=tuple(history.bars))
     worker_plans(config, common.config)
     return request_of(asked, config, history)
 
 
-def history_of(common: Common, asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
+def history_of(common: Common, asked: Asked, config: Config) -> History:
     """Of the symbols that were named, here or in a configuration file; of all where none was."""
     symbols = None
     if not asked.data:
-        return _synthetic(asked, config)
+        return History(bars=_synthetic(asked, config), quotes={})
     if asked.symbols is not None:
         symbols = symbols_of(asked.symbols)
     elif common.config is not None:
         symbols = config.symbols
+    wanted = Wanted(
+        symbols=symbols,
+        start=asked.start,
+        end=asked.end,
+        quotes=asked.fills in (None, Fills.NEXT_QUOTE),
+        span_ns=None if asked.bars is None else span_of(asked.bars),
+    )
     try:
-        history = read_history([Path(one) for one in asked.data], symbols, asked.start, asked.end)
+        history = read_all([Path(one) for one in asked.data], wanted)
     except MarketDataError as error:
         raise Mistake(str(error)) from None
-    if not history:
-        raise Mistake("there are no bars in it", where=f"--data {' '.join(asked.data)}")
+    if asked.fills == Fills.NEXT_QUOTE and not history.quotes:
+        raise Mistake("there are no quotes", where="--fills next-quote", remedy="--fills open")
+    if asked.fills == Fills.OPEN and history.without_volume:
+        what = f"bars of {history.without_volume[0]} are made of quotes, without a volume to trade with"
+        raise Mistake(what, where="--fills open", remedy="--fills next-quote")
     return history
 
 
-def _synthetic(asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
+def _synthetic(asked: Asked, config: Config) -> dict[Symbol, Columns]:
     """The days that `run` trades with the same seed, from the first one on."""
     for option, given in (("--start", asked.start), ("--end", asked.end)):
         if given is not None:
             raise Mistake("is for recorded bars", where=option, remedy="give --data, or --sessions")
+    quoted = "--fills next-quote" if asked.fills == Fills.NEXT_QUOTE else ""
+    if where := "--bars" if asked.bars is not None else quoted:
+        raise Mistake("is for recorded trades and quotes", where=where, remedy="give --data")
     symbols = config.symbols if asked.symbols is None else symbols_of(asked.symbols)
     try:
         market = SyntheticMarket(asked.seed, symbols)
@@ -182,16 +201,20 @@ def _synthetic(asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
     return {symbol: columns_of(symbol, of) for symbol, of in bars.items()}
 
 
-def request_of(asked: Asked, config: Config, history: Mapping[Symbol, Columns]) -> BacktestRequest:
+def request_of(asked: Asked, config: Config, history: History) -> BacktestRequest:
     cash = _number(asked.cash, "--cash")
     if not cash:
         raise Mistake("nothing can be bought with nothing", where="--cash 0")
-    events, jumps = ((), ()) if asked.events is None else read_events_file(asked.events, history)
+    bars = history.bars
+    events, jumps = ((), ()) if asked.events is None else read_events_file(asked.events, bars)
     return BacktestRequest(
         config=config,
-        histories=tuple(history.values()),
+        histories=tuple(bars.values()),
+        quotes=tuple(history.quotes.values()),
+        told=history.told,
+        left_out=history.left_out,
         cash=cash,
-        fills=Fills(asked.fills),
+        fills=Fills(asked.fills or (Fills.NEXT_QUOTE if history.quotes else Fills.OPEN)),
         terms=VenueTerms(
             spread_rate=_number(asked.spread, "--spread", 1_000) * BASIS_POINT,
             slippage_rate=_number(asked.slippage, "--slippage", 1_000) * BASIS_POINT,

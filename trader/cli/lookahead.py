@@ -49,9 +49,8 @@ def command(common: Common, asked: Asked, kind: str, cuts: int) -> int:
 def _changes(request: BacktestRequest, cuts: int) -> Iterator[str]:
     whole = _decisions(request)
     for cut_ns in _cuts(request, cuts):
-        shorter = replace(request, histories=[between(one, 0, cut_ns) for one in request.histories])
         before = [one for one in whole if one[0] <= cut_ns]
-        for ours, theirs in zip_longest(before, _decisions(shorter)):
+        for ours, theirs in zip_longest(before, _decisions(request.between(0, cut_ns))):
             if ours != theirs:
                 yield f"cut off at {iso(cut_ns)}: {_words(theirs)}; with what follows: {_words(ours)}"
                 break

@@ -23,7 +23,6 @@ from trader.build import running_build
 from trader.cli.history_options import Asked, asked_request, history_options
 from trader.cli.options import Common, bookless_options, quiet_interpreter
 from trader.exits import Exit, Mistake
-from trader.feeds.columns import between
 from trader.feeds.history import data_identity
 from trader.model import StrategyName
 
@@ -119,8 +118,9 @@ class Sweep:
         self._jobs = jobs
         self._command = command
         self._file = folder / TRIALS
-        same = replace(request, histories=())
-        data = data_identity({one.symbol: one for one in request.histories})
+        same = replace(request, histories=(), quotes=())
+        bars = {one.symbol: one for one in request.histories}
+        data = data_identity(bars, request.quotes_by_symbol)
         self._same = msgspec.json.encode((running_build().identity, data, same))
         self._known = self._read()
 
@@ -206,11 +206,8 @@ def _serve(request: BacktestRequest) -> None:
     for line in sys.stdin.buffer:
         ask = msgspec.json.decode(line, type=Ask)
         changed = replace(base, params={**base.params, **ask.params})
-        one = replace(
-            request,
-            config=replace(request.config, strategies={StrategyName(name): changed}),
-            histories=[between(each, ask.first_ns, ask.last_ns) for each in request.histories],
-        )
+        config = replace(request.config, strategies={StrategyName(name): changed})
+        one = replace(request, config=config).between(ask.first_ns, ask.last_ns)
         try:
             trial = trial_of(backtested(one, build, data=""), ask.run, ask.params)
         except Mistake as mistake:  # fast above slow: no such strategy

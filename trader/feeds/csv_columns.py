@@ -1,4 +1,4 @@
-"""Bars out of one CSV file, gzipped or not, as columns: read by the block, with every defect named by file and line.
+"""Bars, trades or quotes out of one CSV file, gzipped or not, as columns, with every defect named by file and line.
 
 A block of plain lines is read a column at a time (`digits.py`). One in which anything is not quite plain is read again,
 row by row: that is what decides what a row says, and what is wrong with it.
@@ -27,15 +27,10 @@ from trader.feeds.digits import (
     times_of_cells,
     unquoted,
 )
-from trader.feeds.headings import (
-    is_of_something_else,
-    layout_of,
-    symbol_named,
-    symbol_of,
-)
+from trader.feeds.headings import Of, layout_of, symbol_named, symbol_of
 from trader.feeds.lines import Lines, blocks_of_lines
 from trader.feeds.stamps import Form, bounds_of, form_of, session_hours, start_of
-from trader.feeds.table import CODE, END, LINE, OPEN, START, VOLUME, empty
+from trader.feeds.table import CODE, END, LINE, OPEN, START, empty
 from trader.money import ticks_of
 
 Block = NDArray[np.int64]
@@ -59,13 +54,11 @@ class CsvColumns:
             raise self._error(0, "the file is empty")
         line = self._lines.first
         names = self._split(line, self._lines.head())
-        self.is_of_something_else = is_of_something_else(names)
-        if self.is_of_something_else:
-            return
         try:
             self._layout = layout_of(names)
         except ValueError as error:
             raise self._error(line, str(error)) from None
+        self.kind = self._layout.kind
         if self._layout.symbol is None:
             named = symbol_named(path)
             if named is None:
@@ -74,7 +67,7 @@ class CsvColumns:
             self._code(named)
 
     def blocks(self) -> Iterator[Block]:
-        """Each [KINDS, bars], as `table.py` has them; raises MarketDataError."""
+        """Each [KINDS, rows], as `table.py` has them; raises MarketDataError."""
         assert self._lines is not None, "the header is in them"
         lines = self._lines.rest() or next(self._blocks, None)
         if lines is None:
@@ -95,21 +88,21 @@ class CsvColumns:
         cells = None if data is None else cells_of(data, layout.width)
         if cells is None:
             return None
-        stamp, *prices, volume = layout.wanted
+        stamp, *places = layout.wanted
         block = empty(len(cells.starts))
         block[LINE] = np.arange(lines.first, lines.first + len(cells.starts))
         hours = self._hours(cells, stamp)
         codes = self._codes_of(cells, layout.symbol)
-        shares = shares_of_cells(cells, volume)
-        if hours is None or codes is None or shares is None:
+        if hours is None or codes is None:
             return None
         block[START], block[END] = hours
-        block[CODE], block[VOLUME] = codes, shares
-        for kind, price in enumerate(prices, OPEN):
-            ticks = ticks_of_cells(cells, price)
-            if ticks is None or ticks.min() <= 0:
+        block[CODE] = codes
+        for row, (place, of) in enumerate(zip(places, layout.meanings, strict=True), OPEN):
+            is_price = of in (Of.PRICE, Of.BID_OR_ASK)
+            numbers = (ticks_of_cells if is_price else shares_of_cells)(cells, place)
+            if numbers is None or (of is Of.PRICE and numbers.min() <= 0):
                 return None
-            block[kind] = ticks
+            block[row] = numbers
         return block
 
     def _hours(self, cells: Cells, place: int) -> tuple[Column, Column] | None:
@@ -179,12 +172,12 @@ class CsvColumns:
         line_numbers, codes, starts, ends, *rest = zip(*rows, strict=True)
         block = empty(len(rows))
         block[LINE], block[CODE], block[START], block[END] = line_numbers, codes, starts, ends
-        block[OPEN:] = rest
+        block[OPEN : OPEN + len(rest)] = rest
         return block
 
     def _row(self, line: int, text: str) -> tuple[int, ...]:
-        """Code of the symbol, start, end, four prices, volume."""
-        symbol, (stamp, *prices, volume) = self._wanted(line, text)
+        """Code of the symbol, start, end, and the numbers of the kind."""
+        symbol, (stamp, *cells) = self._wanted(line, text)
         code = 0 if symbol is None else self._code(symbol)
         if code is None:
             raise self._error(line, f"not a symbol: {symbol!r:.42}")
@@ -193,14 +186,25 @@ class CsvColumns:
             start_ns, end_ns = start_of(stamp, self._form)
         except ValueError as error:
             raise self._error(line, str(error)) from None
-        ticks = [_price_ticks(price) for price in prices]
-        if min(ticks) <= 0:
-            which = next(price for price, one in zip(prices, ticks, strict=True) if one <= 0)
-            raise self._error(line, f"not a price above zero: {which[:40]!r}")
-        shares = _SHARES.fullmatch(volume)
+        numbers = (
+            self._number(line, cell, of)
+            for cell, of in zip(cells, self._layout.meanings, strict=True)
+        )
+        return code, start_ns, end_ns, *numbers
+
+    def _number(self, line: int, cell: str, of: Of) -> int:
+        if of in (Of.BID_OR_ASK, Of.ITS_SIZE) and not cell:
+            return 0
+        if of in (Of.PRICE, Of.BID_OR_ASK):
+            ticks = _price_ticks(cell)
+            if ticks < 0 or (of is Of.PRICE and not ticks):
+                above = " above zero" if of is Of.PRICE else ""
+                raise self._error(line, f"not a price{above}: {cell[:40]!r}")
+            return ticks
+        shares = _SHARES.fullmatch(cell)
         if shares is None:
-            raise self._error(line, f"not a whole number of shares: {volume[:40]!r}")
-        return code, start_ns, end_ns, *ticks, int(shares[1])
+            raise self._error(line, f"not a whole number of shares: {cell[:40]!r}")
+        return int(shares[1])
 
     def _wanted(self, line: int, text: str) -> tuple[str | None, list[str]]:
         """The symbol, where there is a column of it, and the other wanted cells in their order."""

@@ -1,4 +1,4 @@
-"""Bars out of one Parquet file as columns; reading one takes pyarrow, which the extra `parquet` brings.
+"""Bars, trades or quotes out of one Parquet file as columns, which takes pyarrow: the extra `parquet` brings it.
 
 Rows have no lines: where a defect is named by file and line, it is the number of the row.
 """
@@ -17,7 +17,7 @@ from trader.calendar import DAY_NS, iso
 from trader.exits import Mistake
 from trader.feeds.columns import Column
 from trader.feeds.csv_rows import MarketDataError
-from trader.feeds.headings import is_of_something_else, layout_of, symbol_named, symbol_of
+from trader.feeds.headings import Of, layout_of, symbol_named, symbol_of
 from trader.feeds.stamps import (
     Form,
     bounds_of,
@@ -28,13 +28,14 @@ from trader.feeds.stamps import (
     session_hours_of_date,
     start_of,
 )
-from trader.feeds.table import CODE, END, LINE, OPEN, START, VOLUME, empty
+from trader.feeds.table import CODE, END, LINE, OPEN, START, empty
 from trader.model import SECOND_NS
 from trader.money import PRICE_TICKS_PER_DOLLAR, ticks_of
 
 Block = NDArray[np.int64]
 Array = Any  # pyarrow has no types
 ROWS = 65_536
+ABOVE_ZERO = "not a price above zero"
 PRICE_MAX = 10**7
 SHARES_MAX = 10**12
 UNITS_NS = {"s": SECOND_NS, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -52,14 +53,13 @@ class ParquetColumns:
         self._arrow = _pyarrow()
         self._file = self._sound(lambda: self._arrow.parquet.ParquetFile(path))
         names = self._file.schema_arrow.names
-        self.is_of_something_else = is_of_something_else(names)
-        if self.is_of_something_else:
-            return
         try:
             layout = layout_of(names)
         except ValueError as error:
             raise self._error(0, str(error)) from None
+        self.kind = layout.kind
         self._wanted = [names[place] for place in layout.wanted]
+        self._meanings = layout.meanings
         self._symbol = None if layout.symbol is None else names[layout.symbol]
         if self._symbol is None:
             named = symbol_named(path)
@@ -69,7 +69,7 @@ class ParquetColumns:
             self._code(0, named)
 
     def blocks(self) -> Iterator[Block]:
-        """Each [KINDS, bars], as `table.py` has them; raises MarketDataError."""
+        """Each [KINDS, rows], as `table.py` has them; raises MarketDataError."""
         columns = [*self._wanted, *([self._symbol] if self._symbol else [])]
         batches = self._file.iter_batches(batch_size=ROWS, columns=columns)
         row = 1
@@ -81,17 +81,14 @@ class ParquetColumns:
             raise self._error(0, "there are columns and no rows")
 
     def _block(self, row: int, batch: Array) -> Block:
-        stamp, *prices, volume = (
-            batch.column(batch.schema.names.index(one)) for one in self._wanted
-        )
+        stamp, *told = (batch.column(batch.schema.names.index(one)) for one in self._wanted)
         block = empty(batch.num_rows)
         block[LINE] = np.arange(row, row + batch.num_rows)
         block[START], block[END] = self._hours(row, stamp)
         if self._symbol is not None:
             block[CODE] = self._codes_of(row, batch.column(batch.schema.names.index(self._symbol)))
-        for kind, price in enumerate(prices, OPEN):
-            block[kind] = self._ticks(row, price)
-        block[VOLUME] = self._shares(row, volume)
+        for kind, (values, of) in enumerate(zip(told, self._meanings, strict=True), OPEN):
+            block[kind] = self._numbers(row, values, of)
         return block
 
     # --- times
@@ -181,15 +178,33 @@ class ParquetColumns:
             self.symbols.append(name)
         return self._codes[name]
 
-    def _ticks(self, row: int, prices: Array) -> Column:
+    def _numbers(self, row: int, values: Array, of: Of) -> Column:
+        if of is Of.PRICE:
+            return self._ticks(row, values)
+        if of is Of.SHARES:
+            return self._shares(row, values)
+        if self._arrow.types.is_floating(values.type):
+            # What isn't there is NaN where another program made a table of it.
+            compute = self._arrow.compute
+            values = compute.if_else(compute.is_nan(values), 0.0, values)
+        values = values.fill_null(0)
+        return (
+            self._ticks(row, values, "not a price")
+            if of is Of.BID_OR_ASK
+            else self._shares(row, values)
+        )
+
+    def _ticks(self, row: int, prices: Array, wrong: str = ABOVE_ZERO) -> Column:
+        """Zero is none where only something above it is right."""
         self._check_whole(row, prices, "price")
         if not self._arrow.types.is_floating(prices.type):
             return self._exact(row, prices, "price", lambda number: ticks_of(number), PRICE_MAX)
         numbers = prices.to_numpy()
-        odd = ~((numbers > 0) & (numbers < PRICE_MAX))  # so that NaN is odd
+        is_low = numbers <= 0 if wrong == ABOVE_ZERO else numbers < 0
+        odd = is_low | ~(numbers < PRICE_MAX)  # so that NaN is odd
         if odd.any():
             place = int(np.flatnonzero(odd)[0])
-            raise self._error(row + place, f"not a price above zero: {numbers[place]}")
+            raise self._error(row + place, f"{wrong}: {numbers[place]}")
         return ticks_of_floats(numbers)
 
     def _shares(self, row: int, volumes: Array) -> Column:
@@ -259,6 +274,7 @@ def _whole(number: Decimal) -> int:
 def _pyarrow() -> Array:
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError:
         pip = f"{sys.executable} -m pip install"

@@ -1,4 +1,4 @@
-"""The bars of one file as numbers, a row for each kind of them; and what can be wrong with bars."""
+"""The bars, trades or quotes of one file as numbers, a row for each kind of them; and what can be wrong with them."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,9 @@ from trader.money import price_of
 # END 0 where a bar doesn't say itself how long it lasts.
 CODE, LINE, START, END, OPEN, HIGH, LOW, CLOSE, VOLUME = range(9)
 KINDS = 9
+# Trades and quotes have other numbers in the place of a bar's.
+PRICE, SIZE, SUSPICIOUS = OPEN, OPEN + 1, OPEN + 2
+BID, BID_SIZE, ASK, ASK_SIZE = range(OPEN, OPEN + 4)
 Flags = NDArray[np.bool_]
 
 
@@ -59,6 +62,30 @@ def check(table: Table) -> None:
         places = np.flatnonzero(bad)
         place = int(places[np.argmin(numbers[LINE, places])])
         raise Wrong(int(numbers[LINE, place]), _what(table, place, bool(late[place])))
+
+
+def check_ticks(table: Table, noun: str, *, prices: Sequence[int] = ()) -> None:
+    """Of a sorted table of ticks, of which several may be of one moment: raises Wrong for the first that can't be.
+
+    prices: the rows in which each number has to be above zero.
+    """
+    numbers = table.numbers
+    if len(dated := np.flatnonzero(numbers[END])):
+        line = int(numbers[LINE, dated[0]])
+        raise Wrong(
+            line, f"a date, where the moment of a {noun} is wanted (write a time with a zone)"
+        )
+    for row in prices:
+        if len(none := np.flatnonzero(numbers[row] <= 0)):
+            raise Wrong(int(numbers[LINE, none].min()), "not a price above zero: 0")
+    late = (numbers[CODE, 1:] == numbers[CODE, :-1]) & (numbers[START, 1:] < numbers[START, :-1])
+    if late.any():
+        places = np.flatnonzero(late) + 1
+        place = int(places[np.argmin(numbers[LINE, places])])
+        line, before = int(numbers[LINE, place]), int(numbers[LINE, place - 1])
+        symbol = table.symbols[int(numbers[CODE, place])]
+        told = f"this {noun} of {symbol} is older than the one before, in line {before}"
+        raise Wrong(line, f"not in order of time: {told} (sort the file by its times)")
 
 
 def _what(table: Table, place: int, is_late: bool) -> str:

@@ -5,7 +5,7 @@ from random import Random
 
 from msgspec import Struct
 
-from trader.model import Side
+from trader.model import Side, Symbol
 from trader.money import ONE, ZERO, rounded_up
 
 
@@ -17,7 +17,8 @@ class VenueTerms(Struct, frozen=True, kw_only=True):
     unless set. Interest is charged a session on cash owed and on the worth of shares owed, a year having 360 days.
 
     `is_always_open`: there is no calendar. `trades_at_open`: where a bar brings no quote, none is made of it; an order
-    waits for the open of the next bar, half the spread worse.
+    waits for the open of the next bar, half the spread worse. `quoted`: symbols that trade with quotes that are told
+    once an order has arrived, and beside auctions with nothing else.
 
     `bar_participation` and `quote_participation` are the parts of a bar's volume and of a quoted size that may be
     taken; `slippage_rate` makes prices of orders without a limit worse than the quote; `spread_rate` is the whole
@@ -44,6 +45,7 @@ class VenueTerms(Struct, frozen=True, kw_only=True):
     seed: int = 0
     is_always_open: bool = False
     trades_at_open: bool = False
+    quoted: frozenset[Symbol] = frozenset()
 
     def sell_fee(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Of one execution, rounded up to the cent once, after adding."""

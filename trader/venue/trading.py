@@ -49,7 +49,8 @@ class Trading:
     def arrive(self, order_id: str) -> None:
         """The order has reached the book."""
         order = self._ledger.state.orders[order_id]
-        if order.time_in_force is not TimeInForce.CLS:
+        # The quote that stands is the one that it was decided on.
+        if order.time_in_force is not TimeInForce.CLS and order.symbol not in self._terms.quoted:
             self._meet_quote(order)
         if order.time_in_force in AT_ONCE:
             self._ledger.cancel(order_id)
@@ -98,7 +99,7 @@ class Trading:
             for order_id in order_ids:
                 volume_left -= self._meet_bar(order_id, bar, volume_left, is_quoted=is_quoted)
         book.last = price_of(bar.close)
-        if self._hours.is_closing(bar.start_ns + bar.span_ns):
+        if self._hours.is_closing(bar.start_ns + bar.span_ns) and bar.volume:
             book.closed_ns = bar.start_ns + bar.span_ns
         if not is_quoted:
             book.make_quote(bar, volume_left, self._terms.spread_rate / 2)
@@ -164,6 +165,8 @@ class Trading:
         if order.time_in_force is TimeInForce.CLS:
             is_closing = self._hours.is_closing(bar.start_ns + bar.span_ns)
             quantity, price = auction_match(order, bar.close, volume_left if is_closing else ZERO)
+        elif order.symbol in self._terms.quoted:
+            return ZERO
         else:
             quantity, price = bar_match(
                 order,

@@ -258,7 +258,7 @@ class Venue:
         """Move on to `at_ns`: bars that have just ended first, they lie before it; then the clock; then quotes."""
         assert at_ns >= self.now_ns, "time does not go back"
         self.state.now_ns = at_ns
-        quoted = {quote.symbol for quote in quotes} if bars else ()
+        quoted = self.terms.quoted.union(quote.symbol for quote in quotes) if bars else ()
         for bar in bars:
             is_quoted = self.books[bar.symbol].is_quoted or bar.symbol in quoted
             self._trading.take_bar(bar, is_quoted=is_quoted)
