@@ -250,13 +250,16 @@ def _with_order(
     state: ExecutionState, before: Order, now: Order, held: Position, **moved: object
 ) -> ExecutionState:
     """The state with an order, and what else has moved with it, in one copy: it is a large value."""
-    position = positions.with_order(held, before, now)
+    position = positions.released_when_flat(positions.with_order(held, before, now))
     lives = orders.is_live(now) - orders.is_live(before)
+    known = state.positions.get(now.symbol)
     return replace(
         state,
         **moved,
         orders=state.orders.set(now.client_order_id, now),
-        positions=state.positions.set(now.symbol, positions.released_when_flat(position)),
+        positions=state.positions
+        if position is known
+        else state.positions.set(now.symbol, position),
         cancels=_to_cancel(state, now),
         entries_open=state.entries_open + (lives if now.purpose in ENTRY_PURPOSES else 0),
     )

@@ -95,6 +95,8 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return reports.on_report(state, heard)
         case SendStarted():
             return reports.on_send_started(state, heard)
+        case Clock():
+            return _on_clock(state, heard)
         case SendOutcome():
             return reports.on_send_outcome(state, heard)
         case CancelOutcome():
@@ -115,8 +117,6 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return corrections.on_correction(state, heard)
         case Resolution():
             return corrections.on_resolution(state, heard)
-        case Clock():
-            return _on_clock(state, heard)
         case SecurityStatus():
             return disruptions.on_security_status(state, heard)
         case PriceJumped():

@@ -10,16 +10,18 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
     """What workers may know of their symbol."""
     position = state.position(symbol)
     live = [state.orders[one] for one in (*position.entries, *position.exits)]
-    in_doubt = any(order.state is OrderState.UNKNOWN for order in live)
+    in_doubt = OrderState.UNKNOWN in [order.state for order in live]
     return SymbolView(
         symbol=symbol,
         quantity=position.quantity,
         strategy=position.strategy,
         avg_cost=position.avg_cost if position.quantity else None,
         working=tuple(
-            WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
-            for order in live
-            if order.state not in FINAL_STATES and not is_resting_stop(order)
+            [
+                WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
+                for order in live
+                if order.state not in FINAL_STATES and not is_resting_stop(order)
+            ]
         ),
         entries_open=not (
             in_doubt

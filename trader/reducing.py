@@ -140,7 +140,9 @@ def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...
 
 
 def _flattens(events: Sequence[Event]) -> bool:
-    return any(isinstance(event, Halted) and event.flattens for event in events)
+    return Halted in map(type, events) and any(
+        isinstance(event, Halted) and event.flattens for event in events
+    )
 
 
 def _touched(state: ExecutionState, events: Sequence[Event]) -> list[Symbol]:
