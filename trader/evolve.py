@@ -179,7 +179,7 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
         opened_ns=event.at_ns,
         equity_session=plain(state.equity_session + event.cash),
     )
-    return conditions.at_new_peak(opened)
+    return replace(opened, equity_peak=conditions.peak_of(opened, plain(opened.equity)))
 
 
 def _halt(event: Halted) -> Halt:

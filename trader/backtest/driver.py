@@ -222,7 +222,7 @@ class Driver:
         self._now_ns = start_ns
         heard = self._broker.advance(start_ns)
         for lane in lanes:
-            heard += self._broker.open_bar(lane.columns.bar(lane.opening))
+            heard += self._broker.open_bar(lane.bar_at(lane.opening))
         self._turn(heard)
         for lane in lanes:
             self._look_after(lane)
@@ -383,9 +383,9 @@ class Driver:
             self._expect_open(lane, after=lane.place)
 
     def _expect_open(self, lane: Lane, after: int) -> None:
-        starts_ns, place = lane.columns.start_ns, after + 1
+        starts_ns, place = lane.starts, after + 1
         while place < len(starts_ns) and (starts_ns[place] < self._now_ns or place <= lane.opening):
             place += 1
         if place < len(starts_ns):
             lane.expected = place
-            heapq.heappush(self._between, (int(starts_ns[place]), lane.number, place))
+            heapq.heappush(self._between, (starts_ns[place], lane.number, place))

@@ -47,6 +47,7 @@ class Lane:
         "opening",
         "place",
         "shown",
+        "starts",
         "symbol",
         "view",
         "workers",
@@ -74,7 +75,7 @@ class Lane:
         self._bar: Bar | None = None
         self._bar_place = -1
         self._views = columns.views()
-        self._ends, self._closes = self._views[1], self._views[5]
+        self.starts, self._ends, self._closes = (self._views[one] for one in (0, 1, 5))
         self._take(hire(0), lambda _: (columns, 0))
         columns.rest()
 
