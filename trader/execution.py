@@ -151,10 +151,11 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
     objection = unsound(request)
     if objection is not None:
         return (_denied(request, digest, None, objection),)
-    blocked = risk.duplicate(wanted_of(state, request))
+    wanted = wanted_of(state, request)
+    blocked = risk.duplicate(wanted)
     if blocked is not None:
         return (_blocked(request, digest, *blocked),)
-    question = question_of(state, request)
+    question = question_of(state, request, wanted)
     if (denial := risk.first_denial(question)) is not None:
         if freed := reducing.freed(state, question, denial):
             words = f"cancel, proof, then exit: {request.reason}"

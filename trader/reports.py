@@ -68,7 +68,7 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
         )
         now, settled = orders.settled(now)
         if heard is not Notice.QUIET or settled is not Notice.QUIET:
-            notice = max(notice, heard, settled, key=lambda one: one.value)
+            notice = max(notice, heard, settled)
     if recognition.denies(now, report.claim):
         if order.is_denied and not events:
             notice = Notice.QUIET  # Each statement says it again.

@@ -15,7 +15,7 @@ from tests.mutants.planted import (
 )
 
 NO_DUPLICATE_RULE = Edit(
-    "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
+    "execution.py", "blocked = risk.duplicate(wanted)", "blocked = None"
 )
 FORGOTTEN = """orders=Map(
             {

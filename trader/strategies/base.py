@@ -8,6 +8,7 @@ it is given with each event has the position and the working orders as the execu
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from decimal import Decimal
+from types import NoneType
 from typing import ClassVar
 
 from msgspec import Struct
@@ -150,6 +151,9 @@ class Strategy(ABC):
         return None
 
 
+_AMOUNT, _SIZE, _DISTANCES = (Decimal, NoneType), (Size, NoneType), (Distances, NoneType)
+
+
 def exit_all(reason: str) -> tuple[Wish]:
     """The wish to be out of the position."""
     return (Wish(side=Side.SELL, purpose=Purpose.EXIT, size=None, reason=reason),)
@@ -167,12 +171,12 @@ def checked(wish: Wish) -> Wish:
         ("side", wish.side, Side),
         ("purpose", wish.purpose, Purpose),
         ("order_type", wish.order_type, OrderType),
-        ("limit_offset", wish.limit_offset, Decimal | None),
+        ("limit_offset", wish.limit_offset, _AMOUNT),
         ("leg", wish.leg, str),
         ("reason", wish.reason, str),
-        ("size", size, Size | None),
+        ("size", size, _SIZE),
         ("size's unit", "" if size is None else getattr(size, "unit", None), str),
-        ("protection", wish.protection, Distances | None),
+        ("protection", wish.protection, _DISTANCES),
         ("size's amount", ZERO if size is None else getattr(size, "amount", None), Decimal),
     )
     for name, value, wanted in parts:
