@@ -1,5 +1,6 @@
 """`evolve`: what the journal's events add up to, with no rule in it, so that a changed rule breaks no old journal."""
 
+from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import assert_never
@@ -80,17 +81,16 @@ def evolve_entry(state: ExecutionState, entry: Entry) -> ExecutionState:
 
 # What was folded last. Deciding folds an event to see what follows from it, the check of the books folds it again, and
 # what was decided is folded for good: the very same values each time, and a function of them.
-_latest: tuple[tuple[ExecutionState, Event, ExecutionState], ...] = ()
+_latest: deque[tuple[ExecutionState, Event, ExecutionState]] = deque(maxlen=4)
 
 
 def evolve(state: ExecutionState, event: Event) -> ExecutionState:
     """The state after one event."""
-    global _latest
     for before, known, after in _latest:
         if known is event and before is state:
             return after
     after = _after(state, event)
-    _latest = ((state, event, after), *_latest[:3])
+    _latest.appendleft((state, event, after))
     return after
 
 
@@ -242,7 +242,7 @@ def _order_changed(state: ExecutionState, event: OrderChanged) -> ExecutionState
         state_ns=event.at_ns,
         lookup_open=False,
     )
-    books = accounting.reserved(state.books, plain(now.reserved - before.reserved))
+    books = accounting.reserved(state.books, now.reserved - before.reserved)
     return _with_order(state, before, now, state.position(now.symbol), books=books)
 
 
@@ -351,7 +351,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     order = state.orders[event.client_order_id]
     now = orders.after_bust(orders.busted(order, event.reference))
     now = replace(now, reserved=event.reserved)
-    books = accounting.reserved(state.books, plain(now.reserved - order.reserved))
+    books = accounting.reserved(state.books, now.reserved - order.reserved)
     taken = next(
         one.execution for one in order.executions if one.execution.execution_id == event.reference
     )

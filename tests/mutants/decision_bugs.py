@@ -14,9 +14,7 @@ from tests.mutants.planted import (
     worlds,
 )
 
-NO_DUPLICATE_RULE = Edit(
-    "execution.py", "blocked = risk.duplicate(wanted)", "blocked = None"
-)
+NO_DUPLICATE_RULE = Edit("execution.py", "blocked = risk.duplicate(wanted)", "blocked = None")
 FORGOTTEN = """orders=Map(
             {
                 name: replace(order, lookup_open=False, cancel_requested=False, cancel_asked_ns=0)
@@ -199,7 +197,7 @@ LIMITS = (
     ),
     planted(
         "the brake of repeated executions is off",
-        Edit("reports.py", "    events.extend(_brakes(state, order, events))\n", ""),
+        Edit("reports.py", "        events.extend(_brakes(state, order, booked))\n", ""),
         plays("risk", "the_third_filled_entry_of_a_symbol_in_ten_minutes_stops_it"),
     ),
     planted(

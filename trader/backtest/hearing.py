@@ -132,8 +132,8 @@ class ByColumn:
                 worker,
                 signals,
                 first,
-                memoryview(first + signals.enter.nonzero()[0]),
-                memoryview(first + signals.leave.nonzero()[0]),
+                (first + signals.enter.nonzero()[0]).data,
+                (first + signals.leave.nonzero()[0]).data,
             )
             for worker, signals, first in told
         ]
