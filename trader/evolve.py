@@ -98,16 +98,16 @@ def _after(state: ExecutionState, event: Event) -> ExecutionState:
     match event:
         case DuplicateBlocked():
             return tally.told(state, event, blocked=1)
-        case RequestDenied():
-            return tally.told(state, event, denied=1)
-        case RequestAccepted():
-            return _accepted(state, event)
         case OrderChanged():
             return _order_changed(state, event)
+        case RequestAccepted():
+            return _accepted(state, event)
         case ExecutionBooked():
             return _execution_booked(state, event)
         case ClockMoved():
             return conditions.clock_moved(state, event)
+        case RequestDenied():
+            return tally.told(state, event, denied=1)
         case SessionBegan():
             return conditions.session_began(state, event)
         case LifeBegan():

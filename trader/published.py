@@ -15,14 +15,16 @@ def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
         symbol=symbol,
         quantity=position.quantity,
         strategy=position.strategy,
-        avg_cost=position.avg_cost if position.quantity else None,
+        cost=position.cost,
         working=tuple(
             [
                 WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
                 for order in live
                 if order.state not in FINAL_STATES and not is_resting_stop(order)
             ]
-        ),
+        )
+        if live
+        else (),
         entries_open=not (
             in_doubt
             or state.halted

@@ -26,7 +26,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
-from trader.money import ZERO, price_of
+from trader.money import ZERO, price_of, ratio
 from trader.protection import protection_at
 from trader.strategies.signals import BarColumns, Signals
 
@@ -45,16 +45,21 @@ class WorkingOrder(Struct, frozen=True, kw_only=True):
 class SymbolView(Struct, frozen=True, kw_only=True):
     """The executor's published state of one symbol.
 
-    strategy is whose position it is, None while flat; avg_cost is dollars a share, None while flat;
-    entries_open is False while no entry would be accepted (an order in doubt, warming up, halted).
+    strategy is whose position it is, None while flat; cost is what all of it cost, in dollars; entries_open is False
+    while no entry would be accepted (an order in doubt, warming up, halted).
     """
 
     symbol: Symbol
     quantity: Decimal = ZERO
     strategy: StrategyName | None = None
-    avg_cost: Decimal | None = None
+    cost: Decimal = ZERO
     working: tuple[WorkingOrder, ...] = ()
     entries_open: bool = True
+
+    @property
+    def avg_cost(self) -> Decimal | None:
+        """Dollars a share; None while flat."""
+        return ratio(self.cost, self.quantity) if self.quantity else None
 
     def is_idle(self) -> bool:
         """Nothing held and nothing on its way."""
