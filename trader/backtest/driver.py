@@ -8,7 +8,7 @@ Between what the executor hears nothing can change it: the clock is told with so
 """
 
 import heapq
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
 from trader.backtest.broker import ReplayBroker
@@ -57,7 +57,7 @@ class Driver:
         jumps: Sequence[KnownJump] = (),
         closing_minutes: int = 0,
     ) -> None:
-        self.inputs: Counter[str] = Counter()
+        self.inputs: defaultdict[str, int] = defaultdict(int)
         self._lanes = lanes
         self._by_symbol = {lane.symbol: lane for lane in lanes}
         self._broker = broker
@@ -297,7 +297,8 @@ class Driver:
             self._held.add(symbol)
         else:
             self._held.discard(symbol)
-        if self.executor.state.position(symbol).protection is not None:
+        position = self.executor.state.positions.get(symbol)
+        if position is not None and position.protection is not None:
             self._guarded.add(symbol)
             self.course.touch_all()
         if symbol in self._guarded:
