@@ -65,11 +65,7 @@ from trader.messages import (
     WorkerReport,
     encode,
 )
-from trader.model import (
-    Order,
-    OrderState,
-    Side,
-)
+from trader.model import Order, OrderState, Side
 from trader.money import ZERO, plain
 from trader.question import Denial, Question
 from trader.state import ALL_SYMBOLS, ExecutionState

@@ -86,7 +86,7 @@ DUPLICATES = (
         "the id of an order is random",
         Edit(
             "inquiry.py",
-            "{symbol}-{side.value[0]}-{key[:24]}",
+            "{symbol}-{side[0]}-{key[:24]}",
             "{symbol}-{__import__('random').getrandbits(64)}",
         ),
         properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
