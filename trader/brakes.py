@@ -32,8 +32,10 @@ def tripped_by_loss(
 
 def tripped_by_fills(filled_ns: tuple[int, ...], at_ns: int, limits: Limits) -> bool:
     """This many filled entries of one symbol within ten minutes are a program gone wrong, not a strategy."""
-    recent = [one for one in filled_ns if at_ns - one <= REPEATED_SPAN_NS]
-    return len(recent) >= limits.executions_repeated_max
+    most = limits.executions_repeated_max
+    if len(filled_ns) < most:
+        return False
+    return len([one for one in filled_ns if at_ns - one <= REPEATED_SPAN_NS]) >= most
 
 
 def line_shut(question: Question) -> Denial | None:

@@ -1,5 +1,7 @@
 """What the clock, a session, a life, gates and workers move in the state: a part of `evolve`, with no rule in it."""
 
+from decimal import Decimal
+
 from immutables import Map
 from msgspec.structs import replace
 
@@ -14,7 +16,9 @@ from trader.messages import (
     SessionBegan,
     WorkerMoved,
 )
+from trader.model import Symbol
 from trader.money import plain
+from trader.positions import Position
 from trader.state import ALL_SYMBOLS, Counts, ExecutionState
 
 GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)
@@ -23,30 +27,26 @@ GATES_AT_START = (Gate.RECONCILED, Gate.TRADING_STREAM, Gate.MARKET_DATA)
 def clock_moved(state: ExecutionState, event: ClockMoved) -> ExecutionState:
     """Market time, and new marks of what is held."""
     held, value = state.positions, state.positions_value
+    marked: dict[Symbol, Position] = {}
     for symbol, mark in event.marks.items():
         position = held.get(symbol)
         if position is not None and (position.mark != mark or position.is_adjusted):
-            marked = protection.marked(position, mark, event.at_ns)
-            value += marked.value - position.value
-            held = held.set(symbol, marked)
-    return at_new_peak(
-        replace(
-            state,
-            at_ns=event.at_ns,
-            phase=event.phase,
-            session_closes_ns=event.closes_ns,
-            positions=held,
-            positions_value=plain(value),
-        )
+            now = marked[symbol] = protection.marked(position, mark, event.at_ns)
+            value += now.value - position.value
+    return replace(
+        state,
+        at_ns=event.at_ns,
+        phase=event.phase,
+        session_closes_ns=event.closes_ns,
+        positions=held.update(marked) if marked else held,
+        positions_value=plain(value),
+        equity_peak=peak_of(state, plain(state.books.cash + value)),
     )
 
 
-def at_new_peak(state: ExecutionState) -> ExecutionState:
+def peak_of(state: ExecutionState, equity: Decimal) -> Decimal:
     """The highest equity so far is what a drawdown is measured from."""
-    equity = plain(state.equity)
-    if not state.is_opened or equity <= state.equity_peak:
-        return state
-    return replace(state, equity_peak=equity)
+    return max(state.equity_peak, equity) if state.is_opened else state.equity_peak
 
 
 def session_began(state: ExecutionState, event: SessionBegan) -> ExecutionState:

@@ -55,7 +55,7 @@ def clock_moved(state: ExecutionState, clock: Clock) -> tuple[Event, ...]:
     jumps = {
         symbol: (position.mark, mark)
         for symbol, mark in clock.marks.items()
-        if nights.is_jump(position := state.position(symbol), mark, began_ns)
+        if (position := state.positions.get(symbol)) and nights.is_jump(position, mark, began_ns)
     }
     marks = clock.marks
     if jumps:

@@ -1,5 +1,6 @@
 """`evolve`: what the journal's events add up to, with no rule in it, so that a changed rule breaks no old journal."""
 
+from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import assert_never
@@ -80,17 +81,16 @@ def evolve_entry(state: ExecutionState, entry: Entry) -> ExecutionState:
 
 # What was folded last. Deciding folds an event to see what follows from it, the check of the books folds it again, and
 # what was decided is folded for good: the very same values each time, and a function of them.
-_latest: tuple[tuple[ExecutionState, Event, ExecutionState], ...] = ()
+_latest: deque[tuple[ExecutionState, Event, ExecutionState]] = deque(maxlen=4)
 
 
 def evolve(state: ExecutionState, event: Event) -> ExecutionState:
     """The state after one event."""
-    global _latest
     for before, known, after in _latest:
         if known is event and before is state:
             return after
     after = _after(state, event)
-    _latest = ((state, event, after), *_latest[:3])
+    _latest.appendleft((state, event, after))
     return after
 
 
@@ -98,16 +98,16 @@ def _after(state: ExecutionState, event: Event) -> ExecutionState:
     match event:
         case DuplicateBlocked():
             return tally.told(state, event, blocked=1)
-        case RequestDenied():
-            return tally.told(state, event, denied=1)
-        case RequestAccepted():
-            return _accepted(state, event)
         case OrderChanged():
             return _order_changed(state, event)
+        case RequestAccepted():
+            return _accepted(state, event)
         case ExecutionBooked():
             return _execution_booked(state, event)
         case ClockMoved():
             return conditions.clock_moved(state, event)
+        case RequestDenied():
+            return tally.told(state, event, denied=1)
         case SessionBegan():
             return conditions.session_began(state, event)
         case LifeBegan():
@@ -180,7 +180,7 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
         opened_ns=event.at_ns,
         equity_session=plain(state.equity_session + event.cash),
     )
-    return conditions.at_new_peak(opened)
+    return replace(opened, equity_peak=conditions.peak_of(opened, plain(opened.equity)))
 
 
 def _halt(event: Halted) -> Halt:
@@ -243,7 +243,7 @@ def _order_changed(state: ExecutionState, event: OrderChanged) -> ExecutionState
         state_ns=event.at_ns,
         lookup_open=False,
     )
-    books = accounting.reserved(state.books, plain(now.reserved - before.reserved))
+    books = accounting.reserved(state.books, now.reserved - before.reserved)
     return _with_order(state, before, now, state.position(now.symbol), books=books)
 
 
@@ -251,13 +251,16 @@ def _with_order(
     state: ExecutionState, before: Order, now: Order, held: Position, **moved: object
 ) -> ExecutionState:
     """The state with an order, and what else has moved with it, in one copy: it is a large value."""
-    position = positions.with_order(held, before, now)
+    position = positions.released_when_flat(positions.with_order(held, before, now))
     lives = orders.is_live(now) - orders.is_live(before)
+    known = state.positions.get(now.symbol)
     return replace(
         state,
         **moved,
         orders=state.orders.set(now.client_order_id, now),
-        positions=state.positions.set(now.symbol, positions.released_when_flat(position)),
+        positions=state.positions
+        if position is known
+        else state.positions.set(now.symbol, position),
         cancels=_to_cancel(state, now),
         entries_open=state.entries_open + (lives if now.purpose in ENTRY_PURPOSES else 0),
     )
@@ -351,7 +354,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
     order = state.orders[event.client_order_id]
     now = orders.after_bust(orders.busted(order, event.reference))
     now = replace(now, reserved=event.reserved)
-    books = accounting.reserved(state.books, plain(now.reserved - order.reserved))
+    books = accounting.reserved(state.books, now.reserved - order.reserved)
     taken = next(
         one.execution for one in order.executions if one.execution.execution_id == event.reference
     )

@@ -65,11 +65,7 @@ from trader.messages import (
     WorkerReport,
     encode,
 )
-from trader.model import (
-    Order,
-    OrderState,
-    Side,
-)
+from trader.model import Order, OrderState, Side
 from trader.money import ZERO, plain
 from trader.question import Denial, Question
 from trader.state import ALL_SYMBOLS, ExecutionState
@@ -95,6 +91,8 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return reports.on_report(state, heard)
         case SendStarted():
             return reports.on_send_started(state, heard)
+        case Clock():
+            return _on_clock(state, heard)
         case SendOutcome():
             return reports.on_send_outcome(state, heard)
         case CancelOutcome():
@@ -115,8 +113,6 @@ def _decided(state: ExecutionState, heard: Input) -> tuple[Event, ...]:
             return corrections.on_correction(state, heard)
         case Resolution():
             return corrections.on_resolution(state, heard)
-        case Clock():
-            return _on_clock(state, heard)
         case SecurityStatus():
             return disruptions.on_security_status(state, heard)
         case PriceJumped():
@@ -151,10 +147,11 @@ def _on_request(state: ExecutionState, request: OrderRequest) -> tuple[Event, ..
     objection = unsound(request)
     if objection is not None:
         return (_denied(request, digest, None, objection),)
-    blocked = risk.duplicate(wanted_of(state, request))
+    wanted = wanted_of(state, request)
+    blocked = risk.duplicate(wanted)
     if blocked is not None:
         return (_blocked(request, digest, *blocked),)
-    question = question_of(state, request)
+    question = question_of(state, request, wanted)
     if (denial := risk.first_denial(question)) is not None:
         if freed := reducing.freed(state, question, denial):
             words = f"cancel, proof, then exit: {request.reason}"

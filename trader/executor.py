@@ -36,6 +36,7 @@ from trader.state import ALL_SYMBOLS
 from trader.strategies.base import Fill, SymbolView
 
 COMMIT_RETRY_S = 0.5  # machine time between attempts while the disk refuses
+EFFECTIVE = frozenset({RequestAccepted, CancelRequested, LookupWanted})
 
 
 class Publisher(Protocol):
@@ -138,13 +139,12 @@ class Executor:
             self._publisher.publish(symbol, view, touched.get(symbol, []))
 
     def _note(self, event: Event, touched: dict[Symbol, list[Fill]]) -> None:
-        if isinstance(event, ClockMoved) and not self._shows_minutes:
+        if type(event) is ClockMoved and not self._shows_minutes:
             return
-        symbol = getattr(event, "symbol", ALL_SYMBOLS)
-        if isinstance(event, RequestAccepted):
-            symbol = event.order.symbol
+        about = event.order if type(event) is RequestAccepted else event
+        symbol = getattr(about, "symbol", ALL_SYMBOLS)
         fills = touched.setdefault(symbol or ALL_SYMBOLS, [])
-        if isinstance(event, ExecutionBooked):
+        if type(event) is ExecutionBooked:
             fills.append(
                 Fill(
                     symbol=event.symbol,
@@ -180,6 +180,8 @@ def decided(state: ExecutionState, batch: list[Input]) -> tuple[ExecutionState, 
 
 def effect_of(event: Event, state: ExecutionState) -> Effect | None:
     """What the world must be asked to do because of an event."""
+    if type(event) not in EFFECTIVE:
+        return None  # As of most.
     match event:
         case RequestAccepted():
             return Submit(order=event.order)

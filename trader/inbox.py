@@ -110,13 +110,15 @@ def in_order(batch: list[Input]) -> list[Input]:
 
     Reports of one order are put in the order of its life, so that which of two sockets was read first does not show.
     """
-    return sorted(batch, key=_rank)
+    return sorted(batch, key=_rank) if len(batch) > 1 else [*batch]
 
 
 def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
     match heard:
-        case OrderReport():  # First, for it is what most of a statement is.
+        case OrderReport():  # First are the two of which there are many at a time.
             return (1, 0, 0, heard.client_order_id, 1 + int(heard.quantity_cumulative), "")
+        case OrderRequest():
+            return (3, heard.at_ns, -heard.urgency, heard.symbol, 0, heard.request_id)
         case Boot():
             return (0, 0, 0, "", 0, "")
         case (
@@ -143,8 +145,6 @@ def _rank(heard: Input) -> tuple[int, int, int, str, int, str]:
             return (1, 3, 0, "", 0, "")
         case Clock():
             return (2, heard.at_ns, 0, "", 0, "")
-        case OrderRequest():
-            return (3, heard.at_ns, -heard.urgency, heard.symbol, 0, heard.request_id)
         case AlarmReport():
             return (0, 1, 0, "", 0, "")
         case LifeEnd():

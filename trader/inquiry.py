@@ -24,7 +24,7 @@ def client_order_id(request: OrderRequest) -> ClientOrderId:
 
 
 def _order_of(symbol: Symbol, side: Side, key: DecisionKey) -> ClientOrderId:
-    return ClientOrderId(f"trd-{symbol}-{side.value[0]}-{key[:24]}")
+    return ClientOrderId(f"trd-{symbol}-{side[0]}-{key[:24]}")
 
 
 def exit_key(state: ExecutionState, symbol: Symbol, reduction: Reduction) -> DecisionKey:
@@ -84,9 +84,11 @@ def _reduced_by(state: ExecutionState, request: OrderRequest) -> tuple[Blocking,
     return Blocking.REDUCTION, reduction.words
 
 
-def question_of(state: ExecutionState, request: OrderRequest) -> Question:
-    """What the rules may read about a request whose numbers are sound."""
-    wanted = wanted_of(state, request)
+def question_of(
+    state: ExecutionState, request: OrderRequest, wanted: Wanted | None = None
+) -> Question:
+    """What the rules may read about a request whose numbers are sound; `wanted` where that is known already."""
+    wanted = wanted or wanted_of(state, request)
     position = wanted.position
     reserve_price = _reserve_price(state, request)
     opposite = position.exits if risk.is_entry(request) else position.entries
@@ -105,14 +107,14 @@ def question_of(state: ExecutionState, request: OrderRequest) -> Question:
         exposure=state.positions_value + state.books.reserved,
         entries_open=state.entries_open,
         entries_minute=sum(
-            count for at_ns, count in state.entries_recent if abs(at_ns - state.at_ns) < MINUTE_NS
+            [count for at_ns, count in state.entries_recent if abs(at_ns - state.at_ns) < MINUTE_NS]
         ),
         notional_session=state.entries_notional,
         entries_strategy=state.entries_of.get(request.strategy, 0),
         canary=None if state.is_promoted(request.strategy) else state.limits.canary,
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
-        opposite_orders=tuple(state.orders[one] for one in opposite),
+        opposite_orders=tuple([state.orders[one] for one in opposite]),
         quantity_sellable=quantity_sellable(state, position),
     )
 

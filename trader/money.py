@@ -54,12 +54,11 @@ def use_exact_context() -> None:
     setcontext(EXACT)
 
 
-# Prices and quantities come again and again, and equal ones have one form.
-@lru_cache(maxsize=16_384)
 def plain(amount: Decimal) -> Decimal:
     """The same amount with no exponent, no trailing zeros and no minus zero, so that str() is canonical."""
-    # Normalized alone, 320 would be 3.2E+2 and minus zero -0; added to a plain zero both are plain.
-    return _ROUNDING.add(amount.normalize(_ROUNDING), ZERO)
+    # Normalized alone, 320 would be 3.2E+2 and minus zero -0; added to a plain zero both are plain. Looking up what was
+    # made plain before would take longer: a Decimal's hash costs more than this.
+    return amount.normalize(_ROUNDING) + ZERO
 
 
 @lru_cache(

@@ -13,7 +13,7 @@ Source: the FIX 4.4 order state matrices, and table H of the project's invariant
 """
 
 from decimal import Decimal
-from enum import Enum, StrEnum
+from enum import IntEnum, StrEnum
 
 from msgspec.structs import replace
 
@@ -51,7 +51,7 @@ class Trigger(StrEnum):
 CANCEL_PENDING_NS_MAX = MINUTE_NS  # that an answer may be older than the cancel
 
 
-class Notice(Enum):
+class Notice(IntEnum):
     """Who has to hear of a transition: nobody, a person, or a person while the symbol takes no entries."""
 
     QUIET = 0
@@ -245,7 +245,7 @@ def after_execution(order: Order) -> tuple[Order, Notice]:
     if order.quantity_filled > order.quantity:
         notice = Notice.HALT
     final, later = settled(moved)
-    return final, max(notice, later, key=lambda one: one.value)
+    return final, max(notice, later)
 
 
 def released_by(order: Order, execution: Execution) -> Decimal:

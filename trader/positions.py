@@ -109,6 +109,8 @@ def with_order(position: Position, before: Order | None, now: Order) -> Position
     known = before is not None and before.state not in FINAL_STATES
     was_left = before.quantity_leaves if before is not None else ZERO
     change = now.quantity_leaves - was_left
+    if known and not gone and not change:
+        return position  # As most of what is told of an order: it lives, and has as much left.
     if now.purpose in ENTRY_PURPOSES:
         return replace(
             position,

@@ -92,6 +92,10 @@ def _on_tick(price: Decimal, *, up: bool) -> Decimal:
 
 def unsound_prices(request: OrderRequest) -> Denial | None:
     """Numbers of a stop, or of an entry's protection, that no arithmetic may see."""
+    is_stop = request.order_type in STOP_TYPES
+    told = (request.stop_price is not None, request.trail is not None)
+    if request.protection is None and not is_stop and not any(told):
+        return None  # As of most.
     guard = request.protection or Protection()
     prices = (request.stop_price, guard.stop_price, guard.take_profit)
     for price in prices:
@@ -102,8 +106,6 @@ def unsound_prices(request: OrderRequest) -> Denial | None:
     for trail in (request.trail, guard.trail):
         if trail is not None and not (trail.is_finite() and ZERO < trail < ONE):
             return _unsound(str(trail))
-    is_stop = request.order_type in STOP_TYPES
-    told = (request.stop_price is not None, request.trail is not None)
     wanted = {OrderType.STOP: (True, False), OrderType.TRAILING_STOP: (False, True)}
     if told != wanted.get(request.order_type, (False, False)) or (
         is_stop and request.purpose is not Purpose.STOP

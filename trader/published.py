@@ -9,18 +9,19 @@ from trader.strategies.base import SymbolView, WorkingOrder
 def symbol_view(state: ExecutionState, symbol: Symbol) -> SymbolView:
     """What workers may know of their symbol."""
     position = state.position(symbol)
-    live = [state.orders[one] for one in (*position.entries, *position.exits)]
-    in_doubt = any(order.state is OrderState.UNKNOWN for order in live)
+    working: list[WorkingOrder] = []
+    in_doubt = False
+    for name in (*position.entries, *position.exits):
+        order = state.orders[name]
+        in_doubt = in_doubt or order.state is OrderState.UNKNOWN
+        if order.state not in FINAL_STATES and not is_resting_stop(order):
+            working.append(WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves))
     return SymbolView(
         symbol=symbol,
         quantity=position.quantity,
         strategy=position.strategy,
-        avg_cost=position.avg_cost if position.quantity else None,
-        working=tuple(
-            WorkingOrder(side=order.side, quantity_leaves=order.quantity_leaves)
-            for order in live
-            if order.state not in FINAL_STATES and not is_resting_stop(order)
-        ),
+        cost=position.cost,
+        working=tuple(working),
         entries_open=not (
             in_doubt
             or state.halted

@@ -19,6 +19,8 @@ def knows(order: Order, execution: Execution) -> bool:
 
     Only one can end there, until one is taken back: what fills the gap may end there again.
     """
+    if not order.executions:
+        return False
     for known in order.executions:
         if known.execution.execution_id == execution.execution_id:
             return True
@@ -46,10 +48,11 @@ def is_plausible(order: Order, execution: Execution, mark: int) -> bool:
     is not. With neither of the two known (0) there is nothing to hold it against, and what is told is believed.
     """
     known = [price for price in (order.reserve_price, price_of(mark)) if price]
-    factor = PRICE_FACTOR_MAX
-    return not known or any(
-        price <= execution.price * factor and execution.price <= price * factor for price in known
-    )
+    told, factor = execution.price, PRICE_FACTOR_MAX
+    for price in known:
+        if price <= told * factor and told <= price * factor:
+            return True
+    return not known
 
 
 def was_busted(order: Order, execution: Execution) -> bool:

@@ -126,7 +126,8 @@ def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Ev
 
 def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...]:
     """What follows once these have happened: ends where a symbol is flat; in REDUCING, beginnings where it isn't."""
-    if not (events and (state.reductions or state.mode is Mode.REDUCING or _flattens(events))):
+    is_reducing = state.reductions or (state.halt is not None and state.mode is Mode.REDUCING)
+    if not (is_reducing or _flattens(events)):
         return ()
     for event in events:
         state = evolve(state, event)
@@ -140,7 +141,9 @@ def followed(state: ExecutionState, events: Sequence[Event]) -> tuple[Event, ...
 
 
 def _flattens(events: Sequence[Event]) -> bool:
-    return any(isinstance(event, Halted) and event.flattens for event in events)
+    return Halted in map(type, events) and any(
+        isinstance(event, Halted) and event.flattens for event in events
+    )
 
 
 def _touched(state: ExecutionState, events: Sequence[Event]) -> list[Symbol]:

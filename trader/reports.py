@@ -49,11 +49,12 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
     if report.execution is not None and recognition.was_busted(order, report.execution):
         return ()  # Lists of fills go on showing it; what it claims of the order is taken back, too.
     events: list[Event] = []
+    booked: ExecutionBooked | None = None
     now, notice = order, Notice.QUIET
     if report.execution is not None and not recognition.knows(order, report.execution):
-        event = execution_booked(state, order, report.execution)
-        events.append(event)
-        now = evolve(state, event).orders[order.client_order_id]
+        booked = execution_booked(state, order, report.execution)
+        events.append(booked)
+        now = evolve(state, booked).orders[order.client_order_id]
         now, notice = orders.after_execution(now)
     if report.claim is Claim.FOREIGN_CHANGE:
         events.extend(
@@ -68,7 +69,7 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
         )
         now, settled = orders.settled(now)
         if heard is not Notice.QUIET or settled is not Notice.QUIET:
-            notice = max(notice, heard, settled, key=lambda one: one.value)
+            notice = max(notice, heard, settled)
     if recognition.denies(now, report.claim):
         if order.is_denied and not events:
             notice = Notice.QUIET  # Each statement says it again.
@@ -77,8 +78,9 @@ def on_report(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
         return tuple(_still_unexplained(order, now, report))  # As most of what a statement tells.
     events.extend(_changes(state, order, now, report))
     events.extend(_notices(order, report, notice))
-    events.extend(_beyond_reserve(order, events))
-    events.extend(_brakes(state, order, events))
+    if booked is not None:
+        events.extend(_beyond_reserve(order, booked))
+        events.extend(_brakes(state, order, booked))
     events.extend(_still_unexplained(order, now, report))
     return tuple(events)
 
@@ -208,41 +210,27 @@ def _notices(order: Order, report: OrderReport, notice: Notice) -> list[Event]:
     return events
 
 
-def _beyond_reserve(order: Order, events: list[Event]) -> list[Event]:
+def _beyond_reserve(order: Order, booked: ExecutionBooked) -> list[Event]:
     """A fill that costs more than was counted on is real, and somebody hears of it."""
-    return [
-        Alarmed(
-            alarm="beyond_reserve",
-            symbol=order.symbol,
-            message=f"{order.client_order_id} filled at {event.execution.price}, reserved at {order.reserve_price}",
-        )
-        for event in events
-        if isinstance(event, ExecutionBooked)
-        and order.side is Side.BUY
-        and event.execution.price > order.reserve_price
-    ]
-
-
-def _brakes(state: ExecutionState, order: Order, events: list[Event]) -> list[Event]:
-    """Three filled entries of one symbol in ten minutes stop the symbol until a person resumes."""
-    if (
-        order.purpose not in ENTRY_PURPOSES
-        or (Brake.REPEATED_EXECUTIONS, order.symbol) in state.brakes
-    ):
+    price = booked.execution.price
+    if order.side is not Side.BUY or price <= order.reserve_price:
         return []
-    for event in events:
-        if isinstance(event, ExecutionBooked):
-            at_ns = event.execution.at_ns
-            held = positions.with_entry_filled(state.position(order.symbol), order, at_ns)
-            filled = held.entries_filled_ns
-            if brakes.tripped_by_fills(filled, at_ns, state.limits):
-                numbers = {"entries_filled": str(len(filled))}
-                return [
-                    BrakeTripped(
-                        brake=Brake.REPEATED_EXECUTIONS, symbol=order.symbol, numbers=numbers
-                    )
-                ]
-    return []
+    what = f"{order.client_order_id} filled at {price}, reserved at {order.reserve_price}"
+    return [Alarmed(alarm="beyond_reserve", symbol=order.symbol, message=what)]
+
+
+def _brakes(state: ExecutionState, order: Order, booked: ExecutionBooked) -> list[Event]:
+    """Three filled entries of one symbol in ten minutes stop the symbol until a person resumes."""
+    brake = Brake.REPEATED_EXECUTIONS
+    if order.purpose not in ENTRY_PURPOSES or (brake, order.symbol) in state.brakes:
+        return []
+    at_ns = booked.execution.at_ns
+    held = positions.with_entry_filled(state.position(order.symbol), order, at_ns)
+    filled = held.entries_filled_ns
+    if not brakes.tripped_by_fills(filled, at_ns, state.limits):
+        return []
+    numbers = {"entries_filled": str(len(filled))}
+    return [BrakeTripped(brake=brake, symbol=order.symbol, numbers=numbers)]
 
 
 def _still_unexplained(before: Order, now: Order, report: OrderReport) -> list[Event]:

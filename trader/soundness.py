@@ -14,14 +14,14 @@ from trader.money import ZERO, plain
 from trader.state import ExecutionState
 
 WHO = "the books"
-MOVES_SHARES = (ExecutionBooked, BooksMoved)
+MOVES_SHARES = frozenset({ExecutionBooked, BooksMoved})
 
 
 def checked(state: ExecutionState, events: tuple[Event, ...]) -> tuple[Event, ...]:
     """The events, and where the books don't add up after them, an alarm and a halt that only a person ends."""
-    symbols = {one.symbol for one in events if isinstance(one, MOVES_SHARES)}
-    if not symbols:
+    if MOVES_SHARES.isdisjoint(map(type, events)):
         return events
+    symbols = {one.symbol for one in events if isinstance(one, ExecutionBooked | BooksMoved)}
     for event in events:
         state = evolve(state, event)
     what = "; ".join(differences(state, symbols))

@@ -112,8 +112,8 @@ class Worker:
                 self._account,
                 self.strategy.name,
                 self.symbol,
-                wish.side.value,
-                wish.purpose.value,
+                wish.side,
+                wish.purpose,
                 wish.leg,
                 event,
             )

@@ -230,7 +230,7 @@ BOOKS = (
         "a reservation is not released",
         Edit(
             "evolve.py",
-            "books = accounting.reserved(state.books, plain(now.reserved - before.reserved))",
+            "books = accounting.reserved(state.books, now.reserved - before.reserved)",
             "books = state.books",
         ),
         plays("reports", "proof_that_nothing_lives_gives_cash_and_symbol_free"),

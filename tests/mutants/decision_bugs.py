@@ -14,9 +14,7 @@ from tests.mutants.planted import (
     worlds,
 )
 
-NO_DUPLICATE_RULE = Edit(
-    "execution.py", "blocked = risk.duplicate(wanted_of(state, request))", "blocked = None"
-)
+NO_DUPLICATE_RULE = Edit("execution.py", "blocked = risk.duplicate(wanted)", "blocked = None")
 FORGOTTEN = """orders=Map(
             {
                 name: replace(order, lookup_open=False, cancel_requested=False, cancel_asked_ns=0)
@@ -88,7 +86,7 @@ DUPLICATES = (
         "the id of an order is random",
         Edit(
             "inquiry.py",
-            "{symbol}-{side.value[0]}-{key[:24]}",
+            "{symbol}-{side[0]}-{key[:24]}",
             "{symbol}-{__import__('random').getrandbits(64)}",
         ),
         properties("execution", "the_id_of_an_order_is_a_function_of_the_decision_alone"),
@@ -219,7 +217,7 @@ LIMITS = (
     ),
     planted(
         "the brake of repeated executions is off",
-        Edit("reports.py", "    events.extend(_brakes(state, order, events))\n", ""),
+        Edit("reports.py", "        events.extend(_brakes(state, order, booked))\n", ""),
         plays("risk", "the_third_filled_entry_of_a_symbol_in_ten_minutes_stops_it"),
     ),
     planted(

@@ -190,7 +190,7 @@ PROTECTIONS = (
     ),
     planted(
         "a strategy takes the stop for its own exit",
-        Edit("published.py", " and not is_resting_stop(order)\n", "\n"),
+        Edit("published.py", " and not is_resting_stop(order):\n", ":\n"),
         tasks("protector", "a_strategys_exit_makes_the_stop_go_first_and_then_sells_once"),
     ),
     planted(

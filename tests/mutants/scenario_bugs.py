@@ -106,7 +106,7 @@ SCENARIOS = (
     ),
     planted(
         "entries go on after one too many filled",
-        Edit("reports.py", "    events.extend(_brakes(state, order, events))\n", ""),
+        Edit("reports.py", "        events.extend(_brakes(state, order, booked))\n", ""),
         scenario("s20-filled-after-all"),
     ),
     planted(

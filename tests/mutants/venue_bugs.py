@@ -155,8 +155,8 @@ BOOKS = (
         "buying power is not held for open orders",
         Edit(
             "venue/accounts.py",
-            "            self.reserved += sign * reserved\n",
-            "            self.reserved += 0 * sign * reserved\n",
+            "            self.reserved += sign * order.reserved\n",
+            "            self.reserved += 0 * sign * order.reserved\n",
         ),
         plays("venue_orders", "open_buys_hold_buying_power_until_they_end"),
     ),

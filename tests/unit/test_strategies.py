@@ -24,7 +24,7 @@ def held(strategy: Strategy, *working: Side) -> SymbolView:
         symbol=JD,
         quantity=Decimal(10),
         strategy=strategy.name,
-        avg_cost=Decimal("31.9"),
+        cost=Decimal(319),
         working=tuple(WorkingOrder(side=side, quantity_leaves=Decimal(10)) for side in working),
     )
 

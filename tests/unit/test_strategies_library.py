@@ -26,7 +26,7 @@ def held(kind: str, *working: Side) -> SymbolView:
         symbol=JD,
         quantity=Decimal(10),
         strategy=StrategyName(kind),
-        avg_cost=Decimal(5),
+        cost=Decimal(50),
         working=orders,
     )
 

@@ -19,9 +19,7 @@ JD, GS, T = Symbol("JD"), Symbol("GS"), Symbol("T")
 TEN = Size(unit="shares", amount=Decimal(10))
 OPEN_NS = parse_iso("2026-01-26T14:30:00Z")
 FLAT = SymbolView(symbol=JD)
-HELD = SymbolView(
-    symbol=JD, quantity=Decimal(10), strategy=StrategyName("pairs"), avg_cost=Decimal(5)
-)
+HELD = SymbolView(symbol=JD, quantity=Decimal(10), strategy=StrategyName("pairs"), cost=Decimal(50))
 CLOSES = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=60)
 
 

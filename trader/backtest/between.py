@@ -72,9 +72,9 @@ class Between:
             self._expect_open(lane, now_ns, lane.place if after is None else after)
 
     def _expect_open(self, lane: Lane, now_ns: int, after: int) -> None:
-        starts_ns, place = lane.columns.start_ns, after + 1
+        starts_ns, place = lane.starts, after + 1
         while place < len(starts_ns) and (starts_ns[place] < now_ns or place <= lane.opening):
             place += 1
         if place < len(starts_ns):
             lane.expected = place
-            heapq.heappush(self._heap, (int(starts_ns[place]), lane.number, place))
+            heapq.heappush(self._heap, (starts_ns[place], lane.number, place))

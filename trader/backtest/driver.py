@@ -8,7 +8,7 @@ Where its symbol has quotes it meets each of them at its time instead, later tha
 Between what the executor hears nothing can change it: the clock is told with something else, and at each day's ends.
 """
 
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
 from trader.backtest.between import EVENT, Between
@@ -56,7 +56,7 @@ class Driver:
         jumps: Sequence[KnownJump] = (),
         closing_minutes: int = 0,
     ) -> None:
-        self.inputs: Counter[str] = Counter()
+        self.inputs: defaultdict[str, int] = defaultdict(int)
         self._lanes = lanes
         self._by_symbol = {lane.symbol: lane for lane in lanes}
         self._broker = broker
@@ -226,7 +226,7 @@ class Driver:
         self._now_ns = start_ns
         heard = self._broker.advance(start_ns)
         for lane in lanes:
-            heard += self._broker.open_bar(lane.columns.bar(lane.opening))
+            heard += self._broker.open_bar(lane.bar_at(lane.opening))
         self._turn(heard)
         for lane in lanes:
             self._look_after(lane)
@@ -301,7 +301,8 @@ class Driver:
             self._held.add(symbol)
         else:
             self._held.discard(symbol)
-        if self.executor.state.position(symbol).protection is not None:
+        position = self.executor.state.positions.get(symbol)
+        if position is not None and position.protection is not None:
             self._guarded.add(symbol)
             self.course.touch_all()
         if symbol in self._guarded:

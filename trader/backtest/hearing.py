@@ -4,6 +4,7 @@ All three give the same requests at the same bars. They differ in which bars hav
 the first after a place at which something may be wished, if the symbol's view stays what it is until then.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
@@ -131,8 +132,8 @@ class ByColumn:
                 worker,
                 signals,
                 first,
-                first + signals.enter.nonzero()[0],
-                first + signals.leave.nonzero()[0],
+                (first + signals.enter.nonzero()[0]).data,
+                (first + signals.leave.nonzero()[0]).data,
             )
             for worker, signals, first in told
         ]
@@ -154,9 +155,9 @@ class ByColumn:
                 places = leave
             else:
                 continue
-            at = places.searchsorted(place, "right")
+            at = bisect_right(places, place)
             if at < len(places):
-                found = min(found, int(places[at]))
+                found = min(found, places[at])
         return found
 
 

@@ -19,6 +19,7 @@ from trader.strategies.base import Fill, SymbolView
 from trader.worker import Worker
 
 BLOCK = 128  # bars that are made at a time
+NEAR = 16  # bars ahead that are looked through first
 NIGHT_NS = 4 * HOUR_NS  # without a bar
 
 Hire = Callable[[int], Sequence[Worker]]  # workers of their n-th incarnation
@@ -49,6 +50,7 @@ class Lane:
         "place",
         "quotes",
         "shown",
+        "starts",
         "symbol",
         "view",
         "workers",
@@ -84,7 +86,7 @@ class Lane:
         self._bar: Bar | None = None
         self._bar_place = -1
         self._views = columns.views()
-        self._ends, self._closes = self._views[1], self._views[5]
+        self.starts, self._ends, self._closes = (self._views[one] for one in (0, 1, 5))
         self._take(hire(0), lambda _: (columns, 0))
         columns.rest()
 
@@ -134,12 +136,11 @@ class Lane:
         ends, after_it = self._ends, self.place + 1
         count = len(ends)
         if after_it < count and ends[after_it] <= ended_ns:
-            step = 1  # which doubles: mostly it isn't far
+            step = NEAR  # which doubles: mostly it isn't far
             while after_it + step < count and ends[after_it + step] <= ended_ns:
                 after_it += step
                 step += step
-            high = min(after_it + step, count)
-            self.place = bisect_right(ends, ended_ns, after_it, high) - 1
+            self.place = bisect_right(ends, ended_ns, after_it, min(after_it + step, count)) - 1
 
     def next_due_ns(self, *, is_watched: bool) -> int | None:
         """When the next bar ends that has to be visited; None where there is none."""

@@ -58,13 +58,13 @@ class Recorder:
             for event in entry.events:
                 if type(event) not in READ:
                     continue  # As most: asked one kind after the other it costs several times as much.
-                if isinstance(event, ExecutionBooked):
+                if type(event) is ExecutionBooked:
                     self.fills.append(self._fill(entry, event, batch.after))
-                elif isinstance(event, RequestDenied):
+                elif type(event) is RequestDenied:
                     self.denied[event.reason.value] += 1
-                elif isinstance(event, Quarantined) and event.symbol is not None:
+                elif type(event) is Quarantined and event.symbol is not None:
                     self.quarantined.setdefault(event.symbol, event.reason)
-                elif isinstance(event, Released) and event.symbol is not None:
+                elif type(event) is Released and event.symbol is not None:
                     self.quarantined.pop(event.symbol, None)
                 self._note_brakes(entry, event, batch.after)
         if self._journal is not None:
@@ -83,13 +83,13 @@ class Recorder:
         limits, noted = self._brakes_off, self.would_have_halted
         if limits is None or len(noted) == len(LOOKED_FOR):
             return
-        if isinstance(event, ClockMoved) and after.is_opened and not noted.keys() >= LOSSES:
+        if type(event) is ClockMoved and after.is_opened and not noted.keys() >= LOSSES:
             for brake, numbers in brakes.tripped_by_loss(
                 after.equity, after.equity_session, after.equity_peak, limits
             ):
                 what = f"equity {numbers['equity']} of {numbers['from']}"
                 noted.setdefault(brake, self._words(brake, entry, what))
-        elif isinstance(event, ExecutionBooked) and Brake.REPEATED_EXECUTIONS not in noted:
+        elif type(event) is ExecutionBooked and Brake.REPEATED_EXECUTIONS not in noted:
             filled_ns = after.position(event.symbol).entries_filled_ns
             if brakes.tripped_by_fills(filled_ns, after.at_ns, limits):
                 brake, what = Brake.REPEATED_EXECUTIONS, f"{event.symbol} entered again"

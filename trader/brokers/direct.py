@@ -50,6 +50,7 @@ _CLAIMS = {
     OrderStatus.EXPIRED: Claim.EXPIRED,
     OrderStatus.REJECTED: Claim.REJECTED,
 }
+_ORDER_TYPES = {one.value: one for one in OrderType}  # by our words, which are the same
 
 
 class DirectBroker:
@@ -158,7 +159,7 @@ def new_order_of(order: Order) -> NewOrder:
     return NewOrder(
         symbol=order.symbol,
         side=order.side,
-        order_type=OrderType(order.order_type.value),
+        order_type=_ORDER_TYPES[order.order_type],
         time_in_force=order.time_in_force,
         quantity=order.quantity,
         limit_price=order.limit_price,

@@ -8,6 +8,7 @@ it is given with each event has the position and the working orders as the execu
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from decimal import Decimal
+from types import NoneType
 from typing import ClassVar
 
 from msgspec import Struct
@@ -25,7 +26,7 @@ from trader.model import (
     StrategyName,
     Symbol,
 )
-from trader.money import ZERO, price_of
+from trader.money import ZERO, price_of, ratio
 from trader.protection import protection_at
 from trader.strategies.signals import BarColumns, Signals
 
@@ -44,16 +45,21 @@ class WorkingOrder(Struct, frozen=True, kw_only=True):
 class SymbolView(Struct, frozen=True, kw_only=True):
     """The executor's published state of one symbol.
 
-    strategy is whose position it is, None while flat; avg_cost is dollars a share, None while flat;
-    entries_open is False while no entry would be accepted (an order in doubt, warming up, halted).
+    strategy is whose position it is, None while flat; cost is what all of it cost, in dollars; entries_open is False
+    while no entry would be accepted (an order in doubt, warming up, halted).
     """
 
     symbol: Symbol
     quantity: Decimal = ZERO
     strategy: StrategyName | None = None
-    avg_cost: Decimal | None = None
+    cost: Decimal = ZERO
     working: tuple[WorkingOrder, ...] = ()
     entries_open: bool = True
+
+    @property
+    def avg_cost(self) -> Decimal | None:
+        """Dollars a share; None while flat."""
+        return ratio(self.cost, self.quantity) if self.quantity else None
 
     def is_idle(self) -> bool:
         """Nothing held and nothing on its way."""
@@ -150,6 +156,9 @@ class Strategy(ABC):
         return None
 
 
+_AMOUNT, _SIZE, _DISTANCES = (Decimal, NoneType), (Size, NoneType), (Distances, NoneType)
+
+
 def exit_all(reason: str) -> tuple[Wish]:
     """The wish to be out of the position."""
     return (Wish(side=Side.SELL, purpose=Purpose.EXIT, size=None, reason=reason),)
@@ -167,12 +176,12 @@ def checked(wish: Wish) -> Wish:
         ("side", wish.side, Side),
         ("purpose", wish.purpose, Purpose),
         ("order_type", wish.order_type, OrderType),
-        ("limit_offset", wish.limit_offset, Decimal | None),
+        ("limit_offset", wish.limit_offset, _AMOUNT),
         ("leg", wish.leg, str),
         ("reason", wish.reason, str),
-        ("size", size, Size | None),
+        ("size", size, _SIZE),
         ("size's unit", "" if size is None else getattr(size, "unit", None), str),
-        ("protection", wish.protection, Distances | None),
+        ("protection", wish.protection, _DISTANCES),
         ("size's amount", ZERO if size is None else getattr(size, "amount", None), Decimal),
     )
     for name, value, wanted in parts:

@@ -62,15 +62,13 @@ class _Followed:
 
     def __init__(self, symbol: Symbol, strategy: Strategy) -> None:
         self.idle = SymbolView(symbol=symbol)
-        self.held = SymbolView(
-            symbol=symbol, quantity=SHARE, strategy=strategy.name, avg_cost=SHARE
-        )
+        self.held = SymbolView(symbol=symbol, quantity=SHARE, strategy=strategy.name, cost=SHARE)
         buying = SymbolView(symbol=symbol, working=(_order(Side.BUY),))
         selling = SymbolView(
             symbol=symbol,
             quantity=SHARE,
             strategy=strategy.name,
-            avg_cost=SHARE,
+            cost=SHARE,
             working=(_order(Side.SELL),),
         )
         self._filled = {buying: self.held, selling: self.idle}

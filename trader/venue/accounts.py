@@ -112,9 +112,9 @@ class VenueAccount(Struct, kw_only=True):
         self._adjust(order, -1)
 
     def _adjust(self, order: VenueOrder, sign: int) -> None:
-        reserved = order.reserved
-        if reserved:
-            self.reserved += sign * reserved
+        if order.is_opening:
+            self.reserved += sign * order.reserved
+            return
         shares = order.shares_held
         if shares:
             held = self.held_for_orders(order.symbol) + sign * shares

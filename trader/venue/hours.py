@@ -33,8 +33,10 @@ def works(order: VenueOrder, at: Phase) -> bool:
 
 def auction_is_shut(time_in_force: TimeInForce, at_ns: int) -> bool:
     """Whether it is too late for the session's auction and too early for the next one's."""
+    if time_in_force not in AUCTIONS:
+        return False
     session = session_of(at_ns)
-    if session is None or time_in_force not in AUCTIONS:
+    if session is None:
         return False
     if at_ns >= session.open_ns + AUCTIONS_TAKEN_AFTER_OPEN_NS:
         return False

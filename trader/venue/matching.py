@@ -267,7 +267,7 @@ def bar_match(
 
 def takeable_volume(bar: Bar, participation: Decimal) -> Decimal:
     """Whole shares of the bar that all resting orders together may take."""
-    return rounded_down(bar.volume * participation, ONE)
+    return _part(bar.volume, participation)
 
 
 def _part(size: int, participation: Decimal) -> Decimal:

@@ -55,7 +55,8 @@ class VenueTerms(Struct, frozen=True, kw_only=True):
 
     def fee(self, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
         """All that one execution costs beside its price."""
-        commission = rounded_up(quantity * self.commission_share_rate)
+        rate = self.commission_share_rate
+        commission = rounded_up(quantity * rate) if rate else ZERO
         return commission + (self.sell_fee(quantity, price) if side is Side.SELL else ZERO)
 
     def arrival_delay_ns(self, delays: Random) -> int:

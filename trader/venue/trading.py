@@ -42,6 +42,7 @@ class Trading:
         self._hours = ledger.hours
         self._books = books
         self._terms = terms
+        self._half_spread_rate = terms.spread_rate / 2
         self._random = Random(f"{terms.seed}/trading")
 
     # --- what brings trades about
@@ -80,7 +81,7 @@ class Trading:
         for order_id in self._by_priority(bar.symbol, self._hours.phase(bar.start_ns)):
             order = self._ledger.state.orders[order_id]
             quantity, price = opening_match(
-                order, bar, whole - book.taken, half_spread_rate=self._terms.spread_rate / 2
+                order, bar, whole - book.taken, half_spread_rate=self._half_spread_rate
             )
             if quantity and order.status in EXECUTABLE:
                 self._execute(order, quantity, price)
@@ -93,7 +94,7 @@ class Trading:
         book = self._books[bar.symbol]
         volume_left = takeable_volume(bar, self._terms.bar_participation) - book.taken
         book.taken = ZERO
-        if not book.is_halted:
+        if not book.is_halted and self._ledger.has_open(bar.symbol):
             order_ids = self._by_priority(bar.symbol, self._hours.phase(bar.start_ns))
             volume_left -= self._opening_auction(order_ids, bar, volume_left)
             for order_id in order_ids:
@@ -102,7 +103,7 @@ class Trading:
         if self._hours.is_closing(bar.start_ns + bar.span_ns) and bar.volume:
             book.closed_ns = bar.start_ns + bar.span_ns
         if not is_quoted:
-            book.make_quote(bar, volume_left, self._terms.spread_rate / 2)
+            book.make_quote(bar, volume_left, self._half_spread_rate)
             self.take_quote(bar.symbol)
 
     def _opening_auction(self, order_ids: list[str], bar: Bar, volume_left: Decimal) -> Decimal:
@@ -173,7 +174,7 @@ class Trading:
                 bar,
                 volume_left,
                 is_quoted=is_quoted or self._waits_for_open(order),
-                half_spread_rate=self._terms.spread_rate / 2,
+                half_spread_rate=self._half_spread_rate,
             )
         if not quantity:
             return ZERO

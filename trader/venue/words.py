@@ -194,18 +194,22 @@ class VenueOrder(Struct, frozen=True, kw_only=True):
     @property
     def reserved(self) -> Decimal:
         """Buying power held."""
-        if not self.is_opening or not self.holds or not self.is_open:
+        if not self.is_opening or not self._holds_now:
             return ZERO
         if self.notional is not None:
             return self.notional - self.notional_filled
-        return self.quantity_leaves * self.reserve_price + self.extra
+        return (self.quantity - self.quantity_filled) * self.reserve_price + self.extra
 
     @property
     def shares_held(self) -> Decimal:
         """Shares that no other order may take out of the position."""
-        if self.is_opening or not self.holds or not self.is_open:
+        if self.is_opening or not self._holds_now:
             return ZERO
-        return self.quantity_leaves + self.extra
+        return self.quantity - self.quantity_filled + self.extra
+
+    @property
+    def _holds_now(self) -> bool:
+        return self.holds and self.status not in TERMINAL
 
     @property
     def worst_price(self) -> Decimal | None:
