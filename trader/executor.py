@@ -141,8 +141,10 @@ class Executor:
     def _note(self, event: Event, touched: dict[Symbol, list[Fill]]) -> None:
         if type(event) is ClockMoved and not self._shows_minutes:
             return
-        about = event.order if type(event) is RequestAccepted else event
-        symbol = getattr(about, "symbol", ALL_SYMBOLS)
+        if type(event) is RequestAccepted:
+            symbol = event.order.symbol
+        else:
+            symbol = getattr(event, "symbol", ALL_SYMBOLS)
         fills = touched.setdefault(symbol or ALL_SYMBOLS, [])
         if type(event) is ExecutionBooked:
             fills.append(
