@@ -401,7 +401,7 @@ def test_what_is_emptied_by_a_persons_word_belongs_to_nobody() -> None:
     told = statement(cash=play.state.cash_at_broker, positions={}, attempts=3)
     play >> told >> taken_side("broker", told)
     held = play.state.position(JD)
-    assert (held.quantity, held.strategy, held.protection, held.high) == (0, None, None, 0)
+    assert (held.quantity, held.strategy, held.protection, held.high) == (D(0), None, None, 0)
 
 
 def test_shares_that_a_later_statement_has_again_may_be_sold_while_cash_differs() -> None:
