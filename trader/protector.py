@@ -343,7 +343,10 @@ class Protector:
 
 
 def _cover(state: ExecutionState, position: Position) -> Cover:
-    return cover_of(position, state.orders, state.differing.get(position.symbol, ZERO))
+    """A first look at the broker's holding may be late; a stop makes way for a difference that has been called one."""
+    symbol = position.symbol
+    surplus = state.differing.get(symbol, ZERO) if symbol in state.quarantined else ZERO
+    return cover_of(position, state.orders, surplus)
 
 
 def _may_fire(cover: Cover, leg: Leg) -> bool:

@@ -76,6 +76,11 @@ PROTECTIONS = (
         tasks("protector", "what_the_broker_does_not_hold_is_not_sold_by_a_stop"),
     ),
     planted(
+        "a first look at a shorter holding takes the stop away",
+        Edit("protector.py", " if symbol in state.quarantined else ZERO\n", "\n"),
+        tasks("protector", "what_the_broker_does_not_hold_is_not_sold_by_a_stop"),
+    ),
+    planted(
         "nobody hears that a position is unprotected",
         Edit("protector.py", "UNPROTECTED_S_MAX = 4.0", "UNPROTECTED_S_MAX = 4e9"),
         tasks(

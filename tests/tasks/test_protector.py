@@ -370,6 +370,10 @@ async def test_what_the_broker_does_not_hold_is_not_sold_by_a_stop(
         poorer = replace(state, differing=state.differing.set(JD, Decimal(40)))
         protector._state = lambda: poorer
         protector.changed(JD)
+        assert protector.look() == [], "the broker's list of positions may be late"
+        called = replace(poorer, quarantined=state.quarantined.set(JD, "position: ours …"))
+        protector._state = lambda: called
+        protector.changed(JD)
         (command,) = protector.look()
         assert isinstance(command, Command)
         assert (command.verb, command.subject) == ("cancel", stops(rig)[0].client_order_id)
