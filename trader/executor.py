@@ -141,11 +141,8 @@ class Executor:
     def _note(self, event: Event, touched: dict[Symbol, list[Fill]]) -> None:
         if type(event) is ClockMoved and not self._shows_minutes:
             return
-        if type(event) is RequestAccepted:
-            symbol = event.order.symbol
-        else:
-            symbol = getattr(event, "symbol", ALL_SYMBOLS)
-        fills = touched.setdefault(symbol or ALL_SYMBOLS, [])
+        about = event.order if type(event) is RequestAccepted else event
+        fills = touched.setdefault(getattr(about, "symbol", None) or ALL_SYMBOLS, [])
         if type(event) is ExecutionBooked:
             fills.append(
                 Fill(
