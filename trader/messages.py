@@ -617,7 +617,8 @@ class OpeningBooked(Struct, frozen=True, kw_only=True, tag="opening_booked"):
 class BooksMoved(Struct, frozen=True, kw_only=True, tag="books_moved"):
     """The books changed without an order of ours being executed; always cash + cost = deposit + realized.
 
-    kind: 'activity', 'before_opening' (known, not booked), 'adoption', 'hands_off', 'hand_trade', 'adjustment', 'bust'.
+    kind: 'activity', 'split' (an activity after which the same is worth as much in other shares), 'before_opening'
+    (known, not booked), 'adoption', 'hands_off', 'hand_trade', 'adjustment', 'bust'.
     reference: the activity's, command's or execution's id, booked once. charged: the session whose accrued fees
     this charge settles. A bust names its order, and takes `quantity` back from what it had filled.
     """

@@ -30,6 +30,9 @@ from trader.state import ExecutionState
 # The broker's words for what its owner brings or takes; everything else that moves cash is profit or loss.
 DEPOSITS = frozenset({"CSD", "CSW", "JNLC", "TRANS", "ACATC"})
 FEES = frozenset({"FEE", "CFEE"})
+# Its words for more or fewer shares of the same worth. Shares that are transferred, journaled or reorganized are other
+# shares: they leave every price where it is.
+SPLITS = frozenset({"SPLIT", "SSP"})
 
 
 def movement(kind: str, reference: str, description: str, **amounts: object) -> BooksMoved:
@@ -69,7 +72,8 @@ def on_activity(state: ExecutionState, activity: Activity) -> tuple[Event, ...]:
     deposit = amount if activity.kind in DEPOSITS else ZERO
     return (
         movement(
-            "activity",
+            # With cash in it, nobody says at what price the fraction was paid.
+            "split" if symbol and activity.kind in SPLITS and not amount else "activity",
             activity.activity_id,
             about,
             symbol=symbol,

@@ -163,8 +163,7 @@ def marked(position: Position, mark: int, at_ns: int) -> Position:
 def after_split(before: Position, after: Position, event: BooksMoved) -> Position:
     """Prices move against shares: a stop for shares of before would sell, or guard, something else."""
     guard, shares = before.protection, after.quantity
-    is_split = event.kind == "activity" and event.quantity and not (event.cost or event.cash)
-    if guard is None or not is_split or min(before.quantity, shares) <= 0:
+    if guard is None or event.kind != "split" or min(before.quantity, shares) <= 0:
         return after
     prices = {
         name: None

@@ -409,6 +409,15 @@ BOOKS = (
         core("D6"),
     ),
     planted(
+        "shares that are transferred in are a split",
+        Edit("movements.py", "activity.kind in SPLITS and not amount", "not amount"),
+        plays(
+            "movements",
+            "shares_that_are_transferred_in_cost_nothing_and_leave_the_price_where_it_is",
+        ),
+        plays("protection", "shares_that_are_transferred_in_leave_a_stop_at_its_price"),
+    ),
+    planted(
         "the broker's statement is not compared",
         Edit(
             "agreement.py",

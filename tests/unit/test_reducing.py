@@ -336,7 +336,7 @@ def test_no_price_keeps_a_position_from_going(mark: int) -> None:
 
 def test_a_split_while_it_goes_is_sold_whole_and_begins_nothing() -> None:
     play = held() >> FLATTEN >> clock(600, phase=Phase.CLOSED)
-    play >> activity("SPLIT", "0", "JD", "558") << shifted("activity", quantity=Decimal(558))
+    play >> activity("SPLIT", "0", "JD", "558") << shifted("split", quantity=Decimal(558))
     play >> clock(1440, session="2026-01-27", JD=31_920)
     play >> EXIT << Expected(RequestAccepted, {"order__quantity": Decimal(620)})
     assert not play.state.brakes, "no loss"

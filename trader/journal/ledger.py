@@ -136,7 +136,7 @@ class Ledger:
             return
         before = self.held.get(event.symbol, NOTHING)
         quantity, mark = before.quantity + event.quantity, before.mark
-        if event.quantity and quantity and before.quantity and not (event.cost or event.cash):
+        if event.kind == "split" and quantity and before.quantity:
             mark = int(share(Decimal(mark), before.quantity, quantity))
         after = Holding(quantity=quantity, cost=before.cost + event.cost, mark=mark)
         self.value += after.value - before.value
