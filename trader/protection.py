@@ -163,8 +163,10 @@ def marked(position: Position, mark: int, at_ns: int) -> Position:
 def after_split(before: Position, after: Position, event: BooksMoved) -> Position:
     """Prices move against shares: a stop for shares of before would sell, or guard, something else."""
     guard, shares = before.protection, after.quantity
-    if guard is None or event.kind != "split" or min(before.quantity, shares) <= 0:
+    if guard is None or event.kind != "split" or shares <= 0:
         return after
+    if before.quantity <= 0:  # In which shares its prices are, nobody knows.
+        return replace(after, protection=None, guarded_by="", high=0)
     prices = {
         name: None
         if (price := getattr(guard, name)) is None
