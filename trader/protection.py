@@ -196,7 +196,7 @@ def brought_back(
 
 
 class Cover(Struct, frozen=True, kw_only=True):
-    """How much of a position is safe. Quantities are shares.
+    """How much of a position is safe. Quantities are shares, whole ones: no order sells a fraction.
 
     held: what is proven, by the smaller of both books. stops: live orders that protect, newest last. others: the live
     exits beside them. guarded: in stops that the broker is known to have. missing: no live order sells
@@ -223,6 +223,7 @@ def cover_of(
     """What covers this position. `surplus`: by how much more we hold than the broker says."""
     exits = [orders[name] for name in position.exits]
     held = ZERO if position.is_hands_off else max(position.quantity - max(surplus, ZERO), ZERO)
+    held = rounded_down(held, ONE)
     stops = tuple(one for one in exits if is_resting_stop(one))
     proven = [one for one in exits if one.state in AT_BROKER]
     return Cover(
