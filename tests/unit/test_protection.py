@@ -177,7 +177,7 @@ def test_shares_that_are_transferred_in_leave_a_stop_at_its_price(kind: str) -> 
     both = Protection(stop_price=D("31.28"), take_profit=D("35.01"))
     play = held(both) >> clock(1, JD=330_000) >> activity(kind, "0", "JD", "62")
     after = position_of(play)
-    assert (after.quantity, after.protection, after.high) == (124, both, 330_000)
+    assert (after.quantity, after.protection, after.high) == (D(124), both, 330_000)
 
 
 def fractional(left: str) -> Play:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.plays import (
     Play,
@@ -24,7 +25,7 @@ from tests.plays import (
 )
 from trader.evolve import evolve_entry
 from trader.journal.ledger import ledger_of
-from trader.messages import Activity, Alarmed, BooksMoved, Quarantined, ReductionEnded
+from trader.messages import Activity, Alarmed, BooksMoved, OrderRequest, Quarantined, ReductionEnded
 from trader.model import Phase, Protection, Symbol
 from trader.protection import legs_met
 from trader.reducing import due
@@ -111,7 +112,7 @@ def test_a_stop_and_a_mark_follow_a_split_in_two_legs() -> None:
     play = told(holding(), *legs(62, "93"))
     play << (shifted("split", reference="removed", quantity=D(31)), shifted("split_leg"))
     position = play.state.position(JD)
-    assert (position.quantity, position.mark) == (93, 212_800)
+    assert (position.quantity, position.mark) == (D(93), 212_800)
     assert position.protection == Protection(stop_price=D("20.85"), take_profit=D("26.67"))
     assert not legs_met(position, quote("JD", bid=212_700, ask=212_900), is_covered=False)
     play >> clock(2, JD=212_800)
@@ -128,6 +129,7 @@ def test_a_flatten_survives_a_split_in_two_legs(apart: bool) -> None:
     assert list(play.state.reductions) == [JD]
     play >> clock(DAY_MINUTES, session="2026-01-27", JD=212_800)
     [sale] = [step.wants for step in due(play.state)]
+    assert isinstance(sale, OrderRequest)
     assert sale.size.amount == 93
 
 
@@ -135,13 +137,15 @@ def test_legs_of_two_days_or_two_symbols_are_two_splits() -> None:
     removed, added = legs(62, "93")
     other = activity("SPLIT", "0", "GS", "5", name="other")
     dividend = activity("DIV", "3", "JD", name="dividend")
-    found = joined([removed, other, dividend, added], {JD: D(93)})
+    later = replace(added, activity_id="later", session="2026-01-27")
+    found = joined([removed, other, dividend, added, later], {JD: D(93)})
     assert [(one.activity_id, one.quantity, len(one.legs)) for one in found] == [
-        ("removed", 31, 2),
-        ("other", 5, 0),
-        ("dividend", 0, 0),
+        ("removed", D(31), 2),
+        ("other", D(5), 0),
+        ("dividend", D(0), 0),
+        ("later", D(93), 0),
     ]
-    assert (found[0].held, found[1].held, found[2].held) == (93, 0, None)
+    assert (found[0].held, found[1].held, found[2].held) == (D(93), D(0), None)
 
 
 def wait(play: Play, days: int) -> Play:
@@ -165,7 +169,7 @@ def test_half_a_split_waits_until_the_day_after_its_own_is_over_and_is_told() ->
     for one in joined([removed, added], {JD: D(93)}):
         play >> one
     position = play.state.position(JD)
-    assert (position.quantity, position.mark, position.value) == (93, 0, position.cost)
+    assert (position.quantity, position.mark, position.value) == (D(93), 0, position.cost)
     assert position.protection is None, "its prices are of other shares"
     assert position.is_adjusted, "no strategy sells before there is a price"
     assert_the_tables_follow(play)
@@ -213,6 +217,6 @@ def test_a_statement_has_both_legs_and_so_have_our_books(apart: bool) -> None:
         booked.take(state, entry)
         state = evolve_entry(state, entry)
     quantities = {name: line.quantity for name, line in booked.lines.items()}
-    assert (quantities["removed"], quantities["added"]) == (-62, 93)
+    assert (quantities["removed"], quantities["added"]) == (D(-62), D(93))
     for name in ("removed", "added"):
         assert is_same(booked.lines[name], heard.lines[name])
