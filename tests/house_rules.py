@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     0: "model messages money calendar calendar_table limits config exits remedies sources",
     1: "orders recognition positions reductions question protection risk allowance brakes accounting lots"
-    " reconcile market_guard marks nights closing hours strategies venue wire",
+    " reconcile market_guard marks nights splits closing hours strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections"
     " soundness reducing commands disruptions sessions limit_changes tally published pricing",
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics"

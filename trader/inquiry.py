@@ -140,7 +140,7 @@ def _quantity(
         case "target" if risk.is_entry(request):
             return plain(amount - position.quantity - position.quantity_pending_buy)
         case "target":
-            return plain(quantity_sellable(state, position) - amount)
+            return rounded_down(quantity_sellable(state, position) - amount, ONE)
         case "notional" if price:
             return rounded_down(share(amount, ONE, price), ONE)
         case "equity" if price:

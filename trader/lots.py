@@ -33,6 +33,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     fees: Decimal = ZERO
     order: str = ""
     busts: str = ""
+    is_split: bool = False  # the same worth in more or fewer shares
 
 
 class Lot(Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ def tallied(deals: Iterable[Deal]) -> Tally:
         fees[deal.symbol] = fees.get(deal.symbol, ZERO) + deal.fees
         if not deal.quantity:
             income[deal.symbol] = income.get(deal.symbol, ZERO) + deal.flow
-        elif not deal.flow and _quantity_of(held) + deal.quantity and _quantity_of(held):
+        elif deal.is_split and _quantity_of(held) + deal.quantity and _quantity_of(held):
             lots[deal.symbol] = _split(held, deal.quantity)
         else:
             closed += _traded(held, deal)

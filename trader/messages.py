@@ -231,7 +231,8 @@ class Activity(Struct, frozen=True, kw_only=True, tag="activity"):
     """What moved the account without a trade: a fee, dividend, interest, deposit, withdrawal, split.
 
     kind is the broker's word; amount the change of cash in dollars, quantity the change of shares of `symbol`.
-    session is the trading day it is about.
+    session is the trading day it is about. legs: where the broker told it in parts, each of them; held: what the
+    broker held of the symbol when it told of a split.
     """
 
     activity_id: str
@@ -242,6 +243,8 @@ class Activity(Struct, frozen=True, kw_only=True, tag="activity"):
     symbol: Symbol | None = None
     quantity: Decimal = ZERO
     description: str = ""
+    legs: tuple["Activity", ...] = ()
+    held: Decimal | None = None
 
 
 class ExecutionCorrected(Struct, frozen=True, kw_only=True, tag="execution_corrected"):
@@ -617,7 +620,9 @@ class OpeningBooked(Struct, frozen=True, kw_only=True, tag="opening_booked"):
 class BooksMoved(Struct, frozen=True, kw_only=True, tag="books_moved"):
     """The books changed without an order of ours being executed; always cash + cost = deposit + realized.
 
-    kind: 'activity', 'before_opening' (known, not booked), 'adoption', 'hands_off', 'hand_trade', 'adjustment', 'bust'.
+    kind: 'activity', 'split' (an activity after which the same is worth as much in other shares), 'split_leg'
+    (booked with its split), 'before_opening' (known, not booked), 'adoption', 'hands_off', 'hand_trade', 'adjustment',
+    'bust'.
     reference: the activity's, command's or execution's id, booked once. charged: the session whose accrued fees
     this charge settles. A bust names its order, and takes `quantity` back from what it had filled.
     """

@@ -6,7 +6,7 @@ overwritten: where our books were wrong, an adjusting entry says so, and who sai
 
 from decimal import Decimal
 
-from trader import positions
+from trader import positions, splits
 from trader.calendar import new_york_date
 from trader.messages import (
     Acceptance,
@@ -42,42 +42,76 @@ def movement(kind: str, reference: str, description: str, **amounts: object) -> 
 
 
 def on_activity(state: ExecutionState, activity: Activity) -> tuple[Event, ...]:
-    """Book it once; what happened before our books were opened is in the opening balance."""
-    if activity.activity_id in state.booked:
+    """Book it once, all its legs in one; what happened before our books were opened is in the opening balance."""
+    legs = splits.legs_of(activity, state.booked)
+    if not legs:
         return ()
     if activity.quantity and activity.symbol is None:
         return _of_no_symbol(activity)
+    whole = splits.as_one(legs)
+    booking = _booking(state, whole)
+    is_known_only = booking.kind == "before_opening"
+    held = _held(state, activity.symbol)
+    is_half = not is_known_only and splits.is_half(activity, legs, held)
+    if is_half and splits.may_be_followed(activity, state.at_ns):
+        return ()
+    if is_half and splits.takes_more(whole, held):
+        return _half(whole)
+    kind = "before_opening" if is_known_only else "split_leg"
+    others = (
+        movement(kind, one.activity_id, f"a leg of {whole.activity_id}", symbol=one.symbol)
+        for one in legs[1:]
+    )
+    return (booking, *others, *(_half(whole) if is_half else ()))
+
+
+def _held(state: ExecutionState, symbol: Symbol | None) -> Decimal:
+    return ZERO if symbol is None else state.position(symbol).quantity
+
+
+def _booking(state: ExecutionState, activity: Activity) -> BooksMoved:
     about = f"{activity.kind} {activity.description}".strip()
     if state.has_opened_since(activity.at_ns) or _is_of_a_day_before(state, activity):
-        return (movement("before_opening", activity.activity_id, about, symbol=activity.symbol),)
+        return movement("before_opening", activity.activity_id, about, symbol=activity.symbol)
     amount = plain(activity.amount)
     if activity.kind in FEES:
         # Accrued at the fill and taken from our cash then; only what it was wrong by is booked now.
         wrong_by = plain(amount + state.fees_accrued.get(activity.session, ZERO))
-        return (
-            movement(
-                "activity",
-                activity.activity_id,
-                about,
-                cash=wrong_by,
-                realized=wrong_by,
-                fees=plain(-wrong_by),
-                charged=activity.session,
-            ),
-        )
-    symbol = activity.symbol if activity.quantity else None
-    deposit = amount if activity.kind in DEPOSITS else ZERO
-    return (
-        movement(
+        return movement(
             "activity",
             activity.activity_id,
             about,
-            symbol=symbol,
-            cash=amount,
-            quantity=plain(activity.quantity),
-            realized=plain(amount - deposit),
-            deposit=deposit,
+            cash=wrong_by,
+            realized=wrong_by,
+            fees=plain(-wrong_by),
+            charged=activity.session,
+        )
+    symbol = activity.symbol if activity.quantity else None
+    deposit = amount if activity.kind in DEPOSITS else ZERO
+    return movement(
+        # With cash in it, nobody says at what price the fraction was paid.
+        "split" if symbol and activity.kind in splits.SPLITS and not amount else "activity",
+        activity.activity_id,
+        about,
+        symbol=symbol,
+        cash=amount,
+        quantity=plain(activity.quantity),
+        realized=plain(amount - deposit),
+        deposit=deposit,
+    )
+
+
+def _half(activity: Activity) -> tuple[Event, ...]:
+    """A leg whose other half never came: booked or, where it takes more than is held, known; a person has to look."""
+    why = f"half of a split: {activity.kind} of {activity.quantity} shares, and nothing beside it"
+    return (
+        Quarantined(
+            symbol=activity.symbol,
+            reason=why,
+            raw=raw_text(activity),
+            reference=activity.activity_id,
         ),
+        Alarmed(alarm="quarantined", symbol=activity.symbol, message=why),
     )
 
 

@@ -26,6 +26,7 @@ from trader.model import (
     Symbol,
 )
 from trader.money import ZERO, plain, price_of, ratio, share, ticks_of
+from trader.splits import split_mark
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -155,10 +156,9 @@ def booked(position: Position, event: ExecutionBooked) -> Position:
 def moved(position: Position, event: BooksMoved) -> Position:
     """The position after shares came or went without an execution of ours; a split's mark moves against its shares."""
     quantity = plain(position.quantity + event.quantity)
-    is_split = bool(event.quantity) and not (event.cost or event.cash)
     mark, is_adjusted = position.mark, position.is_adjusted
-    if is_split and quantity and position.quantity:
-        mark, is_adjusted = int(share(Decimal(mark), position.quantity, quantity)), True
+    if event.kind == "split" and quantity:
+        mark, is_adjusted = split_mark(mark, position.quantity, quantity), True
     return replace(
         position,
         quantity=quantity,

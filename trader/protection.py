@@ -165,9 +165,10 @@ def marked(position: Position, mark: int, at_ns: int) -> Position:
 def after_split(before: Position, after: Position, event: BooksMoved) -> Position:
     """Prices move against shares: a stop for shares of before would sell, or guard, something else."""
     guard, shares = before.protection, after.quantity
-    is_split = event.kind == "activity" and event.quantity and not (event.cost or event.cash)
-    if guard is None or not is_split or min(before.quantity, shares) <= 0:
+    if guard is None or event.kind != "split" or shares <= 0:
         return after
+    if before.quantity <= 0:  # In which shares its prices are, nobody knows.
+        return replace(after, protection=None, guarded_by="", high=0)
     prices = {
         name: None
         if (price := getattr(guard, name)) is None
@@ -197,7 +198,7 @@ def brought_back(
 
 
 class Cover(Struct, frozen=True, kw_only=True):
-    """How much of a position is safe. Quantities are shares.
+    """How much of a position is safe. Quantities are shares, whole ones: no order sells a fraction.
 
     held: what is proven, by the smaller of both books. stops: live orders that protect, newest last. others: the live
     exits beside them. guarded: in stops that the broker is known to have. missing: no live order sells
@@ -224,6 +225,7 @@ def cover_of(
     """What covers this position. `surplus`: by how much more we hold than the broker says."""
     exits = [orders[name] for name in position.exits]
     held = ZERO if position.is_hands_off else max(position.quantity - max(surplus, ZERO), ZERO)
+    held = rounded_down(held, ONE)
     stops = tuple(one for one in exits if is_resting_stop(one))
     proven = [one for one in exits if one.state in AT_BROKER]
     return Cover(

@@ -29,7 +29,7 @@ from trader.model import (
     Symbol,
     TimeInForce,
 )
-from trader.money import ZERO, canonical
+from trader.money import ONE, ZERO, canonical
 from trader.ports import Pace
 from trader.positions import Position
 from trader.protection import (
@@ -86,6 +86,7 @@ class Protector:
         self._since_s: dict[tuple[Symbol, str], float] = {}  # when a trouble began
         self._alarmed: set[Symbol] = set()
         self._split: set[Symbol] = set()  # and not known to be booked yet
+        self._fractions: set[Symbol] = set()  # that somebody was told of
         self._again: dict[tuple[Symbol, str], tuple[float, float]] = {}  # not before, then pause
         self._wanted = trio.Event()
 
@@ -179,6 +180,7 @@ class Protector:
         self._watched.pop(symbol, None)
         self._met.pop(symbol, None)
         self._alarmed.discard(symbol)
+        self._fractions.discard(symbol)
         self._settle(symbol, "alarm", "fire", "cancel", "stop", "entry")
 
     def _of(self, state: ExecutionState, position: Position) -> Iterator[Input]:
@@ -189,6 +191,7 @@ class Protector:
             self._watched.pop(symbol, None)
         met = self._met.pop(symbol, None) if state.phase is Phase.REGULAR else None
         yield from self._alarm(state, position, cover)
+        yield from self._fraction(position)
         if symbol in state.reductions or state.is_shut:
             return  # It goes, and whatever holds its shares with it; or nothing that is wanted would leave.
         if guard is not None and guard.exit_ns is not None and cover.held:
@@ -242,6 +245,17 @@ class Protector:
         if self.now_s() - began_s >= UNPROTECTED_S_MAX and symbol not in self._alarmed:
             self._alarmed.add(symbol)
             yield alarm_of(symbol, cover)
+
+    def _fraction(self, position: Position) -> Iterator[Input]:
+        """Orders are of whole shares: what a split leaves beside them no stop guards, and nothing here sells."""
+        symbol, left = position.symbol, position.quantity % ONE
+        if not left or position.is_hands_off:
+            self._fractions.discard(symbol)
+        elif symbol not in self._fractions:
+            self._fractions.add(symbol)
+            held = f"{canonical(left)} of {canonical(position.quantity)} shares"
+            what = f"{symbol}: {held} can be sold on the broker's web site only; no stop covers it"
+            yield AlarmReport(alarm="fraction_held", symbol=symbol, message=what)
 
     # ------------------------------------------------------------------------------------------- wanting
 

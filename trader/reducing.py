@@ -41,7 +41,7 @@ from trader.model import (
     Symbol,
     TimeInForce,
 )
-from trader.money import ONE, ZERO
+from trader.money import ONE, ZERO, rounded_down
 from trader.positions import Position
 from trader.protection import is_resting_stop
 from trader.question import Denial, Question
@@ -105,7 +105,8 @@ def freed(state: ExecutionState, question: Question, denial: Denial) -> tuple[Ev
     is_protection = request.purpose is Purpose.STOP
     makes_way = bool(holders) and (is_protection or any(map(is_resting_stop, holders)))
     is_whole = request.size == Size(unit="target", amount=ZERO) or (
-        request.size.unit == "shares" and request.size.amount >= position.quantity
+        request.size.unit == "shares"
+        and request.size.amount >= rounded_down(position.quantity, ONE)
     )
     if (
         denial.reason is not DenyReason.WOULD_OVERSELL
@@ -162,8 +163,11 @@ def _symbol_of(event: Event) -> Symbol | None:
 
 
 def _is_gone(position: Position) -> bool:
-    """Nothing is left to sell, and nothing is live; what the broker has sold short is for a person to buy back."""
-    return position.quantity <= 0 and not (position.entries or position.exits)
+    """Nothing is left to sell, and nothing is live.
+
+    What the broker has sold short is for a person to buy back, and a fraction of a share for a person to sell.
+    """
+    return position.quantity < ONE and not (position.entries or position.exits)
 
 
 def _began_by_halt(state: ExecutionState, symbols: Sequence[Symbol]) -> Iterator[Event]:

@@ -13,6 +13,7 @@ REMEDIES: Mapping[str, str] = {
     "difference_found": "bin/trade reconcile",
     "execution_busted": "bin/trade explain {symbol}",
     "foreign_order": 'bin/trade resume --release {symbol} --reason "…"',
+    "fraction_held": "bin/trade explain {symbol}",
     "halted": 'bin/trade resume --reason "…"',
     "journal_unavailable": "bin/trade doctor",
     "more_alarms": "bin/trade status",

@@ -20,6 +20,7 @@ from trader.brokers.alpaca.transport import open_transport
 from trader.credentials import Credentials
 from trader.feeds.synthetic import FIRST_SESSION, SyntheticMarket
 from trader.messages import (
+    Activity,
     Claim,
     Gate,
     GateReport,
@@ -492,6 +493,26 @@ async def test_a_look_finds_shares_that_no_order_has_moved() -> None:
         )
         await on.advance(2)
         assert await on.broker.look(since) is None
+
+
+async def test_a_split_in_two_legs_is_told_as_the_one_thing_it_is() -> None:
+    async with bench() as on:
+        await filled(on, buy())
+        on.venue.schedule(
+            ScheduledEvent(
+                name=EventName.SPLIT,
+                symbol=Symbol("JD"),
+                at_ns=on.venue.now_ns,
+                ratio=Decimal(2),
+            )
+        )
+        await on.advance(2)
+        *told, statement = await on.broker.statement(0)
+        assert isinstance(statement, Statement)
+        held = statement.positions[Symbol("JD")]
+        [split] = [one for one in told if isinstance(one, Activity) and one.kind == "SPLIT"]
+        assert [one.quantity for one in split.legs] == [-held / 2, held]
+        assert (split.quantity, split.held) == (held / 2, held)
 
 
 async def test_a_look_is_about_the_last_statement_and_no_other() -> None:

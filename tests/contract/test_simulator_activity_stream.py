@@ -117,12 +117,13 @@ async def test_each_kind_has_the_details_that_its_schema_wants() -> None:
         assert (part["qty"], details(part)["leaves_qty"]) == ("100", "50")
         assert details(part)["execution_type"] == "fill", "there is no other word for a part"
         happens(broker, EventName.SPLIT, symbol=JD, ratio=Decimal("0.5"))
-        split = await heard.next()
-        assert split["activity_subtype"] == "RSPLIT"
-        told = details(split)
-        assert (told["old_qty"], told["new_qty"]) == ("100", "50")
-        assert (told["old_rate"], told["new_rate"]) == ("1", "0.5")
-        assert told["position_date"] == MONDAY
+        for quantity in ("-100", "50"):
+            leg = await heard.next()
+            assert (leg["activity_subtype"], leg["qty"]) == ("RSPLIT", quantity)
+            told = details(leg)
+            assert (told["old_qty"], told["new_qty"]) == ("100", "50")
+            assert (told["old_rate"], told["new_rate"]) == ("1", "0.5")
+            assert told["position_date"] == MONDAY
         happens(broker, EventName.TRANSFER, symbol=GS, quantity=ONE, price=ONE)
         transfer = await heard.next()
         assert details(transfer)["request_id"] == transfer["ref_id"]

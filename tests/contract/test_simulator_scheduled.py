@@ -103,9 +103,12 @@ async def test_a_split_changes_positions_orders_and_the_market() -> None:
         (position,) = await broker.read_list("/v2/positions")
         assert (position["qty"], position["avg_entry_price"]) == ("40", "5.005")
         assert position["cost_basis"] == "200.2"
-        (split,) = await broker.read_list("/v2/account/activities/SPLIT")
-        assert (split["symbol"], split["qty"], split["price"]) == ("JD", "30", "5.005")
-        assert split["net_amount"] == "0"
+        added, removed = await broker.read_list("/v2/account/activities/SPLIT")
+        assert (added["symbol"], added["qty"], added["price"]) == ("JD", "40", "5.005")
+        assert (removed["symbol"], removed["qty"]) == ("JD", "-10")
+        assert added["net_amount"] == removed["net_amount"] == "0"
+        assert added["activity_sub_type"] == removed["activity_sub_type"] == "FSPLIT"
+        assert added["id"] != removed["id"]
         quotes = await broker.read("/v2/stocks/quotes/latest", symbols="JD,GS")
         assert str(quotes).count("'ap': 5.01") == str(quotes).count("'ap': 100.1") == 1
         sold = await broker.order(side="sell", qty="40", limit_price="4.99")
@@ -121,8 +124,9 @@ async def test_a_reverse_split_pays_cash_for_the_fraction_of_a_share() -> None:
         await broker.broker.advance()
         (position,) = await broker.read_list("/v2/positions")
         assert position["qty"] == "3"
-        (split,) = await broker.read_list("/v2/account/activities/SPLIT")
-        assert (split["qty"], split["net_amount"]) == ("-6", "30.03")
+        added, removed = await broker.read_list("/v2/account/activities/SPLIT")
+        assert (removed["qty"], removed["net_amount"]) == ("-9", "0")
+        assert (added["qty"], added["net_amount"]) == ("3", "30.03")
         assert position["cost_basis"] == "150.15"
         quotes = await broker.read("/v2/stocks/quotes/latest", symbols="JD")
         assert "'ap': 20.02" in str(quotes)

@@ -182,7 +182,7 @@ def assert_everything_befell_the_account(folder: Folder) -> None:
     assert amounts["DIV"] == 2
     assert amounts["FEE"] > 2, "the two that were planned, and those of the days"
     assert (amounts["INT"], amounts["CSD"], amounts["CSW"]) == (1, 1, 1)
-    assert shares["SPLIT"] == 2
+    assert shares["SPLIT"] == 4, "two splits, of two legs each"
 
 
 def assert_flat(mornings: Sequence[Held]) -> None:

@@ -393,7 +393,7 @@ BOOKS = (
     ),
     planted(
         "an activity is booked each time that it is told",
-        Edit("movements.py", "    if activity.activity_id in state.booked:\n", "    if False:\n"),
+        Edit("splits.py", " if one.activity_id not in booked]", "]"),
         plays("movements", "an_activity_is_booked_once_and_the_broker_agrees"),
         core("D9"),
     ),
@@ -407,6 +407,43 @@ BOOKS = (
         Edit("movements.py", "amount if activity.kind in DEPOSITS else ZERO", "ZERO"),
         plays("movements", "a_deposit_is_no_profit_and_a_withdrawal_no_loss_to_the_brakes"),
         core("D6"),
+    ),
+    planted(
+        "the legs of a split are booked one after the other",
+        Edit(
+            "splits.py",
+            "(one.symbol, one.session) if is_leg else one.activity_id, []",
+            "one.activity_id, []",
+        ),
+        Edit("movements.py", "if is_half and splits.may_be", "if False and splits.may_be"),
+        plays("splits", "a_split_in_two_legs_is_the_split_in_one"),
+        plays("splits", "a_stop_and_a_mark_follow_a_split_in_two_legs"),
+        plays("splits", "a_flatten_survives_a_split_in_two_legs"),
+    ),
+    planted(
+        "half a split is booked as soon as it is told",
+        Edit("movements.py", "if is_half and splits.may_be", "if False and splits.may_be"),
+        plays("splits", "a_split_in_two_legs_is_the_split_in_one"),
+        plays("splits", "half_a_split_waits_until_the_day_after_its_own_is_over_and_is_told"),
+    ),
+    planted(
+        "half a split is waited for without end",
+        Edit("splits.py", "activity.session >= new_york_date(at_ns - DAY_NS)", "True"),
+        plays("splits", "half_a_split_waits_until_the_day_after_its_own_is_over_and_is_told"),
+    ),
+    planted(
+        "of a split only the first leg is remembered",
+        Edit("movements.py", "        for one in legs[1:]\n", "        for one in legs[:0]\n"),
+        plays("splits", "a_split_in_two_legs_is_the_split_in_one"),
+    ),
+    planted(
+        "shares that are transferred in are a split",
+        Edit("movements.py", "activity.kind in splits.SPLITS and not amount", "not amount"),
+        plays(
+            "movements",
+            "shares_that_are_transferred_in_cost_nothing_and_leave_the_price_where_it_is",
+        ),
+        plays("protection", "shares_that_are_transferred_in_leave_a_stop_at_its_price"),
     ),
     planted(
         "the broker's statement is not compared",

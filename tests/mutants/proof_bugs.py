@@ -142,11 +142,20 @@ PROOFS = (
         ),
     ),
     planted(
+        "in a statement all legs of a split but the first are missing from our books",
+        Edit(
+            "statements/told.py",
+            "one for one in legs if one is not leg]",
+            "one for one in legs[:0]]",
+        ),
+        plays("splits", "a_statement_has_both_legs_and_so_have_our_books"),
+    ),
+    planted(
         "a fee of a statement is held against what it was wrong by",
         Edit(
             "statements/told.py",
-            "amount=plain(event.cash - accrued)",
-            "amount=event.cash",
+            "plain(event.cash - accrued - sum(",
+            "plain(event.cash - sum(",
         ),
         contract("statement_verb", "fees_of_a_day_are_what_was_accrued_and_what_it_was_wrong_by"),
     ),

@@ -235,6 +235,33 @@ PROTECTIONS = (
         plays("protection", "over_a_split_prices_move_against_shares"),
     ),
     planted(
+        "a stop for a fraction of a share",
+        Edit("protection.py", "    held = rounded_down(held, ONE)\n", ""),
+        plays("protection", "of_a_fraction_the_whole_shares_are_guarded_and_no_more_is_missed"),
+        tasks("protector", "of_a_fraction_the_whole_shares_are_guarded_and_somebody_is_told_once"),
+    ),
+    planted(
+        "an exit of a fraction of a share",
+        Edit(
+            "inquiry.py",
+            "rounded_down(quantity_sellable(state, position) - amount, ONE)",
+            "plain(quantity_sellable(state, position) - amount)",
+        ),
+        plays("protection", "who_wants_all_of_a_fraction_sold_sells_the_whole_shares"),
+    ),
+    planted(
+        "a fraction of a share keeps a reduction standing for ever",
+        Edit(
+            "reducing.py", "return position.quantity < ONE and", "return position.quantity <= 0 and"
+        ),
+        plays("reducing", "what_goes_is_gone_with_its_last_whole_share"),
+    ),
+    planted(
+        "nobody hears of a fraction that is left",
+        Edit("protector.py", "        yield from self._fraction(position)\n", ""),
+        tasks("protector", "of_a_fraction_the_whole_shares_are_guarded_and_somebody_is_told_once"),
+    ),
+    planted(
         "a price after a split meets a level of before",
         Edit("protector.py", "        if tick.symbol in self._split:\n", "        if False:\n"),
         tasks("protector", "over_a_split_no_price_meets_a_level_until_the_books_have_it"),

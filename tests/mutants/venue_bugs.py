@@ -4,6 +4,16 @@ from tests.mutants.planted import Edit, contract, planted, plays
 
 TRADES = (
     planted(
+        "a split is one activity at the simulated broker",
+        Edit(
+            "venue/back_office.py",
+            "[(-before, ZERO), (after, cash)] if after else",
+            "[(after - before, cash)] if after else",
+        ),
+        contract("simulator_scheduled", "a_split_changes_positions_orders_and_the_market"),
+        contract("alpaca_simulated", "a_split_in_two_legs_is_told_as_the_one_thing_it_is"),
+    ),
+    planted(
         "what an order took of a quote is there for the next one, too",
         Edit("venue/trading.py", "        book.far_side(order.side).quantity -= quantity\n", ""),
         plays("venue_orders", "what_one_order_took_of_a_quote_the_next_one_cannot_have"),

@@ -779,6 +779,35 @@ async def guarded_tick(rig: Rig, middle: int) -> None:
     await wait_all_tasks_blocked()
 
 
+async def test_of_a_fraction_the_whole_shares_are_guarded_and_somebody_is_told_once(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of()
+    async with rig.running():
+        await rig.minute()
+        await rig.minute()
+        rig.venue._queue(rig.venue.venue.back_office.split(JD, Decimal("0.05")))
+        split = Activity(
+            activity_id="split",
+            kind="SPLIT",
+            at_ns=rig.market_ns(),
+            session=rig.state.session,
+            amount=Decimal(0),
+            symbol=JD,
+            quantity=Decimal("1.65") - rig.state.position(JD).quantity,
+        )
+        await rig.parts.inbox.tell(split)
+        for _ in range(3):
+            await trio.sleep(1)
+            rig.parts.protector.changed(JD)
+            await wait_all_tasks_blocked()
+        asked = [one for one in rig.kept.inputs(OrderRequest) if one.purpose is Purpose.STOP]
+        assert [one.size.amount for one in asked][-1] == 1
+        told = [one for one in rig.kept.inputs(AlarmReport) if one.alarm == "fraction_held"]
+        assert [one.symbol for one in told] == [JD], "once"
+        assert "0.65 of 1.65 shares" in told[0].message
+
+
 async def test_over_a_split_no_price_meets_a_level_until_the_books_have_it(
     autojump_clock: MockClock,
 ) -> None:

@@ -21,7 +21,14 @@ JD = Symbol("JD")
 
 
 def deal(
-    number: int, quantity: str, flow: str, fees: str = "0", *, busts: str = "", name: str = ""
+    number: int,
+    quantity: str,
+    flow: str,
+    fees: str = "0",
+    *,
+    busts: str = "",
+    name: str = "",
+    is_split: bool = False,
 ) -> Deal:
     return Deal(
         symbol=JD,
@@ -35,6 +42,7 @@ def deal(
         fees=D(fees),
         order="o1",
         busts=busts,
+        is_split=is_split,
     )
 
 
@@ -68,7 +76,7 @@ def test_a_split_keeps_the_cost_and_the_age_of_each_lot() -> None:
         [
             deal(1, "10", "-300"),
             deal(2, "5", "-200"),
-            deal(3, "30", "0", name="split 3:1"),
+            deal(3, "30", "0", name="split 3:1", is_split=True),
             deal(4, "-30", "450"),
         ]
     )
@@ -77,9 +85,20 @@ def test_a_split_keeps_the_cost_and_the_age_of_each_lot() -> None:
 
 
 def test_a_reverse_split_gives_what_rounding_leaves_to_the_last_lot() -> None:
-    tally = tallied([deal(1, "10", "-300"), deal(2, "5", "-200"), deal(3, "-10", "0")])
+    tally = tallied(
+        [deal(1, "10", "-300"), deal(2, "5", "-200"), deal(3, "-10", "0", is_split=True)]
+    )
     assert opens(tally) == [("x1", "3.333333333", "300"), ("x2", "1.666666667", "200")]
     assert tally.quantity(JD) == 5
+
+
+def test_shares_that_are_transferred_in_are_a_lot_that_cost_nothing() -> None:
+    tally = tallied([deal(1, "10", "-300"), deal(2, "10", "0"), deal(3, "-15", "450")])
+    assert closes(tally) == [
+        ("x1", "x3", "10", "300", "300", "0"),
+        ("x2", "x3", "5", "0", "150", "150"),
+    ]
+    assert opens(tally) == [("x2", "5", "0")]
 
 
 def test_shares_that_become_worthless_are_lost_at_their_cost() -> None:

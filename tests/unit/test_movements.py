@@ -40,8 +40,10 @@ from tests.plays import (
 )
 from trader.accounting import cash_explained
 from trader.evolve import fold
+from trader.journal.ledger import ledger_of
 from trader.messages import (
     Blocking,
+    BooksMoved,
     Brake,
     BrakeTripped,
     Claim,
@@ -92,6 +94,36 @@ def replayed(play: Play, start: ExecutionState) -> None:
 
 
 # ------------------------------------------------------------------------------------------ activities
+
+
+def assert_the_tables_follow(play: Play) -> None:
+    """The sums that the tables are written from are those of the state."""
+    ledger = ledger_of(play.before)
+    for event in play.events:
+        if isinstance(event, BooksMoved):
+            ledger.move(event)
+    after = ledger_of(play.state)
+    assert (ledger.held, ledger.value, ledger.cash) == (after.held, after.value, after.cash)
+
+
+@pytest.mark.parametrize("kind", ["ACATS", "JNLS", "REORG", "SSO"])
+def test_shares_that_are_transferred_in_cost_nothing_and_leave_the_price_where_it_is(
+    kind: str,
+) -> None:
+    play = holding() >> clock(1, JD=320_000)
+    before = play.state.position(JD)
+    equity, books = play.state.equity, play.state.books
+    play >> activity(kind, "0", "JD", "62")
+    play << shifted("activity", symbol="JD", quantity=D(62), cost=D(0), cash=D(0), realized=D(0))
+    after = play.state.position(JD)
+    assert (after.quantity, after.cost, after.mark) == (D(124), before.cost, 320_000)
+    assert not after.is_adjusted
+    assert play.state.equity == equity + 62 * 32, "they are there to be sold"
+    assert play.state.books == books, "and nothing was paid or realized"
+    assert_the_tables_follow(play)
+    balanced(play.state)
+    replayed(play, opened().state)
+
 
 ACTIVITIES: dict[str, tuple[Line, dict[str, object]]] = {
     "a dividend": (activity("DIV", "12.34", "JD"), {"cash": "12.34", "realized": "12.34"}),
@@ -209,10 +241,11 @@ def test_a_split_keeps_cost_and_value_and_moves_the_shares() -> None:
     play = holding() >> clock(1, JD=320_000)
     before = play.state
     play >> activity("SPLIT", "0", "JD", "62")
-    play << shifted("activity", symbol="JD", quantity=D(62), cost=D(0), cash=D(0), realized=D(0))
+    play << shifted("split", symbol="JD", quantity=D(62), cost=D(0), cash=D(0), realized=D(0))
     after, held = play.state.position(JD), before.position(JD)
     assert (after.quantity, after.cost, after.mark) == (D(124), held.cost, 160_000)
     assert (play.state.equity, play.state.books) == (before.equity, before.books)
+    assert_the_tables_follow(play)
     balanced(play.state)
     play >> clock(2, JD=160_000) >> sell("JD", 124, "16", quote=None) << accepted("JD", 124)
 

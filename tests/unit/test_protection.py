@@ -36,6 +36,7 @@ from trader.model import (
     OrderType,
     Phase,
     Protection,
+    Size,
     Symbol,
 )
 from trader.positions import Position
@@ -169,6 +170,50 @@ def test_over_a_split_prices_move_against_shares() -> None:
     assert position_of(play).high == 82_500
     play = held(both) >> activity("DIV", "12.50", "JD")
     assert position_of(play).protection == both
+
+
+@pytest.mark.parametrize("kind", ["ACATS", "JNLS", "REORG"])
+def test_shares_that_are_transferred_in_leave_a_stop_at_its_price(kind: str) -> None:
+    both = Protection(stop_price=D("31.28"), take_profit=D("35.01"))
+    play = held(both) >> clock(1, JD=330_000) >> activity(kind, "0", "JD", "62")
+    after = position_of(play)
+    assert (after.quantity, after.protection, after.high) == (D(124), both, 330_000)
+
+
+def fractional(left: str) -> Play:
+    """33 shares, of which a reverse split leaves so many."""
+    play = held(shares=33) >> activity("SPLIT", "0", "JD", str(D(left) - 33))
+    return play >> clock(1, JD=6_384_000)
+
+
+def test_of_a_fraction_the_whole_shares_are_guarded_and_no_more_is_missed() -> None:
+    play = fractional("1.65")
+    assert lacking(play) == (1, 1, 0)
+    play >> stop(1, "625.60", size=Size(unit="shares", amount=cover(play).missing), quote=None)
+    play << accepted("JD", 1)
+    play >> sent() >> report(Claim.NEW)
+    assert lacking(play) == (0, 0, 1)
+    assert cover(play).excess == 0
+    play = fractional("0.65")
+    assert lacking(play) == (0, 0, 0)
+    assert cover(play).held == 0
+
+
+def test_who_wants_all_of_a_fraction_sold_sells_the_whole_shares() -> None:
+    wanted = Size(unit="target", amount=D(0))
+    play = fractional("1.65")
+    play >> sell("JD", wanted, None, order_type=OrderType.MARKET, quote=None)
+    play << accepted("JD", 1)
+    play = fractional("0.65")
+    play >> sell("JD", wanted, None, order_type=OrderType.MARKET, quote=None)
+    play << denied(DenyReason.QUANTITY)
+
+
+def test_an_exit_of_the_whole_shares_beside_a_fraction_makes_their_stop_go_first() -> None:
+    play = fractional("1.65")
+    play >> stop(1, "625.60", quote=None) >> sent() >> report(Claim.NEW)
+    play >> sell("JD", 1, None, order_type=OrderType.MARKET, quote=None)
+    assert JD in play.state.reductions
 
 
 # ------------------------------------------------------------------------------------ the stop's order

@@ -334,9 +334,21 @@ def test_no_price_keeps_a_position_from_going(mark: int) -> None:
     play >> step.wants << Expected(RequestAccepted, {"order__quantity": Decimal(62)})
 
 
+def test_what_goes_is_gone_with_its_last_whole_share() -> None:
+    play = held() >> activity("SPLIT", "0", "JD", "-60.35") >> clock(1, JD=12_000_000) >> FLATTEN
+    play >> EXIT << Expected(RequestAccepted, {"order__quantity": Decimal(1)})
+    play >> sent() >> filled(1, "1200")
+    assert play.state.position(JD).quantity == Decimal("0.65")
+    assert not play.state.reductions, (
+        "the symbol is not blocked for a fraction that nobody here sells"
+    )
+    play >> FLATTEN
+    assert not play.state.reductions
+
+
 def test_a_split_while_it_goes_is_sold_whole_and_begins_nothing() -> None:
     play = held() >> FLATTEN >> clock(600, phase=Phase.CLOSED)
-    play >> activity("SPLIT", "0", "JD", "558") << shifted("activity", quantity=Decimal(558))
+    play >> activity("SPLIT", "0", "JD", "558") << shifted("split", quantity=Decimal(558))
     play >> clock(1440, session="2026-01-27", JD=31_920)
     play >> EXIT << Expected(RequestAccepted, {"order__quantity": Decimal(620)})
     assert not play.state.brakes, "no loss"

@@ -425,7 +425,14 @@ def test_a_statement_tells_executions_then_orders_then_activities_then_itself() 
     paid = Activity(activity_id="1", kind="DIV", at_ns=0, session="2026-01-26", amount=Decimal(0))
     assert activities == [
         replace(paid, amount=Decimal("3.3"), symbol=Symbol("JD")),
-        replace(paid, activity_id="2", kind="SPLIT", symbol=Symbol("JD"), quantity=Decimal(33)),
+        replace(
+            paid,
+            activity_id="2",
+            kind="SPLIT",
+            symbol=Symbol("JD"),
+            quantity=Decimal(33),
+            held=Decimal(33),
+        ),
         replace(paid, activity_id="3", kind="FEE", amount=Decimal("-0.07")),
     ]
     assert statement == Statement(

@@ -10,6 +10,7 @@ from trader.messages import Activity, CancelOutcome, Input, SendOutcome, SendSta
 from trader.model import AccountId, Bar, ClientOrderId, Order, Quote, Symbol
 from trader.money import ZERO, plain
 from trader.simulator.scheduled import EventName, ScheduledEvent
+from trader.splits import joined
 from trader.venue import ActivityKind, OrderEvent, Refusal, Venue, VenueTerms
 from trader.venue.back_office import Undone
 from trader.venue.words import Activity as VenueActivity
@@ -108,7 +109,9 @@ class ReplayBroker:
         """What has moved the account without a trade since this was last asked."""
         news = self.venue.state.activities[self._activities_told :]
         self._activities_told += len(news)
-        return [_activity(one) for one in news]
+        account = self.venue.account(OWNER)
+        held = {symbol: one.quantity for symbol, one in account.positions.items()}
+        return list(joined(map(_activity, news), held))
 
     def has_open(self, symbol: Symbol) -> bool:
         """An order of it may still trade."""

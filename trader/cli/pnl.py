@@ -102,6 +102,7 @@ def deals_of(reader: sqlite3.Connection) -> Iterator[Booked]:
             fees=Decimal(fees),
             order=order,
             busts=name if kind == "bust" else "",
+            is_split=kind == "split",
         )
         yield Booked(deal=deal, realized=profit)
 

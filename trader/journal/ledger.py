@@ -13,7 +13,8 @@ from immutables import Map
 
 from trader.messages import BooksMoved, ClockMoved, ExecutionBooked, OrderChanged
 from trader.model import ENTRY_PURPOSES, ClientOrderId, Order, OrderState, Side, Symbol
-from trader.money import PRICE_TICKS_PER_DOLLAR, ZERO, plain, price_of, share
+from trader.money import PRICE_TICKS_PER_DOLLAR, ZERO, plain, price_of
+from trader.splits import split_mark
 from trader.state import ExecutionState
 
 
@@ -136,8 +137,8 @@ class Ledger:
             return
         before = self.held.get(event.symbol, NOTHING)
         quantity, mark = before.quantity + event.quantity, before.mark
-        if event.quantity and quantity and before.quantity and not (event.cost or event.cash):
-            mark = int(share(Decimal(mark), before.quantity, quantity))
+        if event.kind == "split" and quantity:
+            mark = split_mark(mark, before.quantity, quantity)
         after = Holding(quantity=quantity, cost=before.cost + event.cost, mark=mark)
         self.value += after.value - before.value
         self.held = self.held.set(event.symbol, after)

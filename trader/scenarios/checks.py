@@ -92,7 +92,7 @@ class Checks:
         about = Counter(
             one.description.split()[0]
             for one in self.outcome.events(BooksMoved)
-            if one.kind == "activity"
+            if one.kind in {"activity", "split"}
         )
         for kind in kinds:
             self.that(about[kind] == 1, f"{kind} was booked {about[kind]} times")

@@ -185,7 +185,6 @@ def _details(activity: Activity) -> Shape:
             identifier = activity.activity_id
             return {"symbol": activity.symbol, "external_id": identifier, "request_id": identifier}
         case ActivityKind.SPLIT:
-            after = activity.quantity_after or ZERO
             return {
                 "position_date": activity.date,
                 "symbol": activity.symbol,
@@ -193,8 +192,8 @@ def _details(activity: Activity) -> Shape:
                 "new_cusip": "",
                 "old_rate": "1",
                 "new_rate": canonical(activity.factor or ONE),
-                "old_qty": canonical(after - (activity.quantity or ZERO)),
-                "new_qty": canonical(after),
+                "old_qty": canonical(activity.quantity_before or ZERO),
+                "new_qty": canonical(activity.quantity_after or ZERO),
             }
         case _:
             return {}

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from trader.calendar import iso
 from trader.model import Side, Symbol
-from trader.money import ZERO, canonical, ratio, rounded
+from trader.money import ONE, ZERO, canonical, ratio, rounded
 from trader.venue import (
     Activity,
     ActivityKind,
@@ -289,7 +289,7 @@ def activity_subtype(activity: Activity) -> str:
         case ActivityKind.DIVIDEND:
             return "CDIV"
         case ActivityKind.SPLIT:
-            return "FSPLIT" if (activity.quantity or ZERO) > ZERO else "RSPLIT"
+            return "FSPLIT" if (activity.factor or ONE) > ONE else "RSPLIT"
         case ActivityKind.INTEREST:
             return "MGN" if activity.net_amount < ZERO else "CDT"
         case _:

@@ -23,6 +23,7 @@ from trader.messages import (
 from trader.model import Execution, Side
 from trader.money import ZERO, plain
 from trader.recognition import MILLISECOND_NS
+from trader.splits import legs_of
 from trader.state import ExecutionState
 from trader.statements.lines import FILL, Line, day_of, short_id
 from trader.wire.alpaca_statement import SHARES_MOVE
@@ -30,6 +31,7 @@ from trader.wire.alpaca_statement import SHARES_MOVE
 # Entries of the owner's own: no broker knows of them.
 OWN = frozenset({"adoption", "hands_off", "adjustment"})
 BEFORE_OPENING = "before_opening"
+SPLIT_LEG = "split_leg"
 PERSON = "person"  # the source of a report that a person made up for the broker
 
 
@@ -83,8 +85,9 @@ class Heard:
             case ExecutionCorrected():
                 self._correction(told, session, where)
             case Activity():
-                name = short_id(told.activity_id)
-                self.lines.setdefault(name, _activity_line(told, session, where))
+                for leg in legs_of(told):
+                    line = _activity_line(leg, session, where)
+                    self.lines.setdefault(line.id, line)
             case _:
                 pass
 
@@ -160,13 +163,19 @@ def _moved_line(state: ExecutionState, entry: Entry, event: BooksMoved, where: s
                 return line if state.has_opened_since(execution.at_ns) else None
             return replace(line, quantity=event.quantity, amount=event.cash)
         case Activity() as activity:
-            line = _activity_line(activity, entry.session, where)
-            if is_known_only:
+            legs = legs_of(activity, state.booked)
+            leg = next(one for one in legs if one.activity_id == event.reference)
+            line = _activity_line(leg, entry.session, where)
+            if is_known_only or event.kind == SPLIT_LEG:
                 return line
             # What was accrued with the day's sales was taken from our cash then.
             accrued = state.fees_accrued.get(event.charged, ZERO) if event.charged else ZERO
-            quantity = event.quantity if activity.kind in SHARES_MOVE else None
-            return replace(line, quantity=quantity, amount=plain(event.cash - accrued))
+            # What was booked in one, less what its other legs tell of it.
+            rest = [one for one in legs if one is not leg]
+            quantity = plain(event.quantity - sum((one.quantity for one in rest), ZERO))
+            amount = plain(event.cash - accrued - sum((one.amount for one in rest), ZERO))
+            moves = activity.kind in SHARES_MOVE
+            return replace(line, quantity=quantity if moves else None, amount=amount)
         case _:
             raise AssertionError(f"{event.kind} of {type(entry.input).__name__}")
 

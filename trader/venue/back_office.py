@@ -45,6 +45,7 @@ class _What(TypedDict, total=False):
     price: Decimal
     per_share_amount: Decimal
     factor: Decimal
+    quantity_before: Decimal
     quantity_after: Decimal
     description: str
 
@@ -111,25 +112,18 @@ class BackOffice:
         return []
 
     def split(self, symbol: Symbol, factor: Decimal) -> list[OrderEvent]:
-        """`factor` new shares for each old one, in all accounts; open orders of the symbol are canceled."""
+        """`factor` new shares for each old one, in all accounts; open orders of the symbol are canceled.
+
+        Written down as Alpaca does it: all old shares go, then all new ones come, each under an id of its own.
+        """
         book = self._book(symbol)
         for order in self._ledger.open_orders(symbol):
             self._ledger.cancel(order.order_id, CORPORATE_ACTION)
         for account in self._accounts():
-            if account.quantity(symbol):
-                change, cash = account.split(symbol, factor)
-                position = account.positions.get(symbol)
-                self._note(
-                    account,
-                    ActivityKind.SPLIT,
-                    net_amount=cash,
-                    symbol=symbol,
-                    quantity=change,
-                    price=position.avg_entry_price if position else ZERO,
-                    factor=factor,
-                    quantity_after=account.quantity(symbol),
-                    description=f"Split of {symbol}: {canonical(factor)} for 1",
-                )
+            if before := account.quantity(symbol):
+                _, cash = account.split(symbol, factor)
+                after = account.quantity(symbol)
+                self._note_split(account, symbol, before, after, factor=factor, cash=cash)
         book.forget_quote()
         book.last = ratio(book.last, factor)
         return self._ledger.take_told()
@@ -325,6 +319,33 @@ class BackOffice:
 
     def _accounts(self) -> Iterable[VenueAccount]:
         return self._ledger.state.accounts.values()
+
+    def _note_split(
+        self,
+        account: VenueAccount,
+        symbol: Symbol,
+        before: Decimal,
+        after: Decimal,
+        *,
+        factor: Decimal,
+        cash: Decimal,
+    ) -> None:
+        """Cash for a fraction comes with the last leg; where nothing is left, that is the first."""
+        position = account.positions.get(symbol)
+        legs = [(-before, ZERO), (after, cash)] if after else [(-before, cash)]
+        for quantity, net_amount in legs:
+            self._note(
+                account,
+                ActivityKind.SPLIT,
+                net_amount=net_amount,
+                symbol=symbol,
+                quantity=quantity,
+                price=position.avg_entry_price if position else ZERO,
+                factor=factor,
+                quantity_before=before,
+                quantity_after=after,
+                description=f"Split of {symbol}: {canonical(factor)} for 1",
+            )
 
     def _note(
         self, account: VenueAccount, kind: ActivityKind, date: str = "", **what: Unpack[_What]

@@ -303,7 +303,8 @@ class ActivityKind(StrEnum):
 class Activity(Struct, frozen=True, kw_only=True):
     """`net_amount` is what it did to cash, with its sign; `date` is New York's.
 
-    `quantity` is what it did to the shares held, but for a dividend: the shares that it was paid on.
+    `quantity` is what it did to the shares held, but for a dividend: the shares that it was paid on. A split is two,
+    under an id each: one takes all old shares, the other brings all new ones.
     """
 
     activity_id: str
@@ -317,7 +318,8 @@ class Activity(Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
     per_share_amount: Decimal | None = None
     factor: Decimal | None = None  # of a split: new shares for each old one
-    quantity_after: Decimal | None = None  # of a split: what is held then
+    quantity_before: Decimal | None = None  # of a split: what was held until then
+    quantity_after: Decimal | None = None  # and what is held from then on
     description: str = ""
 
 

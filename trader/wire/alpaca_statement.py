@@ -6,6 +6,7 @@ from functools import lru_cache
 from trader.messages import Activity, Input, Statement
 from trader.model import AccountId, Symbol
 from trader.money import ZERO, amount, plain
+from trader.splits import joined
 from trader.wire.alpaca import (
     CORRECTIONS,
     AccountMessage,
@@ -75,7 +76,8 @@ def statement_inputs(
             if is_open(order)
         },
     )
-    return [*executions, *reports, *map(activity, activities), statement]
+    moved = joined(map(activity, activities), statement.positions)
+    return [*executions, *reports, *moved, statement]
 
 
 def is_open(order: OrderMessage) -> bool:
