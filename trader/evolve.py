@@ -334,7 +334,7 @@ def _books_moved(state: ExecutionState, event: BooksMoved) -> ExecutionState:
         before = state.position(event.symbol)
         after = protection.after_split(before, positions.moved(before, event), event)
         after = protection.brought_back(after, event, state.orders)
-        if event.kind not in {"activity", "bust"}:  # A split may leave nothing for a moment.
+        if event.kind not in {"split", "bust"}:  # Half a split may leave nothing for a while.
             after = positions.released_when_flat(after)
         held, value = held.set(event.symbol, after), value - before.value + after.value
     # What the owner brings or takes is neither profit nor loss.

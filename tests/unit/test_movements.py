@@ -437,6 +437,12 @@ def test_what_is_emptied_by_a_persons_word_belongs_to_nobody() -> None:
     assert (held.quantity, held.strategy, held.protection, held.high) == (D(0), None, None, 0)
 
 
+def test_what_is_transferred_away_belongs_to_nobody() -> None:
+    play = holding() >> activity("ACATS", "0", "JD", "-62")
+    assert play.state.position(JD).quantity == 0
+    assert play.state.position(JD).strategy is None
+
+
 def test_shares_that_a_later_statement_has_again_may_be_sold_while_cash_differs() -> None:
     play = holding()
     cash = play.state.cash_at_broker - D("0.01")
