@@ -422,7 +422,7 @@ WATCH = (
     planted(
         "a statement that failed is an empty account",
         Edit(
-            "supervisor.py",
+            "reconciler.py",
             "except BrokerUnavailable:\n                pass",
             "except BrokerUnavailable:\n                return []",
         ),

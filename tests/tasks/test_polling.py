@@ -34,8 +34,8 @@ from trader.model import (
     Symbol,
 )
 from trader.ports import BrokerRefused, BrokerUnavailable
+from trader.reconciler import POLL_S, STATEMENT_PAUSE_S
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
-from trader.supervisor import POLL_S, STATEMENT_PAUSE_S
 
 JD, GS = Symbol("JD"), Symbol("GS")
 TEN_SHARES = Size(unit="shares", amount=Decimal(10))
@@ -107,9 +107,9 @@ async def polled() -> AsyncIterator[tuple[Rig, Watched]]:
     )
     async with rig.running(), trio.open_nursery() as nursery:
         await rig.minute()
-        await rig.supervisor.compare()
+        await rig.supervisor.reconciler.compare()
         assert [order.state for order in rig.state.orders.values()] == [OrderState.NEW]
-        nursery.start_soon(rig.supervisor.keep_polling)
+        nursery.start_soon(rig.supervisor.reconciler.keep_polling)
         await wait_all_tasks_blocked()
         venue.asked.clear()
         yield rig, venue

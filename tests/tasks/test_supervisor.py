@@ -43,12 +43,11 @@ from trader.model import (
     Symbol,
 )
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
+from trader.reconciler import STATEMENT_PAUSE_MAX_S, STATEMENT_PAUSE_S, STATEMENT_SPAN_NS
 from trader.state import ALL_SYMBOLS, ExecutionState
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import (
     HISTORIES_FAILED_MAX,
-    STATEMENT_PAUSE_S,
-    STATEMENT_SPAN_NS,
     WORKER_PAUSE_FIRST_S,
     WORKER_PAUSE_MAX_S,
 )
@@ -386,7 +385,7 @@ async def test_after_a_week_of_sleep_all_is_asked_for_since_the_last_statement(
         await rig.parts.executor.wait_until(lambda state: state.statements > 0)
         told_ns = rig.state.told_ns
         rig.move(7 * 24 * 60)
-        await rig.supervisor.compare()
+        await rig.supervisor.reconciler.compare()
         nursery.cancel_scope.cancel()
     assert venue.asked_since_ns[-1] == told_ns - STATEMENT_SPAN_NS
 
@@ -405,13 +404,13 @@ async def test_keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entrie
     async with rig.running():
         venue.refusals, asked = 2, len(venue.asked)
         with trio.move_on_after(STATEMENT_PAUSE_S):
-            await rig.supervisor.compare()
+            await rig.supervisor.reconciler.compare()
         assert "check the keys" in dict(rig.state.gates_closed)[Gate.RECONCILED]
         await rig.minute()
         assert denials(rig) == [("JD", DenyReason.NOT_READY)]
         await rig.parts.executor.wait_until(lambda state: not state.gates_closed)
         pauses = [later - sooner for sooner, later in pairwise(venue.asked[asked:])]
-        assert pauses[:2] == [WORKER_PAUSE_MAX_S] * 2, "no storm of retries"
+        assert pauses[:2] == [STATEMENT_PAUSE_MAX_S] * 2, "no storm of retries"
         await rig.minute()
     assert rig.buys() == ["JD"]
 
@@ -443,7 +442,7 @@ async def test_cash_that_stays_different_closes_every_symbol(autojump_clock: Moc
     rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Buyer()))], venue=venue)
     async with rig.running():
         venue.extra_cash = Decimal("0.01")
-        await rig.supervisor.compare()
+        await rig.supervisor.reconciler.compare()
         assert list(rig.state.quarantined) == [ALL_SYMBOLS]
         await rig.minute()
     assert denials(rig) == [("JD", DenyReason.QUARANTINED)]

@@ -105,7 +105,7 @@ async def run_clocked(
         if await _started(nursery, supervisor, parts, stopped):
             ready(parts.executor.state)
             nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
-            nursery.start_soon(supervisor.keep_polling, name="poller")
+            nursery.start_soon(supervisor.reconciler.keep_polling, name="poller")
             nursery.start_soon(keep_line, parts.executor, parts.inbox, name="lost line")
             await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
@@ -168,7 +168,7 @@ async def _ended(parts: Parts, supervisor: Supervisor, *, interrupted: bool) -> 
     systemd.tell("STOPPING=1")
     if not interrupted:
         with trio.move_on_after(COMPARE_S):  # A broker that is gone can't keep us from ending.
-            await supervisor.compare()
+            await supervisor.reconciler.compare()
     code, unproved = await supervisor.shut_down(code_for)
     return Ending(code=Exit(code), state=parts.executor.state, unproved=tuple(unproved))
 

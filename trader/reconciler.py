@@ -1,0 +1,151 @@
+"""Holds our books against the broker's: looks whether anything has moved, and asks for everything where it may have.
+
+A failed question is not an empty account: it is asked again for as long as it takes, and entries wait.
+"""
+
+import trio
+from msgspec.structs import replace
+
+from trader import agreement
+from trader.executor import Executor
+from trader.heartbeat import Heart
+from trader.inbox import Inbox
+from trader.messages import Gate, GateReport, Input, Statement
+from trader.model import MINUTE_NS, ClientOrderId
+from trader.orders import is_live
+from trader.patience import Patience, in_doubt
+from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Pace
+from trader.state import ExecutionState
+
+STATEMENT_PAUSE_S = 0.5
+STATEMENT_PAUSE_MAX_S = 30.0
+# How far back is asked for, from the last statement, when no order of ours is older.
+STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
+STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
+# No stream tells what it has lost: so the broker is looked at while an order of ours is alive.
+POLL_S = 5.0  # of machine time, where the market runs by a clock
+
+
+class Reconciler:
+    """One task asks; whoever wants a statement says so, and never waits for it here."""
+
+    def __init__(
+        self, *, broker: Broker, executor: Executor, inbox: Inbox, pace: Pace, heart: Heart
+    ) -> None:
+        self._broker = broker
+        self._executor = executor
+        self._inbox = inbox
+        self._pace = pace
+        self._heart = heart
+        self._look_wanted = trio.Event()  # and no more, unless it finds that something has moved
+        self._statement_wanted = False
+        self._told: Statement | None = None  # the last one
+        self._patience = Patience()
+
+    def want_statement(self) -> None:
+        """Ask for everything, soon."""
+        self._pace.began(self)
+        self._statement_wanted = True
+        self._look_wanted.set()
+
+    async def keep_polling(self) -> None:
+        """While anything is open, look what has become of it every few seconds of machine time, for ever."""
+        while True:
+            await trio.sleep(POLL_S)
+            if _has_live(self._executor.state):
+                self._pace.began(self)
+                self._look_wanted.set()
+
+    async def compare(self) -> None:
+        """Hold the books against the broker's once more; returns when the executor agrees or calls the difference."""
+        told = self._executor.state.statements
+        self.want_statement()
+        await self._executor.wait_until(
+            lambda state: state.statements > told and not _is_unreconciled(state)
+        )
+
+    async def run(self) -> None:
+        """Each time the stream is up again: ask for everything. In between: look whether anything has moved."""
+        while True:
+            await self._look_wanted.wait()
+            self._look_wanted = trio.Event()
+            self._pace.began(self)
+            is_wanted, self._statement_wanted = self._statement_wanted, False
+            if is_wanted or not await self._has_looked():
+                await self._agree()
+            self._pace.ended(self)
+
+    async def _agree(self) -> None:
+        """Ask for everything, until the executor agrees or calls a difference, or is wanted to look anew."""
+        attempts = 0
+        while not self._look_wanted.is_set():
+            attempts += 1
+            heard = await self._statement()
+            told = self._executor.state.statements
+            statement = heard[-1]
+            assert isinstance(statement, Statement), "a statement ends with its Statement"
+            self._told = replace(statement, attempts=attempts)
+            await self._inbox.tell_all([*heard[:-1], self._told])
+            self._pace.ended(self)
+            await self._executor.wait_until(lambda state: state.statements > told)  # noqa: B023
+            if not _is_unreconciled(self._executor.state):
+                break
+            self._pace.began(self)
+            await trio.sleep(STATEMENT_PAUSE_S)
+
+    async def _has_looked(self) -> bool:
+        """The books say what the last statement said, and so does the broker: there is nothing to compare (anew)."""
+        state, told = self._executor.state, self._told
+        if told is None or _is_unreconciled(state) or not agreement.holds(state, told):
+            return False
+        found = await self._look(told)
+        if found is None:
+            return False
+        return not self._patience.is_over(in_doubt(self._executor.state, found))
+
+    async def _look(self, told: Statement) -> frozenset[ClientOrderId] | None:
+        """Once more where the first gets no answer: that is cheaper than a statement."""
+        for pause_s in (STATEMENT_PAUSE_S, 0.0):
+            try:
+                with self._heart.at_work("reconcile", STATEMENT_SILENT_S_MAX):
+                    return await self._broker.look(told)
+            except BrokerRefused:
+                break
+            except BrokerUnavailable:
+                await trio.sleep(pause_s)
+        return None
+
+    async def _statement(self) -> list[Input]:
+        """The broker's word, however long it takes: a failed query is not an empty account."""
+        pause_s = STATEMENT_PAUSE_S
+        while True:
+            try:
+                with self._heart.at_work("reconcile", STATEMENT_SILENT_S_MAX):
+                    return await self._broker.statement(self._since_ns())
+            except BrokerRefused as refused:
+                if not self._executor.state.statements:
+                    raise
+                # In mid-day: entries wait, exits go on, and more tries could lock the keys.
+                await self._inbox.tell(
+                    GateReport(gate=Gate.RECONCILED, is_open=False, reason=str(refused))
+                )
+                pause_s = STATEMENT_PAUSE_MAX_S
+            except BrokerUnavailable:
+                pass
+            await trio.sleep(pause_s)
+            pause_s = min(2 * pause_s, STATEMENT_PAUSE_MAX_S)
+
+    def _since_ns(self) -> int:
+        """A day before the last statement: the program, or its machine, may have slept for a week."""
+        state = self._executor.state
+        live = [order.created_ns for order in state.orders.values() if is_live(order)]
+        now_ns = self._pace.market_ns()
+        return min([*live, min(state.told_ns or now_ns, now_ns) - STATEMENT_SPAN_NS])
+
+
+def _has_live(state: ExecutionState) -> bool:
+    return any(one.entries or one.exits for one in state.positions.values())
+
+
+def _is_unreconciled(state: ExecutionState) -> bool:
+    return any(gate is Gate.RECONCILED for gate, _ in state.gates_closed)
