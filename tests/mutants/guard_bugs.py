@@ -224,6 +224,22 @@ SESSIONS = (
         plays("sessions", "who_wants_out_at_once_does_not_wait_for_the_auction"),
     ),
     planted(
+        "a life goes by the part of the day in which the last one ended",
+        Edit(
+            "sessions.py",
+            "if state.phase is Phase.CLOSED and not state.session_closes_ns:",
+            "if True:",
+        ),
+        plays("sessions", "at_a_start_nobody_knows_the_part_of_the_day_before_the_first_clock"),
+    ),
+    planted(
+        "what a close has left that nobody lived to see is nobody's business",
+        Edit(
+            "sessions.py", "has_closed = 0 < state.session_closes_ns <= at_ns", "has_closed = False"
+        ),
+        plays("sessions", "what_is_still_there_after_a_close_that_nobody_lived_to_see_is_an_alarm"),
+    ),
+    planted(
         "every day closes at four",
         Edit(
             "supervisor.py",

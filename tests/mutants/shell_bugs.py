@@ -383,6 +383,22 @@ WATCH = (
         tasks("lost_line", "a_line_that_is_back_in_time_takes_nothing_with_it"),
     ),
     planted(
+        "time stands still until every worker is warm",
+        Edit(
+            "live/run.py",
+            '        nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")\n'
+            "        if await _started(nursery, supervisor, parts, stopped):\n",
+            "        if await _started(nursery, supervisor, parts, stopped):\n"
+            '            nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")\n',
+        ),
+        tasks(
+            "start",
+            "time_goes_on_and_a_person_gets_out",
+            "a_days_loss_stops_entries",
+            "working_entries_go_with_the_line",
+        ),
+    ),
+    planted(
         "a failed worker keeps its symbol open",
         Edit(
             "supervisor.py",

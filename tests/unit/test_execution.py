@@ -612,10 +612,11 @@ def test_an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_ag
     for line in lines:
         play >> line
     already = play.order().state is OrderState.UNKNOWN
+    began = (life(2), clock_moved())
     (
         play
         >> reboot
-        << ((life(2), looked_up(1)) if already else (life(2), moved("UNKNOWN"), looked_up(0)))
+        << ((*began, looked_up(1)) if already else (*began, moved("UNKNOWN"), looked_up(0)))
     )
     play >> reboot >> reboot
     assert play.order().state is OrderState.UNKNOWN
@@ -630,7 +631,7 @@ def test_an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_ag
 def test_an_order_that_was_answered_stays_what_it_is_over_a_crash(line: Line) -> None:
     play = opened() >> buy("JD", 62, "31.95") >> sent() >> line
     before = play.order()
-    play >> reboot << life(2)
+    play >> reboot << (life(2), clock_moved())
     assert play.order() == before
 
 
@@ -664,8 +665,9 @@ def test_a_cancel_that_the_broker_refused_can_be_asked_for_again() -> None:
 
 
 def test_a_halt_survives_a_crash_and_says_so() -> None:
-    play = opened() >> command("halt") >> reboot << (life(2), alarmed("halted"))
+    play = opened() >> command("halt") >> reboot << (life(2), clock_moved(), alarmed("halted"))
     play >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
+    play >> clock()
     play >> request(1) << denied(DenyReason.HALTED)
 
 
