@@ -260,8 +260,6 @@ def _on_gate(state: ExecutionState, report: GateReport) -> tuple[Event, ...]:
         events.append(GateMoved(gate=report.gate, is_open=report.is_open, reason=report.reason))
         if report.gate is Gate.FRESH_CODE and not report.is_open:
             events.append(Alarmed(alarm="stale_code", symbol=None, message=report.reason))
-        if report.gate is Gate.RECONCILED and not report.is_open:
-            events.append(Alarmed(alarm="account_refused", symbol=None, message=report.reason))
     if report.gate is Gate.TRADING_STREAM and not report.is_open and Gate.RECONCILED not in closed:
         # What the broker reports meanwhile is replayed by nobody: agree again first.
         events.append(GateMoved(gate=Gate.RECONCILED, is_open=False, reason=report.reason))

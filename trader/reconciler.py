@@ -1,6 +1,8 @@
 """Holds our books against the broker's: looks whether anything has moved, and asks for everything where it may have.
 
-A failed question is not an empty account: it is asked again for as long as it takes, and entries wait.
+A failed question is not an empty account: it is asked again for as long as it takes. Entries don't wait for the first
+failure, for most questions are answered a moment later; where the broker refuses, or no statement comes for two
+minutes, they do, and a person is told.
 """
 
 import trio
@@ -10,7 +12,7 @@ from trader import agreement
 from trader.executor import Executor
 from trader.heartbeat import Heart
 from trader.inbox import Inbox
-from trader.messages import Gate, GateReport, Input, Statement
+from trader.messages import AlarmReport, Gate, GateReport, Input, Statement
 from trader.model import MINUTE_NS, ClientOrderId
 from trader.orders import is_live
 from trader.patience import Patience, in_doubt
@@ -22,6 +24,7 @@ STATEMENT_PAUSE_MAX_S = 30.0
 # How far back is asked for, from the last statement, when no order of ours is older.
 STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
+STATEMENT_MISSED_S_MAX = 120.0  # and all tries together, before entries wait for it
 # No stream tells what it has lost: so the broker is looked at while an order of ours is alive.
 POLL_S = 5.0  # of machine time, where the market runs by a clock
 
@@ -41,6 +44,8 @@ class Reconciler:
         self._statement_wanted = False
         self._told: Statement | None = None  # the last one
         self._patience = Patience()
+        self._failure = ""  # of the last question
+        self._alarmed: set[str] = set()  # since the last statement
 
     def want_statement(self) -> None:
         """Ask for everything, soon."""
@@ -116,7 +121,30 @@ class Reconciler:
         return None
 
     async def _statement(self) -> list[Input]:
-        """The broker's word, however long it takes: a failed query is not an empty account."""
+        """The broker's word, however long it takes."""
+        self._failure = "no answer yet"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._miss)
+            heard = await self._asked()
+            nursery.cancel_scope.cancel()
+        self._alarmed.clear()
+        return heard
+
+    async def _miss(self) -> None:
+        await trio.sleep(STATEMENT_MISSED_S_MAX)
+        if not self._alarmed:
+            why = f"no statement for {STATEMENT_MISSED_S_MAX:.0f} s: {self._failure}"
+            await self._wait_for_it(AlarmReport(alarm="no_statement", message=why))
+
+    async def _wait_for_it(self, alarm: AlarmReport) -> None:
+        """Entries do, exits go on; a person is told once until a statement comes."""
+        if alarm.alarm not in self._alarmed:
+            self._alarmed.add(alarm.alarm)
+            shut = GateReport(gate=Gate.RECONCILED, is_open=False, reason=alarm.message)
+            await self._inbox.tell_all([shut, alarm])
+
+    async def _asked(self) -> list[Input]:
+        """A failed query is not an empty account."""
         pause_s = STATEMENT_PAUSE_S
         while True:
             try:
@@ -125,13 +153,12 @@ class Reconciler:
             except BrokerRefused as refused:
                 if not self._executor.state.statements:
                     raise
-                # In mid-day: entries wait, exits go on, and more tries could lock the keys.
-                await self._inbox.tell(
-                    GateReport(gate=Gate.RECONCILED, is_open=False, reason=str(refused))
-                )
+                # In mid-day: entries wait, and more tries could lock the keys.
+                alarm = AlarmReport(alarm="account_refused", message=str(refused))
+                await self._wait_for_it(alarm)
                 pause_s = STATEMENT_PAUSE_MAX_S
-            except BrokerUnavailable:
-                pass
+            except BrokerUnavailable as trouble:
+                self._failure = str(trouble)
             await trio.sleep(pause_s)
             pause_s = min(2 * pause_s, STATEMENT_PAUSE_MAX_S)
 

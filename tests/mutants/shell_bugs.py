@@ -439,10 +439,34 @@ WATCH = (
         "a statement that failed is an empty account",
         Edit(
             "reconciler.py",
-            "except BrokerUnavailable:\n                pass",
-            "except BrokerUnavailable:\n                return []",
+            "self._failure = str(trouble)",
+            "return []",
         ),
         tasks("supervisor", "a_statement_that_cannot_be_had_is_not_an_empty_account"),
+    ),
+    planted(
+        "an order with several legs keeps us from reading the others",
+        Edit(
+            "wire/alpaca.py", "if not order.symbol and not has_legs(order):", "if not order.symbol:"
+        ),
+        plays(
+            "wire_alpaca",
+            "an_order_with_several_legs_is_told_and_keeps_nobody_from_reading_the_others",
+        ),
+    ),
+    planted(
+        "nobody misses a statement that doesn't come",
+        Edit("reconciler.py", "            nursery.start_soon(self._miss)\n", ""),
+        tasks(
+            "supervisor",
+            "where_no_statement_comes_for_two_minutes_entries_wait_and_a_person_is_told_once",
+            "a_statement_that_hangs_is_missed_too",
+        ),
+    ),
+    planted(
+        "a broker that refuses in mid-day is nobody's business",
+        Edit("reconciler.py", "                await self._wait_for_it(alarm)\n", ""),
+        tasks("supervisor", "keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entries"),
     ),
     planted(
         "a worker that fails ends the program",

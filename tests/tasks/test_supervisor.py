@@ -15,6 +15,7 @@ from trader.evolve import fold
 from trader.exits import Exit, JournalBroken
 from trader.inbox import Inbox
 from trader.messages import (
+    Alarmed,
     AlarmReport,
     DenyReason,
     DifferenceFound,
@@ -43,7 +44,12 @@ from trader.model import (
     Symbol,
 )
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
-from trader.reconciler import STATEMENT_PAUSE_MAX_S, STATEMENT_PAUSE_S, STATEMENT_SPAN_NS
+from trader.reconciler import (
+    STATEMENT_MISSED_S_MAX,
+    STATEMENT_PAUSE_MAX_S,
+    STATEMENT_PAUSE_S,
+    STATEMENT_SPAN_NS,
+)
 from trader.state import ALL_SYMBOLS, ExecutionState
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import (
@@ -375,6 +381,48 @@ async def test_a_statement_that_cannot_be_had_is_not_an_empty_account(
     assert rig.buys() == ["JD"]
 
 
+async def test_where_no_statement_comes_for_two_minutes_entries_wait_and_a_person_is_told_once(
+    autojump_clock: MockClock,
+) -> None:
+    venue = Unsteady([JD])
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with rig.running():
+        for _ in range(2):
+            venue.failures = 10**9
+            rig.supervisor.reconciler.want_statement()
+            await trio.sleep(STATEMENT_MISSED_S_MAX - 1)
+            assert rig.state.gates_closed == (), "it may be a hiccup"
+            await trio.sleep(2)
+            why = f"no statement for {STATEMENT_MISSED_S_MAX:.0f} s: 504"
+            assert rig.state.gates_closed == ((Gate.RECONCILED, why),)
+            await trio.sleep(3_600)
+            venue.failures = 0
+            await trio.sleep(STATEMENT_PAUSE_MAX_S + 1)
+            assert rig.state.gates_closed == ()
+    alarms = [(one.alarm, one.message) for one in rig.kept.events(Alarmed)]
+    assert alarms == [("no_statement", why)] * 2
+
+
+async def test_a_statement_that_hangs_is_missed_too(autojump_clock: MockClock) -> None:
+    class Hangs(DirectBroker):
+        hangs = False
+
+        async def statement(self, since_ns: int) -> list[Input]:
+            if self.hangs:
+                await trio.sleep_forever()
+            return await super().statement(since_ns)
+
+    venue = Hangs([JD], cash=Decimal(250_000), at_ns=OPEN_NS, seed=0)
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with rig.running():
+        venue.hangs = True
+        rig.supervisor.reconciler.want_statement()
+        await trio.sleep(STATEMENT_MISSED_S_MAX + 1)
+        [alarm] = rig.kept.events(Alarmed)
+        assert alarm.message == "no statement for 120 s: no answer yet"
+        assert Gate.RECONCILED in dict(rig.state.gates_closed)
+
+
 async def test_after_a_week_of_sleep_all_is_asked_for_since_the_last_statement(
     autojump_clock: MockClock,
 ) -> None:
@@ -409,6 +457,9 @@ async def test_keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entrie
         await rig.minute()
         assert denials(rig) == [("JD", DenyReason.NOT_READY)]
         await rig.parts.executor.wait_until(lambda state: not state.gates_closed)
+        told = "HTTP 401: unauthorized. (check the keys)"
+        alarms = [(one.alarm, one.message) for one in rig.kept.events(Alarmed)]
+        assert alarms == [("account_refused", told)], "once"
         pauses = [later - sooner for sooner, later in pairwise(venue.asked[asked:])]
         assert pauses[:2] == [STATEMENT_PAUSE_MAX_S] * 2, "no storm of retries"
         await rig.minute()
