@@ -44,6 +44,8 @@ class Reconciler:
         self._statement_wanted = False
         self._told: Statement | None = None  # the last one
         self._patience = Patience()
+        self._is_agreeing = False
+        self._attempts = 0  # statements since the books were agreed last
         self._failure = ""  # of the last question
         self._alarmed: set[str] = set()  # since the last statement
 
@@ -54,10 +56,13 @@ class Reconciler:
         self._look_wanted.set()
 
     async def keep_polling(self) -> None:
-        """While anything is open, look what has become of it every few seconds of machine time, for ever."""
+        """While anything is open, look what has become of it every few seconds of machine time, for ever.
+
+        Not while everything is asked for: where the broker is slow, one statement would be begun after the other.
+        """
         while True:
             await trio.sleep(POLL_S)
-            if _has_live(self._executor.state):
+            if _has_live(self._executor.state) and not self._is_agreeing:
                 self._pace.began(self)
                 self._look_wanted.set()
 
@@ -77,23 +82,28 @@ class Reconciler:
             self._pace.began(self)
             is_wanted, self._statement_wanted = self._statement_wanted, False
             if is_wanted or not await self._has_looked():
+                self._is_agreeing = True
                 await self._agree()
+                self._is_agreeing = False
             self._pace.ended(self)
 
     async def _agree(self) -> None:
-        """Ask for everything, until the executor agrees or calls a difference, or is wanted to look anew."""
-        attempts = 0
+        """Ask for everything, until the executor agrees or calls a difference, or is wanted to look anew.
+
+        That is no new beginning: however often somebody wants it, the third look at a difference calls it one.
+        """
         while not self._look_wanted.is_set():
-            attempts += 1
+            self._attempts += 1
             heard = await self._statement()
             told = self._executor.state.statements
             statement = heard[-1]
             assert isinstance(statement, Statement), "a statement ends with its Statement"
-            self._told = replace(statement, attempts=attempts)
+            self._told = replace(statement, attempts=self._attempts)
             await self._inbox.tell_all([*heard[:-1], self._told])
             self._pace.ended(self)
             await self._executor.wait_until(lambda state: state.statements > told)  # noqa: B023
             if not _is_unreconciled(self._executor.state):
+                self._attempts = 0
                 break
             self._pace.began(self)
             await trio.sleep(STATEMENT_PAUSE_S)

@@ -455,6 +455,31 @@ WATCH = (
         ),
     ),
     planted(
+        "whoever wants another look at a difference begins a new count",
+        Edit(
+            "reconciler.py",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n"
+            "            self._attempts = 0\n",
+        ),
+        tasks("polling", "wanting_a_statement_again_begins_no_new_count"),
+    ),
+    planted(
+        "while everything is asked for the broker is polled, and each poll counts anew",
+        Edit("reconciler.py", " and not self._is_agreeing", ""),
+        Edit(
+            "reconciler.py",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n"
+            "            self._attempts = 0\n",
+        ),
+        tasks(
+            "polling",
+            "a_slow_broker_is_not_stormed_and_a_difference_is_called_after_three_looks",
+        ),
+        masked="the count goes on, however often a statement is begun",
+    ),
+    planted(
         "nobody misses a statement that doesn't come",
         Edit("reconciler.py", "            nursery.start_soon(self._miss)\n", ""),
         tasks(
