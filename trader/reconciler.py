@@ -44,6 +44,7 @@ class Reconciler:
         self._statement_wanted = False
         self._told: Statement | None = None  # the last one
         self._patience = Patience()
+        self._lines = 0  # to the broker's stream, one after the other
         self._is_agreeing = False
         self._attempts = 0  # statements since the books were agreed last
         self._failure = ""  # of the last question
@@ -54,6 +55,10 @@ class Reconciler:
         self._pace.began(self)
         self._statement_wanted = True
         self._look_wanted.set()
+
+    def discard_statement(self) -> None:
+        """Of one that is under way: what happened between its questions and a new line is told by neither."""
+        self._lines += 1
 
     async def keep_polling(self) -> None:
         """While anything is open, look what has become of it every few seconds of machine time, for ever.
@@ -93,8 +98,12 @@ class Reconciler:
         That is no new beginning: however often somebody wants it, the third look at a difference calls it one.
         """
         while not self._look_wanted.is_set():
-            self._attempts += 1
+            lines = self._lines
             heard = await self._statement()
+            if lines != self._lines:
+                self._look_wanted, self._statement_wanted = trio.Event(), False
+                continue
+            self._attempts += 1
             told = self._executor.state.statements
             statement = heard[-1]
             assert isinstance(statement, Statement), "a statement ends with its Statement"

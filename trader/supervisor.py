@@ -205,8 +205,13 @@ class Supervisor:
         return is_ours and are_warm and not shut
 
     async def _hear(self, heard: Input) -> None:
+        is_new_line = (
+            isinstance(heard, GateReport) and heard.gate is Gate.TRADING_STREAM and heard.is_open
+        )
+        if is_new_line:
+            self.reconciler.discard_statement()
         await self._parts.inbox.tell(heard)
-        if isinstance(heard, GateReport) and heard.gate is Gate.TRADING_STREAM and heard.is_open:
+        if is_new_line:
             self.reconciler.want_statement()
 
     # ----------------------------------------------------------------------------------------- workers

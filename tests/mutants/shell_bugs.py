@@ -455,6 +455,24 @@ WATCH = (
         ),
     ),
     planted(
+        "what was agreed while the stream was down lasts when it is back",
+        Edit(
+            "execution.py",
+            "is Gate.TRADING_STREAM and events and",
+            "is Gate.TRADING_STREAM and not report.is_open and",
+        ),
+        plays(
+            "execution",
+            "what_was_agreed_while_the_trading_stream_was_down_ends_when_it_is_back",
+        ),
+        tasks("supervisor", "what_a_broken_line_has_agreed_on_opens_no_entries_when_it_is_back"),
+    ),
+    planted(
+        "a statement that is older than the line agrees for it",
+        Edit("reconciler.py", "            if lines != self._lines:\n", "            if False:\n"),
+        tasks("supervisor", "what_a_broken_line_has_agreed_on_opens_no_entries_when_it_is_back"),
+    ),
+    planted(
         "whoever wants another look at a difference begins a new count",
         Edit(
             "reconciler.py",

@@ -336,6 +336,7 @@ class Unsteady(DirectBroker):
         self.refusals = 0
         self.extra_shares: dict[Symbol, Decimal] = {}
         self.extra_cash = Decimal(0)
+        self.statement_s = 0.0
         self.asked: list[float] = []
         self.asked_since_ns: list[int] = []
 
@@ -343,6 +344,8 @@ class Unsteady(DirectBroker):
         self.asked.append(trio.current_time())
         self.asked_since_ns.append(since_ns)
         *reports, last = await super().statement(since_ns)
+        if self.statement_s:
+            await trio.sleep(self.statement_s)
         if self.refusals:
             self.refusals -= 1
             raise BrokerRefused("HTTP 401: unauthorized. (check the keys)")
@@ -514,6 +517,31 @@ async def test_a_stream_that_was_lost_closes_entries_until_the_books_agree_again
         assert len(venue.asked) > asked
         await rig.minute()
     assert rig.buys() == ["JD"]
+
+
+async def test_what_a_broken_line_has_agreed_on_opens_no_entries_when_it_is_back(
+    autojump_clock: MockClock,
+) -> None:
+    venue = Unsteady([JD])
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with rig.running():
+        lost = GateReport(gate=Gate.TRADING_STREAM, is_open=False, reason="connection lost")
+        await rig.supervisor._hear(lost)
+        rig.supervisor.reconciler.want_statement()
+        await wait_all_tasks_blocked()
+        assert list(dict(rig.state.gates_closed)) == [Gate.TRADING_STREAM], "a poll has agreed"
+        venue.statement_s = 2.5
+        rig.supervisor.reconciler.want_statement()
+        await trio.sleep(1)
+        told = rig.state.statements
+        await rig.supervisor._hear(replace(lost, is_open=True, reason="listening"))
+        await trio.sleep(2)
+        assert rig.state.statements == told, "its questions were older than the new line"
+        why = "the trading stream: listening"
+        assert rig.state.gates_closed == ((Gate.RECONCILED, why),)
+        await trio.sleep(2.5)
+        assert rig.state.statements == told + 1
+        assert rig.state.gates_closed == ()
 
 
 async def test_the_clock_is_told_once_a_market_minute_with_the_marks_of_what_is_held() -> None:

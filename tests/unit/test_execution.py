@@ -744,6 +744,19 @@ def test_a_lost_trading_stream_ends_the_agreement() -> None:
     play >> again << None
 
 
+def test_what_was_agreed_while_the_trading_stream_was_down_ends_when_it_is_back() -> None:
+    play = opened() >> gate(Gate.TRADING_STREAM, False, "reset") >> agreement
+    assert list(dict(play.state.gates_closed)) == [Gate.TRADING_STREAM]
+    play >> gate(Gate.TRADING_STREAM, True, "listening")
+    play << (
+        Expected(GateMoved, {"gate": Gate.TRADING_STREAM, "is_open": True}),
+        Expected(GateMoved, {"gate": Gate.RECONCILED, "is_open": False}),
+    )
+    play >> again << None
+    play >> request(1) << denied(DenyReason.NOT_READY)
+    play >> agreement >> request(2) << accepted("JD", 10)
+
+
 # --------------------------------------------------------------------------------------- commands
 
 
