@@ -13,7 +13,7 @@ from trader.executor import Executor
 from trader.heartbeat import Heart
 from trader.inbox import Inbox
 from trader.messages import AlarmReport, Gate, GateReport, Input, Statement
-from trader.model import MINUTE_NS, ClientOrderId
+from trader.model import AT_BROKER, MINUTE_NS, ClientOrderId, Order
 from trader.orders import is_live
 from trader.patience import Patience, in_doubt
 from trader.ports import Broker, BrokerRefused, BrokerUnavailable, Pace
@@ -21,7 +21,7 @@ from trader.state import ExecutionState
 
 STATEMENT_PAUSE_S = 0.5
 STATEMENT_PAUSE_MAX_S = 30.0
-# How far back is asked for, from the last statement, when no order of ours is older.
+# How far back is asked for, from the last statement, when no order of ours in doubt is older.
 STATEMENT_SPAN_NS = 24 * 60 * MINUTE_NS
 STATEMENT_SILENT_S_MAX = 120.0  # machine time; a statement is many pages, each with its deadline
 STATEMENT_MISSED_S_MAX = 120.0  # and all tries together, before entries wait for it
@@ -182,15 +182,28 @@ class Reconciler:
             pause_s = min(2 * pause_s, STATEMENT_PAUSE_MAX_S)
 
     def _since_ns(self) -> int:
-        """A day before the last statement: the program, or its machine, may have slept for a week."""
+        """A day before the last statement: the program, or its machine, may have slept for a week.
+
+        An order in doubt is older than any answer about it. One that rests is in the broker's list of open orders,
+        however old it is, or has a fill of since then.
+        """
         state = self._executor.state
-        live = [order.created_ns for order in state.orders.values() if is_live(order)]
+        doubted = [
+            order.created_ns
+            for order in state.orders.values()
+            if is_live(order) and (_is_doubted(order) or not state.told_ns)
+        ]
         now_ns = self._pace.market_ns()
-        return min([*live, min(state.told_ns or now_ns, now_ns) - STATEMENT_SPAN_NS])
+        return min([*doubted, min(state.told_ns or now_ns, now_ns) - STATEMENT_SPAN_NS])
 
 
 def _has_live(state: ExecutionState) -> bool:
     return any(one.entries or one.exits for one in state.positions.values())
+
+
+def _is_doubted(order: Order) -> bool:
+    """The broker isn't known to have it, or has claimed more of it than it has told executions of."""
+    return order.state not in AT_BROKER or order.quantity_reported > order.quantity_filled
 
 
 def _is_unreconciled(state: ExecutionState) -> bool:

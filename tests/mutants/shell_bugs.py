@@ -473,6 +473,22 @@ WATCH = (
         tasks("supervisor", "what_a_broken_line_has_agreed_on_opens_no_entries_when_it_is_back"),
     ),
     planted(
+        "the oldest order that rests says how far back is asked",
+        Edit("reconciler.py", "(_is_doubted(order) or not state.told_ns)", "True"),
+        tasks(
+            "supervisor",
+            "how_far_back_is_asked_goes_by_orders_in_doubt_and_not_by_those_that_rest",
+        ),
+    ),
+    planted(
+        "an order in doubt has no say in how far back is asked",
+        Edit("reconciler.py", "(_is_doubted(order) or not state.told_ns)", "False"),
+        tasks(
+            "supervisor",
+            "how_far_back_is_asked_goes_by_orders_in_doubt_and_not_by_those_that_rest",
+        ),
+    ),
+    planted(
         "whoever wants another look at a difference begins a new count",
         Edit(
             "reconciler.py",

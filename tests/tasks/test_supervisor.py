@@ -9,6 +9,17 @@ import trio
 from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.plays import (
+    Line,
+    agreement,
+    buy,
+    clock,
+    filled,
+    opened,
+    send_ended,
+    sent,
+)
+from tests.plays import report as told_of
 from tests.rig import OPEN_NS, KeptJournal, Rig, bar_ending, plan
 from trader.brokers.direct import DirectBroker, DirectFeed
 from trader.evolve import fold
@@ -17,6 +28,7 @@ from trader.inbox import Inbox
 from trader.messages import (
     Alarmed,
     AlarmReport,
+    Claim,
     DenyReason,
     DifferenceFound,
     Gate,
@@ -439,6 +451,39 @@ async def test_after_a_week_of_sleep_all_is_asked_for_since_the_last_statement(
         await rig.supervisor.reconciler.compare()
         nursery.cancel_scope.cancel()
     assert venue.asked_since_ns[-1] == told_ns - STATEMENT_SPAN_NS
+
+
+DAY_NS = 24 * 60 * MINUTE_NS
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_doubted"),
+    [
+        ([sent(), told_of(Claim.NEW)], False),
+        ([sent(), told_of(Claim.NEW), filled(20, "31.92")], False),
+        ([sent(), told_of(Claim.NEW), told_of(Claim.PENDING_CANCEL)], False),
+        ([], True),
+        ([sent()], True),
+        ([sent(), send_ended("unknown")], True),
+        ([sent(), told_of(Claim.PARTIALLY_FILLED, 20)], True),
+    ],
+)
+async def test_how_far_back_is_asked_goes_by_orders_in_doubt_and_not_by_those_that_rest(
+    lines: list[Line], is_doubted: bool
+) -> None:
+    """A stop that has rested for two months would have all orders and fills of two months walked, each time."""
+    play = opened() >> buy("JD", 62, "31.95")
+    for line in lines:
+        play >> line
+    [began_ns] = [order.created_ns for order in play.state.orders.values()]
+    for day in range(1, 61):
+        play >> clock(day * 24 * 60, session=f"day {day}")
+    play >> agreement
+    venue = Unsteady([JD])
+    venue.advance(play.state.at_ns)
+    rig = Rig(["JD"], state=play.state, venue=venue)
+    since_ns = rig.supervisor.reconciler._since_ns()
+    assert since_ns == (began_ns if is_doubted else began_ns + 60 * DAY_NS - STATEMENT_SPAN_NS)
 
 
 async def test_keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entries(
