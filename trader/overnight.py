@@ -25,7 +25,7 @@ MARK_AGE_NS_MAX = 90 * SECOND_NS
 
 
 class Overnight:
-    """The tape tells it synchronously; `run` asks, one symbol after the other, for as long as it takes."""
+    """The tape tells it synchronously; `run` asks, for each symbol apart, and for as long as it takes."""
 
     def __init__(
         self, tape: Tape, feed: Feed, pace: Pace, inbox: Inbox, market_ns: Callable[[], int]
@@ -44,11 +44,11 @@ class Overnight:
         tape.jumped = self._jumped
 
     async def run(self) -> None:
-        """Answer the tape, for ever."""
-        while True:
-            await self._wanted.wait()
-            self._wanted = trio.Event()
-            async with trio.open_nursery() as nursery:
+        """Answer the tape, for ever. Nobody waits for the answer about another symbol."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._wanted.wait()
+                self._wanted = trio.Event()
                 asked, self._asked = self._asked, {}
                 for symbol, before_ns in asked.items():
                     nursery.start_soon(self._settle, symbol, before_ns)

@@ -240,6 +240,15 @@ SESSIONS = (
         plays("sessions", "what_is_still_there_after_a_close_that_nobody_lived_to_see_is_an_alarm"),
     ),
     planted(
+        "over a night every symbol waits for the answer about each",
+        Edit(
+            "overnight.py",
+            "                    nursery.start_soon(self._settle, symbol, before_ns)\n",
+            "                    await self._settle(symbol, before_ns)\n",
+        ),
+        tasks("overnight", "a_symbol_without_an_answer_keeps_no_other_one_waiting"),
+    ),
+    planted(
         "every day closes at four",
         Edit(
             "supervisor.py",
