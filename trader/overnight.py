@@ -77,13 +77,14 @@ class Overnight:
         self._doubted = {one: at for one, at in self._doubted.items() if one in jumps - told}
         return {one: mark for one, mark in marks.items() if one not in jumps - told}
 
-    def _night(self, symbol: Symbol, trusted_ns: int) -> None:
-        self._asked[symbol] = trusted_ns
+    def _night(self, symbol: Symbol, told_ns: int) -> None:
+        self._asked[symbol] = told_ns
         self._pace.began((self, symbol))
         self._wanted.set()
 
-    async def _settle(self, symbol: Symbol, trusted_ns: int) -> None:
-        before_ns = (trusted_ns // MINUTE_NS + 1) * MINUTE_NS
+    async def _settle(self, symbol: Symbol, told_ns: int) -> None:
+        """The bar that ended then, or is under way then: the very one that was trusted last, where there was one."""
+        before_ns = -(-told_ns // MINUTE_NS) * MINUTE_NS
         pause_s = PAUSE_S
         while True:
             try:

@@ -240,6 +240,24 @@ SESSIONS = (
         plays("sessions", "what_is_still_there_after_a_close_that_nobody_lived_to_see_is_an_alarm"),
     ),
     planted(
+        "quotes of an evening are the price that a split is told by",
+        Edit(
+            "market_guard.py",
+            "before = self._close if 0 <= ended_ns == self._close_ns else self.trusted",
+            "before = self.trusted",
+        ),
+        tasks(
+            "overnight",
+            "an_evening_in_which_only_quotes_move_is_no_split",
+            "a_split_over_such_a_night_is_one_and_is_known_the_night_after",
+        ),
+    ),
+    planted(
+        "a split is found again the night after",
+        Edit("market_guard.py", "        self._close = self._close * reference // before\n", ""),
+        tasks("overnight", "a_split_over_such_a_night_is_one_and_is_known_the_night_after"),
+    ),
+    planted(
         "over a night every symbol waits for the answer about each",
         Edit(
             "overnight.py",

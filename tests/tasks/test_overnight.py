@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import pytest
 import trio
 from msgspec.structs import replace
 from trio.testing import MockClock
@@ -99,3 +100,42 @@ async def test_a_symbol_without_an_answer_keeps_no_other_one_waiting(
         await trio.sleep(3_600)
         assert not nights.has_price(GS), "the day before is not known"
         nursery.cancel_scope.cancel()
+
+
+async def settled(nights: Nights) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(nights.overnight.run)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("evening", [800_000, 950_000, 1_200_000])
+async def test_an_evening_in_which_only_quotes_move_is_no_split(
+    evening: int, autojump_clock: MockClock
+) -> None:
+    """After the figures: the last trade was at 100, quotes fall to 80, and the morning begins at 84."""
+    bar = bar_of(JD, 1_000_000)
+    nights = Nights(DirectFeed([bar]))
+    nights.tell(bar, *quotes_of(JD, evening, minutes(CLOSE_NS, 6)))
+    morning = evening * 105 // 100
+    nights.tell(*quotes_of(JD, morning, [OPEN_NS]))
+    assert not nights.has_price(JD), "it asks"
+    await settled(nights)
+    assert nights.listening.splits == []
+    assert nights.has_price(JD)
+
+
+@pytest.mark.parametrize("evening", [1_000_000, 800_000])
+async def test_a_split_over_such_a_night_is_one_and_is_known_the_night_after(
+    evening: int, autojump_clock: MockClock
+) -> None:
+    bar = bar_of(JD, 1_000_000)
+    nights = Nights(DirectFeed([bar_of(JD, 500_000)]))
+    nights.tell(bar, *quotes_of(JD, evening, minutes(CLOSE_NS, 6)))
+    nights.tell(*quotes_of(JD, evening // 2, [OPEN_NS]))
+    await settled(nights)
+    assert nights.listening.splits == [JD]
+    assert nights.has_price(JD), "it is near what the evening was worth in today's shares"
+    nights.tell(*quotes_of(JD, evening * 45 // 100, [OPEN_NS + 24 * 60 * MINUTE_NS]))
+    await settled(nights)
+    assert nights.listening.splits == [JD], "the same bar says it again, and once is enough"
