@@ -307,8 +307,8 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         for order in state.orders.values()
         if order.state in {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN}
     )
-    changed, closed = limits_changed(state, boot), sessions.of_before(state, boot.at_ns)
-    events: list[Event] = [began, *changed, *closed]
+    events: list[Event] = [began, *limits_changed(state, boot)]
+    events += sessions.of_before(state, boot.at_ns)
     for one in unanswered:
         events.extend(
             reports.doubted(state, state.orders[one], "the program ended before an answer")
