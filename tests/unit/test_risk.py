@@ -577,7 +577,7 @@ def test_an_entry_of_more_shares_than_one_order_may_have_is_denied_and_an_exit_i
     play = limited(order_quantity_max=62) >> request(1, shares=63)
     play << denied(DenyReason.QUANTITY, quantity="63", quantity_max="62")
     play = bought() >> boot(2, limits=replace(ROOMY, order_quantity_max=1))
-    play >> clock() >> agreement >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
+    play >> clock() >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
     play >> sell("JD", 62, "31.9") << accepted("JD", 62)
 
 

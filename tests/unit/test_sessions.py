@@ -202,12 +202,12 @@ NIGHT = 18 * 60  # minutes after ten o'clock: 4:00 of the next day
 def test_at_a_start_nobody_knows_the_part_of_the_day_before_the_first_clock() -> None:
     """A life that ended in mid-session, and the next one begins at night: nothing of that day is true any more."""
     play = holding(AtClose.KEEP) >> at(60)
-    play >> boot(2, at_ns=TEN_NS + NIGHT * MINUTE_NS) >> agreement
+    play >> boot(2, at_ns=TEN_NS + NIGHT * MINUTE_NS)
+    play >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
     assert (play.state.phase, play.state.session_closes_ns) == (Phase.CLOSED, 0)
     play >> Command(command_id="f", verb="flatten", subject="JD", who="ada", reason="out")
     assert list(reducing.due(play.state)) == []
     assert reducing.waits_for(play.state, JD) == "regular hours (the market is closed)"
-    play >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
     play >> buy("GS", 1, "901")
     [no] = play.events
     assert isinstance(no, RequestDenied)
