@@ -77,7 +77,7 @@ def order_in_doubt(key: str) -> Stage:
         clock = Clock(at_ns=at_ns, session=state.session, phase=Phase.REGULAR, marks={})
         boot = boot_of(Config(), identity, at_ns)
         try:
-            state = write(books, state, [boot, agreement, *up, clock, request])
+            state = write(books, state, [boot, *up, agreement, clock, request])
             [order] = [one for one in state.orders.values() if one.epoch == identity.epoch]
             ours = {"client_order_id": order.client_order_id}
             lost = SendOutcome(**ours, outcome="unknown", reason="no reply within 15 s")

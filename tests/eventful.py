@@ -83,7 +83,7 @@ def eventful() -> Play:
     for days in (1, 2):
         play.hear(clock(OPEN_NS + days * DAY_NS, f"2026-01-{26 + days}", {"JD": 161_000}))
     now_ns = play.state.at_ns
-    play.hear(*(GateReport(gate=gate, is_open=True, reason="") for gate in Gate))
+    play.hear(*(GateReport(gate=gate, is_open=True, reason="") for gate in reversed(Gate)))
     play.hear(request("T", key="works", at_ns=now_ns), request("GS", key="doubt", at_ns=now_ns))
     (works, doubt) = play.live()
     play.hear(report(works, Claim.NEW, now_ns))

@@ -21,7 +21,7 @@ FLOORS = {
     3: "ports journal brokers feeds simulator control dashboard log freshness clock metrics"
     " alerts build credentials failure heartbeat steps systemd alarm_command"
     " conservation",
-    4: "supervisor executor worker reducer inbox mailbox outbox doubt patience tape protector"
+    4: "supervisor executor worker reconciler reducer inbox mailbox outbox doubt patience tape protector"
     " overnight lost_line",
     5: "live doctor backtest scenarios simulation explanation audit verification statements pages",
     6: "__main__ cli",

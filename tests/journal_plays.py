@@ -86,10 +86,11 @@ def clock(at_ns: int, session: str = "2026-01-26", marks: dict[str, int] | None 
 
 
 def opening(epoch: int = 1) -> list[Input]:
-    """A life begins, the broker states its cash, every gate opens, the workers are warm."""
+    """A life begins, every gate opens, the broker states its cash, the workers are warm."""
     return [
         boot(epoch),
         clock(OPEN_NS),
+        *(GateReport(gate=gate, is_open=True, reason="") for gate in reversed(Gate)),
         Statement(
             at_ns=OPEN_NS,
             account=AccountId("simulated:1"),
@@ -97,7 +98,6 @@ def opening(epoch: int = 1) -> list[Input]:
             positions={},
             open_orders={},
         ),
-        *(GateReport(gate=gate, is_open=True, reason="") for gate in Gate),
         *(WorkerReport(worker=f"{symbol}-1", symbol=symbol, ready=True) for symbol in SYMBOLS),
     ]
 
@@ -309,7 +309,7 @@ def _rare(state: ExecutionState, detail: int, order: Order | None) -> list[Input
             return [WorkerReport(worker=f"{symbol}-1", symbol=symbol, ready=True)]
         case 4:
             end = LifeEnd(at_ns=state.at_ns, exit_code=0)
-            gates = (GateReport(gate=gate, is_open=True, reason="") for gate in Gate)
+            gates = (GateReport(gate=gate, is_open=True, reason="") for gate in reversed(Gate))
             return [end, boot(state.epoch + 1, state.at_ns), *gates]
         case _ if order is not None:
             cancel = Command(

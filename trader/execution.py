@@ -257,11 +257,10 @@ def _on_gate(state: ExecutionState, report: GateReport) -> tuple[Event, ...]:
         events.append(GateMoved(gate=report.gate, is_open=report.is_open, reason=report.reason))
         if report.gate is Gate.FRESH_CODE and not report.is_open:
             events.append(Alarmed(alarm="stale_code", symbol=None, message=report.reason))
-        if report.gate is Gate.RECONCILED and not report.is_open:
-            events.append(Alarmed(alarm="account_refused", symbol=None, message=report.reason))
-    if report.gate is Gate.TRADING_STREAM and not report.is_open and Gate.RECONCILED not in closed:
-        # What the broker reports meanwhile is replayed by nobody: agree again first.
-        events.append(GateMoved(gate=Gate.RECONCILED, is_open=False, reason=report.reason))
+    if report.gate is Gate.TRADING_STREAM and events and Gate.RECONCILED not in closed:
+        # What is reported while it is down is replayed by nobody: agree anew, and once more when it is back.
+        why = f"the trading stream: {report.reason}"
+        events.append(GateMoved(gate=Gate.RECONCILED, is_open=False, reason=why))
     return tuple(events)
 
 
@@ -306,6 +305,7 @@ def _on_boot(state: ExecutionState, boot: Boot) -> tuple[Event, ...]:
         if order.state in {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN}
     )
     events: list[Event] = [began, *limits_changed(state, boot)]
+    events += sessions.of_before(state, boot.at_ns)
     for one in unanswered:
         events.extend(
             reports.doubted(state, state.orders[one], "the program ended before an answer")

@@ -64,6 +64,7 @@ class Guard:
         self.jump: tuple[int, int] | None = None  # over a night: from, to; nobody has been told yet
         self.is_held = False
         self._trusted_ns = -1
+        self._close, self._close_ns = 0, -1  # of the last trusted bar, and when it ended
         self._night_asked = ""  # the day before which it was
         self._quote_seen = _Unchanged()
         self._bar_seen = _Unchanged()
@@ -85,18 +86,32 @@ class Guard:
         """It is where one more step would be beyond the band: trading goes on there, or pauses within seconds."""
         return self._band is not None and is_at(self._band, quote)
 
-    def settle(self, reference: int | None) -> bool:
-        """The last price of the day before in today's shares, None: it isn't known. Whether there was a split."""
+    def settle(self, reference: int | None, ended_ns: int = -1) -> bool:
+        """The last price of the day before in today's shares, None: it isn't known. Whether there was a split.
+
+        Where it is the close of the bar that was trusted last, it is held against that one: quotes that came after it
+        may have been of quite another price, and that is no split.
+        """
         self.is_held = False
-        if reference is None or self._is_within(reference, reference, NIGHT_PER_MILLE_MAX):
+        assert self.trusted is not None, "something was far from it"
+        before = self._close if 0 <= ended_ns == self._close_ns else self.trusted
+        if reference is None or _is_within(reference, reference, before, NIGHT_PER_MILLE_MAX):
             return False
-        self.trusted, self._held_back, self._confirmations = reference, None, 0
+        self.trusted = max(1, self.trusted * reference // before)
+        self._close = self._close * reference // before
+        self._held_back, self._confirmations = None, 0
         return True
 
     def seed(self, bar: Bar) -> None:
         """A bar of history is trusted, where nothing is yet."""
         if self.trusted is None:
             self._trust(bar.close, bar.start_ns + bar.span_ns)
+            self._close, self._close_ns = bar.close, bar.start_ns + bar.span_ns
+
+    @property
+    def before_ns(self) -> int:
+        """When the last trusted bar ended, or when there was a price at all; -1 where there is none."""
+        return self._close_ns if self._close_ns >= 0 else self._trusted_ns
 
     @property
     def trusted_ns(self) -> int:
@@ -125,6 +140,8 @@ class Guard:
         if rejection is None:
             self._bar_seen.saw(values, ends_ns)
             self._bar_start_ns = max(self._bar_start_ns, bar.start_ns)
+            if ends_ns >= self._close_ns:
+                self._close, self._close_ns = bar.close, ends_ns
         return self._counted(rejection)
 
     def judge_quote(
@@ -218,7 +235,7 @@ class Guard:
 
     def _wants_the_night_explained(self, low: int, high: int, at_ns: int) -> bool:
         """Once a day, at the first tick that is far from the day before."""
-        if self.trusted is None or self._is_within(low, high, NIGHT_PER_MILLE_MAX):
+        if self.trusted is None or _is_within(low, high, self.trusted, NIGHT_PER_MILLE_MAX):
             return False
         if not self._is_of_another_day(at_ns) or self._night_asked == new_york_date(at_ns):
             return False
@@ -235,14 +252,8 @@ class Guard:
         self.trusted, self._held_back, self._confirmations = price, None, 0
         self._trusted_ns = at_ns
 
-    def _is_within(self, low: int, high: int, per_mille: int) -> bool:
-        assert self.trusted is not None, "there is something to hold it against"
-        allowed = self.trusted * per_mille
-        return (high - self.trusted) * 1000 <= allowed and (self.trusted - low) * 1000 <= allowed
-
     def _are_near(self, low: int, high: int, reference: int) -> bool:
-        allowed = reference * self._jump_per_mille_max
-        return (high - reference) * 1000 <= allowed and (reference - low) * 1000 <= allowed
+        return _is_within(low, high, reference, self._jump_per_mille_max)
 
     def _counted(self, rejection: Rejection | None) -> Rejection | None:
         if rejection is not None and rejection is not Rejection.HELD:
@@ -253,6 +264,11 @@ class Guard:
 def is_at(band: PriceBand, quote: Quote) -> bool:
     """A limit state, as the exchanges' plan has it: the bid is at the upper band, or the ask at the lower."""
     return quote.bid == band.up or quote.ask == band.down
+
+
+def _is_within(low: int, high: int, reference: int, per_mille: int) -> bool:
+    allowed = reference * per_mille
+    return (high - reference) * 1000 <= allowed and (reference - low) * 1000 <= allowed
 
 
 class _Unchanged:

@@ -25,7 +25,7 @@ MARK_AGE_NS_MAX = 90 * SECOND_NS
 
 
 class Overnight:
-    """The tape tells it synchronously; `run` asks, one symbol after the other, for as long as it takes."""
+    """The tape tells it synchronously; `run` asks, for each symbol apart, and for as long as it takes."""
 
     def __init__(
         self, tape: Tape, feed: Feed, pace: Pace, inbox: Inbox, market_ns: Callable[[], int]
@@ -44,11 +44,11 @@ class Overnight:
         tape.jumped = self._jumped
 
     async def run(self) -> None:
-        """Answer the tape, for ever."""
-        while True:
-            await self._wanted.wait()
-            self._wanted = trio.Event()
-            async with trio.open_nursery() as nursery:
+        """Answer the tape, for ever. Nobody waits for the answer about another symbol."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._wanted.wait()
+                self._wanted = trio.Event()
                 asked, self._asked = self._asked, {}
                 for symbol, before_ns in asked.items():
                     nursery.start_soon(self._settle, symbol, before_ns)
@@ -77,13 +77,14 @@ class Overnight:
         self._doubted = {one: at for one, at in self._doubted.items() if one in jumps - told}
         return {one: mark for one, mark in marks.items() if one not in jumps - told}
 
-    def _night(self, symbol: Symbol, trusted_ns: int) -> None:
-        self._asked[symbol] = trusted_ns
+    def _night(self, symbol: Symbol, told_ns: int) -> None:
+        self._asked[symbol] = told_ns
         self._pace.began((self, symbol))
         self._wanted.set()
 
-    async def _settle(self, symbol: Symbol, trusted_ns: int) -> None:
-        before_ns = (trusted_ns // MINUTE_NS + 1) * MINUTE_NS
+    async def _settle(self, symbol: Symbol, told_ns: int) -> None:
+        """The bar that ended then, or is under way then: the very one that was trusted last, where there was one."""
+        before_ns = -(-told_ns // MINUTE_NS) * MINUTE_NS
         pause_s = PAUSE_S
         while True:
             try:

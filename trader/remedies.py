@@ -17,6 +17,7 @@ REMEDIES: Mapping[str, str] = {
     "halted": 'bin/trade resume --reason "…"',
     "journal_unavailable": "bin/trade doctor",
     "more_alarms": "bin/trade status",
+    "no_statement": "bin/trade doctor",
     "not_flat": "bin/trade explain {symbol}",
     "order_surprise": "bin/trade explain {symbol}",
     "position_unprotected": "bin/trade explain {symbol}",

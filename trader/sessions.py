@@ -1,14 +1,16 @@
 """What the last minutes of a session lead to: working entries go, and what a strategy holds does, if it says so.
 
 Each position that has to go is one lasting reduction, named by its session and symbol; so a program that is started
-again in these minutes finds it standing, or done, and sells nothing twice.
+again in these minutes finds it standing, or done, and sells nothing twice. What the last life believed of the day is
+worth nothing in the next one: until its first Clock the market is closed.
 """
 
 from collections.abc import Iterator
 
 from trader import closing, reducing
 from trader.config import AtClose, Closing
-from trader.messages import Alarmed, CancelRequested, Event, ReductionKind
+from trader.evolve import evolve
+from trader.messages import Alarmed, CancelRequested, ClockMoved, Event, ReductionKind
 from trader.model import ENTRY_PURPOSES, Phase, StrategyName
 from trader.reductions import auction_of
 from trader.state import ExecutionState
@@ -25,6 +27,15 @@ def closed_by(state: ExecutionState) -> tuple[Event, ...]:
             if _is_due(state, rule) and rule.at_close in LEAVES:
                 events += _reductions(state, strategy, rule)
     return tuple(events)
+
+
+def of_before(state: ExecutionState, at_ns: int) -> tuple[Event, ...]:
+    """At a start: only this life's first Clock can say what part of the day it is; and what the last close has left."""
+    if state.phase is Phase.CLOSED and not state.session_closes_ns:
+        return ()
+    unknown = ClockMoved(at_ns=max(state.at_ns, at_ns), phase=Phase.CLOSED, marks={})
+    has_closed = 0 < state.session_closes_ns <= at_ns
+    return (unknown, *(not_flat(state, evolve(state, unknown)) if has_closed else ()))
 
 
 def not_flat(before: ExecutionState, state: ExecutionState) -> Iterator[Event]:

@@ -81,7 +81,7 @@ class Tape:
             if len(held) < HELD_MAX:
                 held.append(tick)
             if not was_held:
-                self.night(tick.symbol, guard.trusted_ns)
+                self.night(tick.symbol, guard.before_ns)
             return
         if rejection is not None:
             self._rejected(tick, rejection)
@@ -99,7 +99,10 @@ class Tape:
 
         After a split all prices that are remembered are of other shares: marks and workers start over.
         """
-        if self._guards[symbol].settle(None if reference is None else reference.close):
+        close, ended_ns = None, -1
+        if reference is not None:
+            close, ended_ns = reference.close, reference.start_ns + reference.span_ns
+        if self._guards[symbol].settle(close, ended_ns):
             self._marks[symbol] = Mark()
             for reader in (*self._readers[symbol], *self._hearers.get(symbol, ())):
                 reader.start_over()

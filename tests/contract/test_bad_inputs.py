@@ -265,7 +265,7 @@ COVERED: dict[int, tuple[str, ...]] = {
     48: (  # an account that is no longer ours to trade
         f"{WIRE}::test_an_account_that_cannot_be_traded_says_why",
         f"{REPORTS}::test_an_account_that_owes_money_buys_nothing_until_a_person_has_looked",
-        f"{REPORTS}::test_an_account_that_the_broker_refuses_in_mid_day_is_an_alarm_and_no_entry",
+        f"{REPORTS}::test_an_account_that_the_broker_refuses_in_mid_day_takes_no_entry_and_exits_go_on",
     ),
     # --- what the market seems to say
     49: (  # prices that nobody trades at, or none

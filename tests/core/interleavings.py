@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from tests.core.truth import DAYS, TEN_NS, dollars
-from tests.plays import OPENING, boot, booted, gate, request
+from tests.plays import OPENING, boot, booted, clock, gate, request
 from trader.evolve import fold
 from trader.executor import decided, effect_of
 from trader.messages import (
@@ -191,7 +191,7 @@ def reborn(node: Node) -> Node:
     assert not [one for one in state.orders.values() if one.state in doubtful], "B7: not in doubt"
     node = node._replace(state=state, entries=(*node.entries, *began), outgoing=(), lookups=())
     node = node._replace(crashes=node.crashes - 1)
-    up: list[Input] = [gate(Gate.TRADING_STREAM, True), gate(Gate.MARKET_DATA, True)]
+    up: list[Input] = [gate(Gate.TRADING_STREAM, True), gate(Gate.MARKET_DATA, True), clock()]
     node = acted(node, [effect_of(one, state) for one in events])
     return agreed(node, up)
 

@@ -167,7 +167,9 @@ class World:
         self.outgoing, self.flying, self.cancels, self.lookups = [], [], [], []
         self.kept = []
         self.seen["deaths"] += 1
+        phase = self.state.phase
         self.take([self._boot()])
+        self.take([self.clock(phase)])
 
     @property
     def now_ns(self) -> int:

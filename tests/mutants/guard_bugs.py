@@ -224,6 +224,49 @@ SESSIONS = (
         plays("sessions", "who_wants_out_at_once_does_not_wait_for_the_auction"),
     ),
     planted(
+        "a life goes by the part of the day in which the last one ended",
+        Edit(
+            "sessions.py",
+            "if state.phase is Phase.CLOSED and not state.session_closes_ns:",
+            "if True:",
+        ),
+        plays("sessions", "at_a_start_nobody_knows_the_part_of_the_day_before_the_first_clock"),
+    ),
+    planted(
+        "what a close has left that nobody lived to see is nobody's business",
+        Edit(
+            "sessions.py", "has_closed = 0 < state.session_closes_ns <= at_ns", "has_closed = False"
+        ),
+        plays("sessions", "what_is_still_there_after_a_close_that_nobody_lived_to_see_is_an_alarm"),
+    ),
+    planted(
+        "quotes of an evening are the price that a split is told by",
+        Edit(
+            "market_guard.py",
+            "before = self._close if 0 <= ended_ns == self._close_ns else self.trusted",
+            "before = self.trusted",
+        ),
+        tasks(
+            "overnight",
+            "an_evening_in_which_only_quotes_move_is_no_split",
+            "a_split_over_such_a_night_is_one_and_is_known_the_night_after",
+        ),
+    ),
+    planted(
+        "a split is found again the night after",
+        Edit("market_guard.py", "        self._close = self._close * reference // before\n", ""),
+        tasks("overnight", "a_split_over_such_a_night_is_one_and_is_known_the_night_after"),
+    ),
+    planted(
+        "over a night every symbol waits for the answer about each",
+        Edit(
+            "overnight.py",
+            "                    nursery.start_soon(self._settle, symbol, before_ns)\n",
+            "                    await self._settle(symbol, before_ns)\n",
+        ),
+        tasks("overnight", "a_symbol_without_an_answer_keeps_no_other_one_waiting"),
+    ),
+    planted(
         "every day closes at four",
         Edit(
             "supervisor.py",

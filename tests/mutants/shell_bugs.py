@@ -397,6 +397,22 @@ WATCH = (
         tasks("lost_line", "a_line_that_is_back_in_time_takes_nothing_with_it"),
     ),
     planted(
+        "time stands still until every worker is warm",
+        Edit(
+            "live/run.py",
+            '        nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")\n'
+            "        if await _started(nursery, supervisor, parts, stopped):\n",
+            "        if await _started(nursery, supervisor, parts, stopped):\n"
+            '            nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")\n',
+        ),
+        tasks(
+            "start",
+            "time_goes_on_and_a_person_gets_out",
+            "a_days_loss_stops_entries",
+            "working_entries_go_with_the_line",
+        ),
+    ),
+    planted(
         "a failed worker keeps its symbol open",
         Edit(
             "supervisor.py",
@@ -436,11 +452,94 @@ WATCH = (
     planted(
         "a statement that failed is an empty account",
         Edit(
-            "supervisor.py",
-            "except BrokerUnavailable:\n                pass",
-            "except BrokerUnavailable:\n                return []",
+            "reconciler.py",
+            "self._failure = str(trouble)",
+            "return []",
         ),
         tasks("supervisor", "a_statement_that_cannot_be_had_is_not_an_empty_account"),
+    ),
+    planted(
+        "an order with several legs keeps us from reading the others",
+        Edit(
+            "wire/alpaca.py", "if not order.symbol and not has_legs(order):", "if not order.symbol:"
+        ),
+        plays(
+            "wire_alpaca",
+            "an_order_with_several_legs_is_told_and_keeps_nobody_from_reading_the_others",
+        ),
+    ),
+    planted(
+        "what was agreed while the stream was down lasts when it is back",
+        Edit(
+            "execution.py",
+            "is Gate.TRADING_STREAM and events and",
+            "is Gate.TRADING_STREAM and not report.is_open and",
+        ),
+        plays(
+            "execution",
+            "what_was_agreed_while_the_trading_stream_was_down_ends_when_it_is_back",
+        ),
+        tasks("supervisor", "what_a_broken_line_has_agreed_on_opens_no_entries_when_it_is_back"),
+    ),
+    planted(
+        "a statement that is older than the line agrees for it",
+        Edit("reconciler.py", "            if lines != self._lines:\n", "            if False:\n"),
+        tasks("supervisor", "what_a_broken_line_has_agreed_on_opens_no_entries_when_it_is_back"),
+    ),
+    planted(
+        "the oldest order that rests says how far back is asked",
+        Edit("reconciler.py", "(_is_doubted(order) or not state.told_ns)", "True"),
+        tasks(
+            "supervisor",
+            "how_far_back_is_asked_goes_by_orders_in_doubt_and_not_by_those_that_rest",
+        ),
+    ),
+    planted(
+        "an order in doubt has no say in how far back is asked",
+        Edit("reconciler.py", "(_is_doubted(order) or not state.told_ns)", "False"),
+        tasks(
+            "supervisor",
+            "how_far_back_is_asked_goes_by_orders_in_doubt_and_not_by_those_that_rest",
+        ),
+    ),
+    planted(
+        "whoever wants another look at a difference begins a new count",
+        Edit(
+            "reconciler.py",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n"
+            "            self._attempts = 0\n",
+        ),
+        tasks("polling", "wanting_a_statement_again_begins_no_new_count"),
+    ),
+    planted(
+        "while everything is asked for the broker is polled, and each poll counts anew",
+        Edit("reconciler.py", " and not self._is_agreeing", ""),
+        Edit(
+            "reconciler.py",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n",
+            "            is_wanted, self._statement_wanted = self._statement_wanted, False\n"
+            "            self._attempts = 0\n",
+        ),
+        tasks(
+            "polling",
+            "a_slow_broker_is_not_stormed_and_a_difference_is_called_after_three_looks",
+        ),
+        masked="the count goes on, however often a statement is begun",
+    ),
+    planted(
+        "nobody misses a statement that doesn't come",
+        Edit("reconciler.py", "            nursery.start_soon(self._miss)\n", ""),
+        tasks(
+            "supervisor",
+            "where_no_statement_comes_for_two_minutes_entries_wait_and_a_person_is_told_once",
+            "a_statement_that_hangs_is_missed_too",
+        ),
+    ),
+    planted(
+        "a broker that refuses in mid-day is nobody's business",
+        Edit("reconciler.py", "                await self._wait_for_it(alarm)\n", ""),
+        tasks("supervisor", "keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entries"),
     ),
     planted(
         "a worker that fails ends the program",

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
+import pytest
 import trio
 from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -11,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.rig import OPEN_NS, Rig, plan
 from trader.brokers.direct import DirectBroker
 from trader.messages import (
+    Alarmed,
     Claim,
     Gate,
     GateReport,
@@ -34,8 +36,8 @@ from trader.model import (
     Symbol,
 )
 from trader.ports import BrokerRefused, BrokerUnavailable
+from trader.reconciler import POLL_S, STATEMENT_PAUSE_S
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish
-from trader.supervisor import POLL_S, STATEMENT_PAUSE_S
 
 JD, GS = Symbol("JD"), Symbol("GS")
 TEN_SHARES = Size(unit="shares", amount=Decimal(10))
@@ -72,6 +74,8 @@ class Watched(DirectBroker):
         self.hides_orders = False
         self.failures: list[Exception] = []
         self.is_silent = False
+        self.statement_s = 0.0
+        self.extra: dict[Symbol, Decimal] = {}
 
     async def submit(self, order: Order) -> OrderReport | SendOutcome:
         if self.is_silent:
@@ -80,10 +84,12 @@ class Watched(DirectBroker):
 
     async def statement(self, since_ns: int) -> list[Input]:
         self.asked.append("statement")
-        told = await super().statement(since_ns)
-        assert isinstance(told[-1], Statement)
-        self.told.append(told[-1])
-        return told
+        await trio.sleep(self.statement_s)
+        *told, last = await super().statement(since_ns)
+        assert isinstance(last, Statement)
+        last = replace(last, positions=last.positions | self.extra)
+        self.told.append(last)
+        return [*told, last]
 
     async def look(self, since: Statement) -> frozenset[ClientOrderId] | None:
         self.asked.append("look")
@@ -107,9 +113,9 @@ async def polled() -> AsyncIterator[tuple[Rig, Watched]]:
     )
     async with rig.running(), trio.open_nursery() as nursery:
         await rig.minute()
-        await rig.supervisor.compare()
+        await rig.supervisor.reconciler.compare()
         assert [order.state for order in rig.state.orders.values()] == [OrderState.NEW]
-        nursery.start_soon(rig.supervisor.keep_polling)
+        nursery.start_soon(rig.supervisor.reconciler.keep_polling)
         await wait_all_tasks_blocked()
         venue.asked.clear()
         yield rig, venue
@@ -211,6 +217,35 @@ async def test_an_order_that_stays_in_doubt_is_asked_for_whole_more_and_more_sel
         venue.asked.clear()
         await trio.sleep(POLL_S)
         assert venue.asked == ["look", "statement"], "what has moved is asked for at once"
+
+
+@pytest.mark.parametrize("statement_s", [0.1, 1.0, 2.5, 4.0])
+async def test_a_slow_broker_is_not_stormed_and_a_difference_is_called_after_three_looks(
+    statement_s: float, autojump_clock: MockClock
+) -> None:
+    async with polled() as (rig, venue):
+        venue.statement_s, venue.extra = statement_s, {GS: Decimal(7)}
+        venue.told.clear()
+        rig.supervisor.reconciler.want_statement()
+        await trio.sleep(3 * statement_s + 2 * STATEMENT_PAUSE_S + 0.1)
+        assert [one.attempts for one in rig.kept.inputs(Statement)[-3:]] == [1, 2, 3]
+        assert [one.alarm for one in rig.kept.events(Alarmed)] == ["books_differ"]
+        assert list(rig.state.quarantined) == [GS]
+        assert rig.state.gates_closed == ()
+        await trio.sleep(600)
+        assert len(venue.told) <= 3 + 600 / POLL_S, "one at a time, and no more than polls"
+
+
+@pytest.mark.parametrize("statement_s", [0.1, 2.5])
+async def test_wanting_a_statement_again_begins_no_new_count(
+    statement_s: float, autojump_clock: MockClock
+) -> None:
+    async with polled() as (rig, venue):
+        venue.statement_s, venue.extra = statement_s, {GS: Decimal(7)}
+        for _ in range(40):
+            rig.supervisor.reconciler.want_statement()
+            await trio.sleep(0.5)
+        assert list(rig.state.quarantined) == [GS]
 
 
 async def test_a_new_connection_is_no_time_for_a_look(autojump_clock: MockClock) -> None:

@@ -9,13 +9,26 @@ import trio
 from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.plays import (
+    Line,
+    agreement,
+    buy,
+    clock,
+    filled,
+    opened,
+    send_ended,
+    sent,
+)
+from tests.plays import report as told_of
 from tests.rig import OPEN_NS, KeptJournal, Rig, bar_ending, plan
 from trader.brokers.direct import DirectBroker, DirectFeed
 from trader.evolve import fold
 from trader.exits import Exit, JournalBroken
 from trader.inbox import Inbox
 from trader.messages import (
+    Alarmed,
     AlarmReport,
+    Claim,
     DenyReason,
     DifferenceFound,
     Gate,
@@ -43,12 +56,16 @@ from trader.model import (
     Symbol,
 )
 from trader.ports import Batch, BrokerRefused, BrokerUnavailable
+from trader.reconciler import (
+    STATEMENT_MISSED_S_MAX,
+    STATEMENT_PAUSE_MAX_S,
+    STATEMENT_PAUSE_S,
+    STATEMENT_SPAN_NS,
+)
 from trader.state import ALL_SYMBOLS, ExecutionState
 from trader.strategies.base import NoParameters, Strategy, SymbolView, Wish, exit_all
 from trader.supervisor import (
     HISTORIES_FAILED_MAX,
-    STATEMENT_PAUSE_S,
-    STATEMENT_SPAN_NS,
     WORKER_PAUSE_FIRST_S,
     WORKER_PAUSE_MAX_S,
 )
@@ -331,6 +348,7 @@ class Unsteady(DirectBroker):
         self.refusals = 0
         self.extra_shares: dict[Symbol, Decimal] = {}
         self.extra_cash = Decimal(0)
+        self.statement_s = 0.0
         self.asked: list[float] = []
         self.asked_since_ns: list[int] = []
 
@@ -338,6 +356,8 @@ class Unsteady(DirectBroker):
         self.asked.append(trio.current_time())
         self.asked_since_ns.append(since_ns)
         *reports, last = await super().statement(since_ns)
+        if self.statement_s:
+            await trio.sleep(self.statement_s)
         if self.refusals:
             self.refusals -= 1
             raise BrokerRefused("HTTP 401: unauthorized. (check the keys)")
@@ -376,6 +396,48 @@ async def test_a_statement_that_cannot_be_had_is_not_an_empty_account(
     assert rig.buys() == ["JD"]
 
 
+async def test_where_no_statement_comes_for_two_minutes_entries_wait_and_a_person_is_told_once(
+    autojump_clock: MockClock,
+) -> None:
+    venue = Unsteady([JD])
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with rig.running():
+        for _ in range(2):
+            venue.failures = 10**9
+            rig.supervisor.reconciler.want_statement()
+            await trio.sleep(STATEMENT_MISSED_S_MAX - 1)
+            assert not rig.state.gates_closed, "it may be a hiccup"
+            await trio.sleep(2)
+            why = f"no statement for {STATEMENT_MISSED_S_MAX:.0f} s: 504"
+            assert rig.state.gates_closed == ((Gate.RECONCILED, why),)
+            await trio.sleep(3_600)
+            venue.failures = 0
+            await trio.sleep(STATEMENT_PAUSE_MAX_S + 1)
+            assert not rig.state.gates_closed
+    alarms = [(one.alarm, one.message) for one in rig.kept.events(Alarmed)]
+    assert alarms == [("no_statement", why)] * 2
+
+
+async def test_a_statement_that_hangs_is_missed_too(autojump_clock: MockClock) -> None:
+    class Hangs(DirectBroker):
+        hangs = False
+
+        async def statement(self, since_ns: int) -> list[Input]:
+            if self.hangs:
+                await trio.sleep_forever()
+            return await super().statement(since_ns)
+
+    venue = Hangs([JD], cash=Decimal(250_000), at_ns=OPEN_NS, seed=0)
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with rig.running():
+        venue.hangs = True
+        rig.supervisor.reconciler.want_statement()
+        await trio.sleep(STATEMENT_MISSED_S_MAX + 1)
+        [alarm] = rig.kept.events(Alarmed)
+        assert alarm.message == "no statement for 120 s: no answer yet"
+        assert Gate.RECONCILED in dict(rig.state.gates_closed)
+
+
 async def test_after_a_week_of_sleep_all_is_asked_for_since_the_last_statement(
     autojump_clock: MockClock,
 ) -> None:
@@ -386,9 +448,42 @@ async def test_after_a_week_of_sleep_all_is_asked_for_since_the_last_statement(
         await rig.parts.executor.wait_until(lambda state: state.statements > 0)
         told_ns = rig.state.told_ns
         rig.move(7 * 24 * 60)
-        await rig.supervisor.compare()
+        await rig.supervisor.reconciler.compare()
         nursery.cancel_scope.cancel()
     assert venue.asked_since_ns[-1] == told_ns - STATEMENT_SPAN_NS
+
+
+DAY_NS = 24 * 60 * MINUTE_NS
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_doubted"),
+    [
+        ([sent(), told_of(Claim.NEW)], False),
+        ([sent(), told_of(Claim.NEW), filled(20, "31.92")], False),
+        ([sent(), told_of(Claim.NEW), told_of(Claim.PENDING_CANCEL)], False),
+        ([], True),
+        ([sent()], True),
+        ([sent(), send_ended("unknown")], True),
+        ([sent(), told_of(Claim.PARTIALLY_FILLED, 20)], True),
+    ],
+)
+async def test_how_far_back_is_asked_goes_by_orders_in_doubt_and_not_by_those_that_rest(
+    lines: list[Line], is_doubted: bool
+) -> None:
+    """A stop that has rested for two months would have all orders and fills of two months walked, each time."""
+    play = opened() >> buy("JD", 62, "31.95")
+    for line in lines:
+        play >> line
+    [began_ns] = [order.created_ns for order in play.state.orders.values()]
+    for day in range(1, 61):
+        play >> clock(day * 24 * 60, session=f"day {day}")
+    play >> agreement
+    venue = Unsteady([JD])
+    venue.advance(play.state.at_ns)
+    rig = Rig(["JD"], state=play.state, venue=venue)
+    since_ns = rig.supervisor.reconciler._since_ns()
+    assert since_ns == (began_ns if is_doubted else began_ns + 60 * DAY_NS - STATEMENT_SPAN_NS)
 
 
 async def test_keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entries(
@@ -405,13 +500,16 @@ async def test_keys_that_fail_at_the_start_refuse_it_and_in_mid_day_close_entrie
     async with rig.running():
         venue.refusals, asked = 2, len(venue.asked)
         with trio.move_on_after(STATEMENT_PAUSE_S):
-            await rig.supervisor.compare()
+            await rig.supervisor.reconciler.compare()
         assert "check the keys" in dict(rig.state.gates_closed)[Gate.RECONCILED]
         await rig.minute()
         assert denials(rig) == [("JD", DenyReason.NOT_READY)]
         await rig.parts.executor.wait_until(lambda state: not state.gates_closed)
+        told = "HTTP 401: unauthorized. (check the keys)"
+        alarms = [(one.alarm, one.message) for one in rig.kept.events(Alarmed)]
+        assert alarms == [("account_refused", told)], "once"
         pauses = [later - sooner for sooner, later in pairwise(venue.asked[asked:])]
-        assert pauses[:2] == [WORKER_PAUSE_MAX_S] * 2, "no storm of retries"
+        assert pauses[:2] == [STATEMENT_PAUSE_MAX_S] * 2, "no storm of retries"
         await rig.minute()
     assert rig.buys() == ["JD"]
 
@@ -443,7 +541,7 @@ async def test_cash_that_stays_different_closes_every_symbol(autojump_clock: Moc
     rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Buyer()))], venue=venue)
     async with rig.running():
         venue.extra_cash = Decimal("0.01")
-        await rig.supervisor.compare()
+        await rig.supervisor.reconciler.compare()
         assert list(rig.state.quarantined) == [ALL_SYMBOLS]
         await rig.minute()
     assert denials(rig) == [("JD", DenyReason.QUARANTINED)]
@@ -464,6 +562,31 @@ async def test_a_stream_that_was_lost_closes_entries_until_the_books_agree_again
         assert len(venue.asked) > asked
         await rig.minute()
     assert rig.buys() == ["JD"]
+
+
+async def test_what_a_broken_line_has_agreed_on_opens_no_entries_when_it_is_back(
+    autojump_clock: MockClock,
+) -> None:
+    venue = Unsteady([JD])
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with rig.running():
+        lost = GateReport(gate=Gate.TRADING_STREAM, is_open=False, reason="connection lost")
+        await rig.supervisor._hear(lost)
+        rig.supervisor.reconciler.want_statement()
+        await wait_all_tasks_blocked()
+        assert list(dict(rig.state.gates_closed)) == [Gate.TRADING_STREAM], "a poll has agreed"
+        venue.statement_s = 2.5
+        rig.supervisor.reconciler.want_statement()
+        await trio.sleep(1)
+        told = rig.state.statements
+        await rig.supervisor._hear(replace(lost, is_open=True, reason="listening"))
+        await trio.sleep(2)
+        assert rig.state.statements == told, "its questions were older than the new line"
+        why = "the trading stream: listening"
+        assert rig.state.gates_closed == ((Gate.RECONCILED, why),)
+        await trio.sleep(2.5)
+        assert rig.state.statements == told + 1
+        assert not rig.state.gates_closed
 
 
 async def test_the_clock_is_told_once_a_market_minute_with_the_marks_of_what_is_held() -> None:

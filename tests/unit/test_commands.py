@@ -19,6 +19,7 @@ from tests.plays import (
     cancel_ended,
     cancel_wanted,
     clock,
+    clock_moved,
     command,
     denied,
     filled,
@@ -98,7 +99,15 @@ def test_halted_there_are_no_entries_and_exits_go_on() -> None:
 def test_a_halt_stands_over_a_crash_in_its_mode(subject: str) -> None:
     play = held() >> asked("halt", subject)
     mode, halt = play.state.mode, play.state.halt
-    play >> reboot << (Expected(LifeBegan, {}), Expected(Alarmed, {"alarm": "halted"}))
+    (
+        play
+        >> reboot
+        << (
+            Expected(LifeBegan, {}),
+            clock_moved(),
+            Expected(Alarmed, {"alarm": "halted"}),
+        )
+    )
     assert (play.state.mode, play.state.halt) == (mode, halt)
 
 
@@ -377,7 +386,7 @@ def test_while_it_is_shut_stops_rest_on_and_entries_are_canceled() -> None:
 def test_only_resuming_opens_it_again(later: Line) -> None:
     play = held() >> SHUT >> later
     assert play.state.is_shut
-    play >> command("resume") >> sell("JD", 62, "31.9") << accepted("JD", 62)
+    play >> clock() >> command("resume") >> sell("JD", 62, "31.9") << accepted("JD", 62)
     assert not play.state.is_shut
 
 

@@ -612,10 +612,11 @@ def test_an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_ag
     for line in lines:
         play >> line
     already = play.order().state is OrderState.UNKNOWN
+    began = (life(2), clock_moved())
     (
         play
         >> reboot
-        << ((life(2), looked_up(1)) if already else (life(2), moved("UNKNOWN"), looked_up(0)))
+        << ((*began, looked_up(1)) if already else (*began, moved("UNKNOWN"), looked_up(0)))
     )
     play >> reboot >> reboot
     assert play.order().state is OrderState.UNKNOWN
@@ -630,7 +631,7 @@ def test_an_intent_without_an_answer_is_in_doubt_after_a_crash_and_never_sent_ag
 def test_an_order_that_was_answered_stays_what_it_is_over_a_crash(line: Line) -> None:
     play = opened() >> buy("JD", 62, "31.95") >> sent() >> line
     before = play.order()
-    play >> reboot << life(2)
+    play >> reboot << (life(2), clock_moved())
     assert play.order() == before
 
 
@@ -664,8 +665,9 @@ def test_a_cancel_that_the_broker_refused_can_be_asked_for_again() -> None:
 
 
 def test_a_halt_survives_a_crash_and_says_so() -> None:
-    play = opened() >> command("halt") >> reboot << (life(2), alarmed("halted"))
+    play = opened() >> command("halt") >> reboot << (life(2), clock_moved(), alarmed("halted"))
     play >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
+    play >> clock()
     play >> request(1) << denied(DenyReason.HALTED)
 
 
@@ -740,6 +742,19 @@ def test_a_lost_trading_stream_ends_the_agreement() -> None:
         Expected(GateMoved, {"gate": Gate.RECONCILED, "is_open": False}),
     )
     play >> again << None
+
+
+def test_what_was_agreed_while_the_trading_stream_was_down_ends_when_it_is_back() -> None:
+    play = opened() >> gate(Gate.TRADING_STREAM, False, "reset") >> agreement
+    assert list(dict(play.state.gates_closed)) == [Gate.TRADING_STREAM]
+    play >> gate(Gate.TRADING_STREAM, True, "listening")
+    play << (
+        Expected(GateMoved, {"gate": Gate.TRADING_STREAM, "is_open": True}),
+        Expected(GateMoved, {"gate": Gate.RECONCILED, "is_open": False}),
+    )
+    play >> again << None
+    play >> request(1) << denied(DenyReason.NOT_READY)
+    play >> agreement >> request(2) << accepted("JD", 10)
 
 
 # --------------------------------------------------------------------------------------- commands

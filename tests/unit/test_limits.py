@@ -128,7 +128,7 @@ def test_a_strategy_that_nobody_has_promoted_has_smaller_limits(
 def test_a_canary_gets_out_whatever_its_limits() -> None:
     play = canary() >> buy("JD", 31, "31.95") >> sent() >> filled(31, "31.92")
     play >> boot(2, limits=replace(ROOMY, canary=replace(SMALL, order_notional_max=D(1))))
-    play >> sell("JD", 31, "31.9") << accepted("JD", 31)
+    play >> clock() >> sell("JD", 31, "31.9") << accepted("JD", 31)
 
 
 def test_without_a_canary_table_a_new_strategy_is_like_any_other() -> None:

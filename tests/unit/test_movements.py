@@ -474,7 +474,7 @@ def test_taking_our_side_releases_and_writes_nothing() -> None:
 def test_a_difference_that_a_person_knows_of_does_not_stop_the_other_symbols_after_a_restart() -> (
     None
 ):
-    play = opened() >> statement(positions={"GS": 5}, attempts=3) >> reboot
+    play = opened() >> statement(positions={"GS": 5}, attempts=3) >> reboot >> clock()
     play >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
     for attempts in (1, 2, 3):
         play >> statement(positions={"GS": 5}, attempts=attempts)

@@ -202,6 +202,8 @@ def test_the_exits_name_is_the_same_after_a_crash_and_so_is_the_intention() -> N
     assert due(play) == [], "what is held is not proven yet"
     assert reducing.waits_for(play.state, JD) == "the broker's statement"
     play >> agreement
+    assert due(play) == [], "nor what part of the day it is"
+    play >> clock()
     after = due(play)[0]
     assert isinstance(before, OrderRequest)
     assert isinstance(after, OrderRequest)
@@ -211,14 +213,14 @@ def test_the_exits_name_is_the_same_after_a_crash_and_so_is_the_intention() -> N
 
 
 def test_a_crash_after_the_exit_was_decided_sells_nothing_twice() -> None:
-    play = held() >> FLATTEN >> EXIT >> reboot >> agreement
+    play = held() >> FLATTEN >> EXIT >> reboot >> agreement >> clock()
     assert play.order().state.value == "UNKNOWN"
     assert due(play) == []
 
 
 def test_cancels_that_a_life_had_asked_for_are_asked_for_again_by_the_next() -> None:
     play = held() >> sell("JD", 62, "32.5") >> sent() >> report(Claim.NEW) >> FLATTEN >> CANCEL
-    play >> reboot >> agreement >> CANCEL << cancel_wanted(play.orders[1])
+    play >> reboot >> agreement >> clock() >> CANCEL << cancel_wanted(play.orders[1])
 
 
 @pytest.mark.parametrize("phase", [Phase.CLOSED, Phase.PRE, Phase.POST])

@@ -783,9 +783,9 @@ def test_an_account_that_owes_money_buys_nothing_until_a_person_has_looked() -> 
     assert play.state.quarantined, "as long as it owes"
 
 
-def test_an_account_that_the_broker_refuses_in_mid_day_is_an_alarm_and_no_entry() -> None:
+def test_an_account_that_the_broker_refuses_in_mid_day_takes_no_entry_and_exits_go_on() -> None:
     play = holding() >> gate(Gate.RECONCILED, False, "the account is kept in EUR")
-    play << (Expected(GateMoved, {"is_open": False}), alarmed("account_refused"))
+    play << Expected(GateMoved, {"is_open": False})
     play >> again << None
     play >> request(1, "GS", 1, "901") << denied(DenyReason.NOT_READY)
     play >> sell("JD", 62, "31.9") << accepted("JD", 62)

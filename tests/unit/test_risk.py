@@ -577,7 +577,7 @@ def test_an_entry_of_more_shares_than_one_order_may_have_is_denied_and_an_exit_i
     play = limited(order_quantity_max=62) >> request(1, shares=63)
     play << denied(DenyReason.QUANTITY, quantity="63", quantity_max="62")
     play = bought() >> boot(2, limits=replace(ROOMY, order_quantity_max=1))
-    play >> agreement >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
+    play >> clock() >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
     play >> sell("JD", 62, "31.9") << accepted("JD", 62)
 
 
@@ -700,7 +700,7 @@ def test_exits_are_not_counted_and_not_limited() -> None:
         entries_per_symbol_per_day_max=1,
         price_deviation_max=D("0.01"),
     )
-    play >> boot(2, limits=tight)
+    play >> boot(2, limits=tight) >> clock()
     for _ in range(8):
         play >> sell("JD", 100, "31.9") << accepted("JD", 100)
 
@@ -845,7 +845,14 @@ def test_live_exits_and_the_new_one_together_sell_no_more_than_is_held() -> None
 def test_an_exit_in_doubt_still_holds_all_that_it_has_left() -> None:
     play = bought() >> sell("JD", 62, "31.9") >> send_ended("unknown")
     play >> sell("JD", 1, "31.9") << denied(DenyReason.WOULD_OVERSELL)
-    play >> reboot >> agreement >> sell("JD", 1, "31.9") << denied(DenyReason.WOULD_OVERSELL)
+    (
+        play
+        >> reboot
+        >> clock()
+        >> agreement
+        >> sell("JD", 1, "31.9")
+        << denied(DenyReason.WOULD_OVERSELL)
+    )
 
 
 def test_of_an_entry_in_doubt_only_what_is_proven_can_be_sold() -> None:
@@ -900,7 +907,7 @@ def test_an_exit_is_priced_on_the_tick_too() -> None:
 
 
 def test_what_is_held_of_a_symbol_that_left_the_universe_can_be_sold() -> None:
-    play = bought() >> boot(2, symbols=(Symbol("GS"),))
+    play = bought() >> boot(2, symbols=(Symbol("GS"),)) >> clock()
     play >> buy("JD", 1, "31.95") << blocked(Blocking.POSITION)
     play >> sell("JD", 62, "31.9") << accepted("JD", 62)
 
@@ -968,7 +975,8 @@ def test_the_third_filled_entry_of_a_symbol_in_ten_minutes_stops_it() -> None:
     play >> sell("JD", 10, "31.9") << accepted("JD", 10) >> filled(10, "31.9")
     play >> buy("JD", 10, "31.95") << denied(DenyReason.REPEATED_EXECUTIONS)
     play >> buy("GS", 1, "901") << accepted("GS", 1) >> sent() >> filled(1, "900")
-    play >> reboot >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
+    play >> reboot >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True)
+    play >> agreement >> clock()
     play >> buy("JD", 10, "31.95") << denied(DenyReason.REPEATED_EXECUTIONS)
     play >> command("resume") >> buy("JD", 10, "31.95") << accepted("JD", 10)
 

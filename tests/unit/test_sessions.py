@@ -6,11 +6,13 @@ from msgspec.structs import replace
 from tests.plays import (
     TEN_NS,
     Play,
+    agreement,
     boot,
     buy,
     cancel_ended,
     clock,
     filled,
+    gate,
     opened,
     report,
     sell,
@@ -23,8 +25,10 @@ from trader.messages import (
     CancelRequested,
     Claim,
     Clock,
+    ClockMoved,
     Command,
     DenyReason,
+    Gate,
     OrderRequest,
     ReductionBegan,
     ReductionKind,
@@ -188,6 +192,46 @@ def test_each_life_goes_by_its_own_configuration() -> None:
     play = holding(AtClose.FLATTEN)
     play >> boot(play.state.epoch + 1)
     assert not play.state.closings
+
+
+# --- over a restart
+
+NIGHT = 18 * 60  # minutes after ten o'clock: 4:00 of the next day
+
+
+def test_at_a_start_nobody_knows_the_part_of_the_day_before_the_first_clock() -> None:
+    """A life that ended in mid-session, and the next one begins at night: nothing of that day is true any more."""
+    play = holding(AtClose.KEEP) >> at(60)
+    play >> boot(2, at_ns=TEN_NS + NIGHT * MINUTE_NS)
+    play >> gate(Gate.TRADING_STREAM, True) >> gate(Gate.MARKET_DATA, True) >> agreement
+    assert (play.state.phase, play.state.session_closes_ns) == (Phase.CLOSED, 0)
+    play >> Command(command_id="f", verb="flatten", subject="JD", who="ada", reason="out")
+    assert list(reducing.due(play.state)) == []
+    assert reducing.waits_for(play.state, JD) == "regular hours (the market is closed)"
+    play >> buy("GS", 1, "901")
+    [no] = play.events
+    assert isinstance(no, RequestDenied)
+    assert no.reason is DenyReason.MARKET_CLOSED
+    play >> replace(at(24 * 60, CLOSES + 24 * 60), session="2026-01-27")
+    assert [step.name for step in reducing.due(play.state)], "the morning's clock has come"
+
+
+def test_a_first_life_and_one_after_a_quiet_night_begin_with_no_word_on_the_day() -> None:
+    play = Play() >> boot()
+    assert not [one for one in play.events if isinstance(one, ClockMoved)]
+    play >> clock(NIGHT, phase=Phase.CLOSED) >> boot(2)
+    assert not [one for one in play.events if isinstance(one, ClockMoved)]
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(CLOSES - 1, []), (CLOSES, ["not_flat"])])
+def test_what_is_still_there_after_a_close_that_nobody_lived_to_see_is_an_alarm(
+    minutes: int, told: list[str]
+) -> None:
+    play = holding(AtClose.FLATTEN) >> at(CLOSES - 5)
+    play >> boot(2, at_ns=TEN_NS + minutes * MINUTE_NS)
+    assert [one.alarm for one in play.events if isinstance(one, Alarmed)] == told
+    play >> at(CLOSES + 1, phase=Phase.POST)
+    assert not [one for one in play.events if isinstance(one, Alarmed)]
 
 
 # --- the closing auction

@@ -482,6 +482,35 @@ def test_fills_that_lag_behind_their_order_are_noticed_where_they_should_be_know
     assert fills_lag(orders, [], submitted_ns + 1) is None
 
 
+# What Alpaca shows of an order of options with several legs.
+LEGS = {"order_class": "mleg", "client_order_id": "by hand", "id": "m", "symbol": "", "side": ""}
+
+
+@pytest.mark.parametrize("changes", [{}, {"symbol": None, "side": None}])
+def test_an_order_with_several_legs_is_told_and_keeps_nobody_from_reading_the_others(
+    changes: dict[str, object],
+) -> None:
+    ours, theirs = decode_orders(packed([order_json(), order_json(**LEGS | changes)]))
+    assert order_report(ours, "query").symbol == "JD"
+    told = order_report(theirs, "query")
+    assert (told.client_order_id, told.symbol) == ("by hand", "MULTI-LEG")
+    filled = decode_orders(packed([order_json(**LEGS | {"filled_qty": "1"} | changes)]))
+    assert fills_lag(filled, [], 0) is None, "its fills are its legs'"
+    frame = packed(
+        {"stream": "trade_updates", "data": {"event": "new", "order": order_json(**LEGS | changes)}}
+    )
+    told_by_stream = decode_trading(frame)
+    assert isinstance(told_by_stream, OrderReport)
+    assert (told_by_stream.symbol, told_by_stream.claim) == ("MULTI-LEG", Claim.NEW)
+
+
+@pytest.mark.parametrize("changes", [{"symbol": ""}, {"symbol": None}, {"side": ""}])
+def test_any_other_order_says_what_it_is_about(changes: dict[str, object]) -> None:
+    [order] = decode_orders(packed([order_json(**changes)]))
+    with pytest.raises(Unreadable):
+        order_report(order, "query")
+
+
 # --- the trading stream
 
 

@@ -47,8 +47,8 @@ from trader.model import Phase
 from trader.money import ZERO
 from trader.outbox import SENDERS
 from trader.ports import BrokerRefused, BrokerUnavailable
+from trader.reconciler import STATEMENT_SPAN_NS
 from trader.state import ExecutionState
-from trader.supervisor import STATEMENT_SPAN_NS
 from trader.wire.alpaca_data import IEX_ONLY
 
 HOLDINGS_NAMED_MAX = 8

@@ -102,16 +102,28 @@ async def run_clocked(
     async with trio.open_nursery() as nursery:
         # From the start on: what is held is held before everything stands.
         nursery.start_soon(parts.protector.keep_waking, name="protector's clock")
+        nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")
         if await _started(nursery, supervisor, parts, stopped):
             ready(parts.executor.state)
-            nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
-            nursery.start_soon(supervisor.keep_polling, name="poller")
-            nursery.start_soon(keep_line, parts.executor, parts.inbox, name="lost line")
             await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
         nursery.cancel_scope.cancel()
     # Nothing is committed any more: what the proof recomputes is what there is.
     return replace(ending, state=parts.executor.state)
+
+
+async def _keep_clocks(supervisor: Supervisor, parts: Parts, pace: FreePace) -> None:
+    """Whatever a worker still waits for, its history say: the others trade already, and what is held is held.
+
+    Not before the broker has told of its books in this life: what moved them overnight is no gain or loss of today.
+    """
+    await parts.executor.wait_until(
+        lambda state: state.epoch == parts.boot.epoch and state.statements > 0
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.keep_time, pace.sleep_until, name="clock")
+        nursery.start_soon(supervisor.reconciler.keep_polling, name="poller")
+        nursery.start_soon(keep_line, parts.executor, parts.inbox, name="lost line")
 
 
 class _Opening:
@@ -168,7 +180,7 @@ async def _ended(parts: Parts, supervisor: Supervisor, *, interrupted: bool) -> 
     systemd.tell("STOPPING=1")
     if not interrupted:
         with trio.move_on_after(COMPARE_S):  # A broker that is gone can't keep us from ending.
-            await supervisor.compare()
+            await supervisor.reconciler.compare()
     code, unproved = await supervisor.shut_down(code_for)
     return Ending(code=Exit(code), state=parts.executor.state, unproved=tuple(unproved))
 

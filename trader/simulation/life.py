@@ -26,10 +26,11 @@ from trader.messages import Adoption, Boot, Input, LifeEnd, OrderRequest, Statem
 from trader.model import Bar, Order, Phase, Quote, StrategyName
 from trader.outbox import SENDERS
 from trader.ports import Batch
+from trader.reconciler import STATEMENT_SPAN_NS
 from trader.simulation.disk import Disk, SimulatedJournal
 from trader.simulation.link import Link
 from trader.state import ExecutionState
-from trader.supervisor import STATEMENT_SPAN_NS, Parts, WorkerPlan
+from trader.supervisor import Parts, WorkerPlan
 from trader.tape import Listener
 
 ADDRESS = "http://127.0.0.1:80"

@@ -91,14 +91,30 @@ class OrderMessage(Struct, frozen=True, kw_only=True):
 
     id: OrderName
     client_order_id: Identifier
-    symbol: Identifier
-    side: Word
+    symbol: Word | None  # empty where it has several legs, as is the side
+    side: Word | None
     status: Word
     filled_qty: Number
+    order_class: Word | None = None
     qty: Number | None = None  # None for an order in dollars: never ours
     time_in_force: Word = "day"
     submitted_at: Stamp | None = None
     updated_at: Stamp | None = None
+
+
+MULTI_LEG = "MULTI-LEG"  # what an order that has no symbol of its own is about; no exchange has such a symbol
+
+
+def has_legs(order: OrderMessage) -> bool:
+    """An order of options with several legs: never ours, and not to keep us from reading the others."""
+    return order.order_class == "mleg"
+
+
+def symbol_of(order: OrderMessage) -> Symbol:
+    """What it is about; raises ValueError where it should say so and doesn't."""
+    if not order.symbol and not has_legs(order):
+        raise ValueError("an order without a symbol")
+    return Symbol(order.symbol or MULTI_LEG)
 
 
 class FillMessage(Struct, frozen=True, kw_only=True):
@@ -241,8 +257,8 @@ def order_report(message: OrderMessage, source: str) -> OrderReport:
         return OrderReport(
             client_order_id=ClientOrderId(message.client_order_id),
             broker_order_id=BrokerOrderId(message.id),
-            symbol=Symbol(message.symbol),
-            side=side_of(message.side),
+            symbol=symbol_of(message),
+            side=Side.BUY if has_legs(message) and not message.side else side_of(message.side),
             claim=claim,
             quantity=None if message.qty is None else quantity_of(message.qty),
             quantity_cumulative=quantity_of(message.filled_qty),
@@ -317,11 +333,11 @@ def execution_of(
     )
 
 
-def side_of(word: str) -> Side:
+def side_of(word: str | None) -> Side:
     """Raises ValueError for anything but a buy or a sell."""
-    side = _SIDES.get(word)
+    side = _SIDES.get(word or "")
     if side is None:
-        raise ValueError(f"neither buy nor sell: {shown(word, 40)}")
+        raise ValueError(f"neither buy nor sell: {shown(word or '', 40)}")
     return side
 
 

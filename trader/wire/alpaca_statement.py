@@ -15,6 +15,7 @@ from trader.wire.alpaca import (
     OrderMessage,
     PositionMessage,
     fill_report,
+    has_legs,
     order_report,
     quantity_of,
     time_of,
@@ -135,6 +136,8 @@ def fills_lag(orders: list[OrderMessage], fills: list[FillMessage], since_ns: in
             filled[fill.order_id] = now if fill.type in CORRECTIONS else max(before, now)
         for order in orders:
             claimed = quantity_of(order.filled_qty)
+            if has_legs(order):
+                continue  # Its fills are its legs'.
             if time_of(order.submitted_at) >= since_ns and filled.get(order.id, ZERO) != claimed:
                 return order.client_order_id
     return None

@@ -18,6 +18,7 @@ from trader.wire.alpaca import (
     order_report,
     quantity_of,
     side_of,
+    symbol_of,
     time_of,
 )
 from trader.wire.alpaca_claims import claim_of_event
@@ -148,7 +149,7 @@ def _corrected(update: _TradeUpdate, previous_id: str) -> ExecutionCorrected:
         replacement = execution_of(update.execution_id, update.qty, update.price, cumulative, at_ns)
     return ExecutionCorrected(
         client_order_id=ClientOrderId(order.client_order_id),
-        symbol=Symbol(order.symbol),
+        symbol=symbol_of(order),
         execution_id=ExecutionId(previous_id),
         replacement=replacement,
         at_ns=at_ns,
