@@ -131,6 +131,17 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_trace_replaces_no_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "trading_data.db"
+    path.write_text("the books")
+    assert main(["simulate", "--seed", "1", "--hours", "0.01", "--trace", str(path)]) == (
+        Exit.MISTAKE
+    )
+    err = capsys.readouterr().err
+    assert err == f"trade: --trace {path}: is there already (give a new name)\n"
+    assert path.read_text() == "the books"
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link"])
 def test_a_database_is_neither_a_pipe_nor_a_link(
     kind: str, capsys: pytest.CaptureFixture[str], tmp_path: Path

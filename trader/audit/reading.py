@@ -215,13 +215,18 @@ class Reading:
         table = self.mapped.tables.get("account")
         if table is None:
             return []
-        found = [
-            Account(
-                **{name: self.amounts.read(cell) for name, cell in zip(names, row, strict=True)}
-            )
-            for names in (("cash", "equity", "profit", "start"),)
-            for row in self._rows(table, names)
-        ]
+        names = ("cash", "equity", "profit", "start")
+        found: list[Account] = []
+        for row in self._rows(table, names):
+            read = {name: self.amounts.read(cell) for name, cell in zip(names, row, strict=True)}
+            for name, cell in zip(names, row, strict=True):
+                # Other figures may be missing; without the cash there is nothing to hold the trades to.
+                must = name == "cash" and name in table.columns
+                if read[name] is None and (cell is not None or must):
+                    self.unreadable_rows += 1
+                    if len(self.unreadable) < UNREADABLE_SHOWN_MAX:
+                        self.unreadable.append((0, f"{table.name} without a readable {name}"))
+            found.append(Account(**read))
         return found
 
     def history(self) -> list[Snapshot]:
