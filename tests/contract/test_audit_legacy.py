@@ -128,6 +128,18 @@ def test_a_cell_of_the_account_that_cannot_be_read_is_found(
     assert not Path("trading_data.db").exists()
 
 
+def test_a_snapshot_of_a_time_that_no_calendar_has_is_found(folder: Path, capsys: Captured) -> None:
+    path = database(
+        folder / "old.db",
+        trades=[("JD", "BUY", 10, 5.0, MINUTES[0])],
+        positions=[("JD", 10, 5.0)],
+        account=[(50, 50, 0, 100)],
+        history=[("9999-12-31T23:59:59-05:00", 50, 100)],
+    )
+    says = said(report(capsys, str(path)), "unreadable_rows")
+    assert "1 rows can't be read and are in no sum: a row of equity_history without a time" in says
+
+
 def test_duplicate_ids_two_accounts_and_orphans_are_found(folder: Path, capsys: Captured) -> None:
     path = database(folder / "old.db", account=[(100, 100, 0, 100), (90, 90, 0, 100)])
     with sqlite3.connect(path) as old:

@@ -231,6 +231,26 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (Exit.PIPE_CLOSED, b"")
 
 
+@pytest.mark.parametrize(
+    ("verb", "redirected"),
+    [
+        ("version >/dev/full", "standard output: No space left on device (make room for it)"),
+        ("broker --list-terms >/dev/full", "standard output: No space left on device"),
+        ("version >&-", "stdout: is closed (>/dev/null drops what is written)"),
+        ("explain \udcff", "\\udcff: not text in UTF-8"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_one_line(
+    tmp_path: Path, verb: str, redirected: str
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = ["/bin/sh", "-c", f"{sys.executable} -m trader {verb}"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=60)
+    [line] = ended.stderr.decode().splitlines()
+    assert line.startswith(f"trade: {redirected}")
+    assert ended.returncode == (Exit.REFUSED if "full" in verb else Exit.MISTAKE)
+
+
 def test_new_config_writes_the_template_once(tmp_path: Path) -> None:
     first = shell("new-config", cwd=tmp_path)
     assert (first.returncode, first.stderr) == (0, "")

@@ -84,6 +84,13 @@ def test_the_double_entry_is_exported_as_csv(path: Path, capsys: Captured) -> No
     }
 
 
+@pytest.mark.parametrize("command", [("list", "--last"), ("show",)])
+def test_a_number_that_no_row_can_have_is_one_line(
+    path: Path, capsys: Captured, command: tuple[str, ...]
+) -> None:
+    assert "is not in the range" in refused(capsys, path, "journal", *command, "9" * 20)
+
+
 def test_an_export_overwrites_nothing(path: Path, capsys: Captured) -> None:
     command = ("journal", "export", "--format", "csv", "--output")
     new = path.with_name("postings.csv")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.backtest.request import BacktestRequest, Fills, Hearing
-from trader.calendar import next_session
+from trader.calendar import new_york_date, next_session
 from trader.cli.choosing import chosen, symbols_of
 from trader.cli.events_file import read_events_file
 from trader.cli.options import Common, read_config
@@ -25,6 +25,7 @@ from trader.feeds.synthetic import FIRST_SESSION, SyntheticMarket
 from trader.live.assembly import worker_plans
 from trader.model import SECOND_NS, Bar, Symbol
 from trader.money import AmountError, amount
+from trader.simulator.market_time import LAST_SESSION
 from trader.venue import VenueTerms
 
 P = ParamSpec("P")
@@ -159,6 +160,14 @@ def history_of(common: Common, asked: Asked, config: Config) -> Mapping[Symbol, 
         raise Mistake(str(error)) from None
     if not history:
         raise Mistake("there are no bars in it", where=f"--data {' '.join(asked.data)}")
+    for columns in history.values():
+        try:
+            for at_ns in (columns.start_ns[0], columns.ends_ns[-1]):
+                new_york_date(int(at_ns))
+        except ValueError as error:
+            where = f"--data {' '.join(asked.data)}: {columns.symbol}"
+            raise Mistake(str(error), where=where, remedy="--start and --end choose days") from None
+        columns.rest()
     return history
 
 
@@ -173,13 +182,22 @@ def _synthetic(asked: Asked, config: Config) -> Mapping[Symbol, Columns]:
     except ValueError as error:
         raise Mistake(str(error), where="--symbols") from None
     bars: dict[Symbol, list[Bar]] = {symbol: [] for symbol in sorted(symbols)}
-    date = FIRST_SESSION
-    for _ in range(asked.sessions):
+    for date in _synthetic_dates(asked.sessions):
         for instant in market.instants(date):
             for bar in instant.bars:
                 bars[bar.symbol].append(bar)
-        date = next_session(date).date
     return {symbol: columns_of(symbol, of) for symbol, of in bars.items()}
+
+
+def _synthetic_dates(sessions: int) -> list[str]:
+    """Those of the first sessions, until the simulated market ends."""
+    dates = [FIRST_SESSION]
+    while len(dates) < sessions and dates[-1] < LAST_SESSION:
+        dates.append(next_session(dates[-1]).date)
+    if len(dates) < sessions:
+        what = f"the market has {len(dates)}, from {dates[0]} to {dates[-1]}"
+        raise Mistake(what, where=f"--sessions {sessions}", remedy=f"--sessions {len(dates)}")
+    return dates
 
 
 def request_of(asked: Asked, config: Config, history: Mapping[Symbol, Columns]) -> BacktestRequest:

@@ -18,6 +18,7 @@ from trader.exits import Mistake
 from trader.verification.beancount import ledger_lines
 
 ROWS_SHOWN = 40
+ROW_MAX = 2**63 - 1  # SQLite has no larger number
 _LISTED = """
 SELECT sequence, timestamp, session, epoch, json_extract(entry, '$.input.type') AS input,
   ifnull(json_extract(entry, '$.input.symbol'), '') AS symbol,
@@ -43,7 +44,7 @@ def command() -> None:
 @click.option("--input", "heard", default="", metavar="NAME", help="Of this input: request, ...")
 @click.option(
     "--last",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, ROW_MAX),
     default=ROWS_SHOWN,
     show_default=True,
     metavar="N",
@@ -58,7 +59,7 @@ def list_command(common: Common, session: str, heard: str, last: int) -> None:
 
 
 @command.command("show")
-@click.argument("row", type=click.IntRange(min=1))
+@click.argument("row", type=click.IntRange(1, ROW_MAX))
 @common_options
 def show_command(common: Common, row: int) -> None:
     """One row with everything in it, and what it moved between the accounts."""
