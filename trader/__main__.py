@@ -1,6 +1,8 @@
 """The door: runs one verb and turns whatever comes out of it into an exit code and at most one line."""
 
+import errno
 import os
+import stat
 import sys
 import traceback
 from collections.abc import Sequence
@@ -8,11 +10,12 @@ from collections.abc import Sequence
 import click
 
 from trader.cli import trade
-from trader.exits import Exit, JournalBroken, PersonError
+from trader.exits import Exit, JournalBroken, Mistake, PersonError
 from trader.failure import leaves_of
 from trader.money import use_exact_context
 
 LINE_MAX = 1_000  # characters of a message that came from outside
+NAME_MAX = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,8 +34,14 @@ def _run(arguments: Sequence[str]) -> int:
             "asserts are stripped", remedy="start Python without -O and PYTHONOPTIMIZE"
         )
     use_exact_context()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text that a terminal can't show
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # What is opened next would take its number, and be written to.
+            raise Mistake("is closed", where=name, remedy=">/dev/null drops what is written")
+        stream.reconfigure(errors="backslashreplace")  # text that a terminal can't show
+    for argument in arguments:
+        if not argument.isascii() and any("\ud800" <= one <= "\udfff" for one in argument):
+            raise Mistake("not text in UTF-8", where=argument[:NAME_MAX])
     with trade.make_context("trade", list(arguments)) as context:
         return trade.invoke(context) or Exit.WELL
 
@@ -75,15 +84,36 @@ def _ending(error: BaseException) -> int:
         case KeyboardInterrupt() | click.Abort():
             return _say("interrupted", Exit.INTERRUPTED)
         case BrokenPipeError():
-            # Python flushes once more as it ends: into nothing, so that it has nothing to complain about.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             return Exit.PIPE_CLOSED
+        case OSError(errno=errno.ENOSPC) as full if _is_of_output():
+            _drop_output()
+            return _say(f"standard output: {full.strerror} (make room for it)", Exit.REFUSED)
         case _:
             traceback.print_exception(error)
             return _say(
                 "this is a bug of the program, not of yours; the books are safe in the journal",
                 Exit.BUG,
             )
+
+
+def _is_of_output() -> bool:
+    """Whether standard output has no room: what it did not take is still in its buffer, or it was never kept there."""
+    try:
+        number = sys.stdout.fileno()
+    except OSError:
+        return False  # It is no file.
+    try:
+        sys.stdout.flush()
+        os.write(number, b"")
+    except OSError:
+        return True
+    return stat.S_ISREG(os.fstat(number).st_mode) and os.fstatvfs(number).f_bavail == 0
+
+
+def _drop_output() -> None:
+    """Python flushes once more as it ends: into nothing, so that it has nothing to complain about."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _gravity(error: BaseException) -> int:

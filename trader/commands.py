@@ -198,8 +198,10 @@ def _flatten(state: ExecutionState, command: Command) -> Done:
         return _noted("refused", command, f"{command.subject} is hands-off")
     if any(symbol in state.reductions for symbol in symbols):
         return _nothing(command, f"goes already: {', '.join(symbols)}")
-    what = "anything" if command.subject == ALL_SYMBOLS else command.subject
-    return _nothing(command, f"nothing to flatten: {what} is neither held nor on its way")
+    if command.subject == ALL_SYMBOLS:
+        return _nothing(command, "nothing to flatten: nothing is held, or on its way")
+    what = f"{command.subject} is neither held nor on its way"
+    return _nothing(command, f"nothing to flatten: {what}")
 
 
 def _cancel(state: ExecutionState, command: Command) -> Done:

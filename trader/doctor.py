@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from trader.build import Build
 from trader.calendar import iso
+from trader.control import halt_file
 from trader.evolve import fold
 from trader.exits import Mistake, PersonError
 from trader.journal.comparing import tables_that_differ
@@ -125,6 +126,8 @@ def of_books(database: Path, identity: str) -> Iterator[Finding]:
     """Everything that the database can tell, whether or not somebody writes it just now."""
     if not database.exists():
         yield ok("database", f"{database}: none yet; bin/trade run makes one")
+        if halt_file.wanted(database) is not None:
+            yield _halt(ExecutionState(), database)
         return
     try:
         check_place(database)
@@ -146,7 +149,7 @@ def of_books(database: Path, identity: str) -> Iterator[Finding]:
     yield tables(database)
     yield _lock(writer, has_ended)
     yield _code(state, identity, is_running=writer is not None)
-    yield from _standing(state)
+    yield from _standing(state, database)
 
 
 def integrity(database: Path, pragma: str) -> Finding:
@@ -216,7 +219,7 @@ def _code(state: ExecutionState, identity: str, *, is_running: bool) -> Finding:
     return ok("code", f"build {identity[:7]}{' runs' if is_running else ''}")
 
 
-def _standing(state: ExecutionState) -> Iterator[Finding]:
+def _standing(state: ExecutionState, database: Path) -> Iterator[Finding]:
     unknown = sorted(
         one.client_order_id for one in state.orders.values() if one.state is OrderState.UNKNOWN
     )
@@ -225,12 +228,7 @@ def _standing(state: ExecutionState) -> Iterator[Finding]:
         yield warn("orders", f"{len(unknown)} UNKNOWN: {names}", "bin/trade orders --unknown")
     else:
         yield ok("orders", "none in doubt")
-    stopped = [state.halted] if state.halted else []
-    stopped += sorted(f"brake {brake.value} on {symbol}" for brake, symbol in state.brakes)
-    if stopped:
-        yield warn("halt", "; ".join(stopped), 'bin/trade resume --reason "..."')
-    else:
-        yield ok("halt", "not halted")
+    yield _halt(state, database)
     if state.quarantined:
         why = "; ".join(f"{symbol}: {why}" for symbol, why in sorted(state.quarantined.items()))
         # One without a difference ends by a person's word alone: there is nothing to reconcile.
@@ -238,6 +236,18 @@ def _standing(state: ExecutionState) -> Iterator[Finding]:
         yield warn("quarantine", why, release if state.agrees else "bin/trade reconcile")
     else:
         yield ok("quarantine", "no symbol")
+
+
+def _halt(state: ExecutionState, database: Path) -> Finding:
+    """By a person's word, by a brake, or by the file, which the next start sees though nothing runs now."""
+    stopped = [state.halted] if state.halted else []
+    stopped += sorted(f"brake {brake.value} on {symbol}" for brake, symbol in state.brakes)
+    resume = 'bin/trade resume --reason "..."'
+    if (reason := halt_file.wanted(database)) is not None:
+        path = halt_file.halt_file(database)
+        mends = f"remove {path}" + (f", then {resume}" if stopped else "")
+        return warn("halt", "; ".join([f"by the file {path}: {reason}", *stopped]), mends)
+    return warn("halt", "; ".join(stopped), resume) if stopped else ok("halt", "not halted")
 
 
 def refusing(findings: list[Finding], bypassed: tuple[str, ...]) -> Finding | None:

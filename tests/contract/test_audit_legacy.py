@@ -109,6 +109,37 @@ def test_times_that_seem_to_be_of_another_zone_are_doubted(folder: Path, capsys:
     assert doubt not in " ".join(report(capsys, str(path), "--zone", "UTC")["notes"])
 
 
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [(("much", 50, 0, 100), "cash"), ((None, 50, 0, 100), "cash"), ((50, 50, 0, "?"), "start")],
+)
+def test_a_cell_of_the_account_that_cannot_be_read_is_found(
+    folder: Path, capsys: Captured, row: tuple[object, ...], name: str
+) -> None:
+    path = database(
+        folder / "old.db",
+        trades=[("JD", "BUY", 10, 5.0, MINUTES[0])],
+        positions=[("JD", 10, 5.0)],
+        account=[row],
+    )
+    says = said(report(capsys, str(path), "--start", "100"), "unreadable_rows")
+    assert f"account without a readable {name}" in says
+    assert main(["import", str(path), "--start", "100"]) == Exit.REFUSED
+    assert not Path("trading_data.db").exists()
+
+
+def test_a_snapshot_of_a_time_that_no_calendar_has_is_found(folder: Path, capsys: Captured) -> None:
+    path = database(
+        folder / "old.db",
+        trades=[("JD", "BUY", 10, 5.0, MINUTES[0])],
+        positions=[("JD", 10, 5.0)],
+        account=[(50, 50, 0, 100)],
+        history=[("9999-12-31T23:59:59-05:00", 50, 100)],
+    )
+    says = said(report(capsys, str(path)), "unreadable_rows")
+    assert "1 rows can't be read and are in no sum: a row of equity_history without a time" in says
+
+
 def test_duplicate_ids_two_accounts_and_orphans_are_found(folder: Path, capsys: Captured) -> None:
     path = database(folder / "old.db", account=[(100, 100, 0, 100), (90, 90, 0, 100)])
     with sqlite3.connect(path) as old:
@@ -372,6 +403,14 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows(
     assert 'src="' not in own
     assert "href=" not in own
     assert scripts.count("Plotly.newPlot('chart'") == 1
+
+
+def test_a_page_replaces_no_file_the_books_least_of_all(folder: Path, capsys: Captured) -> None:
+    path = incident(folder / "before.db", "before")
+    before = path.read_bytes()
+    line = refused(capsys, str(path), "--html", str(path))
+    assert line == f"trade: --html {path}: is there already (give a new name)"
+    assert path.read_bytes() == before
 
 
 def test_without_plotly_the_page_is_refused_with_what_to_type(

@@ -152,6 +152,15 @@ WRONG: dict[tuple[str, ...], str] = {
     ("--database", "x.db"): "trade: --database x.db: means nothing here: history is gone through",
     ("--log", "x.log"): "trade: --log x.log: means nothing here: history is gone through",
     ("--out", "data"): "trade: --out data: is there, and is no backtest (give another --out)",
+    (
+        "--out",
+        "data/minute/JD.csv",
+    ): "trade: --out data/minute/JD.csv: is there, and is no backtest",
+    (
+        "--out",
+        "data/minute/JD.csv/out",
+    ): "trade: --out data/minute/JD.csv/out: can't be made: Not a directory",
+    ("--out", "."): "trade: --out .: not a folder's name (give another --out)",
 }
 
 
@@ -165,6 +174,24 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert said.err.startswith(WRONG[given])
     assert said.err.count("\n") == 1
     assert [one.name for one in Path.cwd().iterdir()] == ["data"]
+
+
+def test_days_that_no_calendar_has_are_one_line(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = Path("far.csv")
+    far.write_text(
+        "timestamp,symbol,open,high,low,close,volume\n2090-01-03T15:10:00Z,JD,9,9,9,9,9\n"
+    )
+    for more in ((), ("--always",)):
+        assert backtest("--data", "far.csv", "--param", "slow=5", *more) == 2
+        line = capsys.readouterr().err
+        assert line.startswith("trade: --data far.csv: JD: the calendar covers 1998 to 2029, not")
+        assert line.count("\n") == 1
+    for verb in (["backtest", "--strategy", "buy-and-hold"], ["lookahead", "buy-and-hold"]):
+        assert main([*verb, "--symbols", "JD", "--sessions", "10000"]) == 2
+        line = capsys.readouterr().err
+        assert "--sessions 10000: the market has 925, from 2026-01-26 to 2029-09-28 (" in line
 
 
 def test_an_event_that_cannot_befall_a_backtest_is_a_mistake(

@@ -131,6 +131,17 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_trace_replaces_no_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "trading_data.db"
+    path.write_text("the books")
+    assert main(["simulate", "--seed", "1", "--hours", "0.01", "--trace", str(path)]) == (
+        Exit.MISTAKE
+    )
+    err = capsys.readouterr().err
+    assert err == f"trade: --trace {path}: is there already (give a new name)\n"
+    assert path.read_text() == "the books"
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link"])
 def test_a_database_is_neither_a_pipe_nor_a_link(
     kind: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -218,6 +229,26 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:
     )
     os.close(write)
     assert (ended.returncode, ended.stderr) == (Exit.PIPE_CLOSED, b"")
+
+
+@pytest.mark.parametrize(
+    ("verb", "redirected"),
+    [
+        ("version >/dev/full", "standard output: No space left on device (make room for it)"),
+        ("broker --list-terms >/dev/full", "standard output: No space left on device"),
+        ("version >&-", "stdout: is closed (>/dev/null drops what is written)"),
+        ("explain \udcff", "\\udcff: not text in UTF-8"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_one_line(
+    tmp_path: Path, verb: str, redirected: str
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = ["/bin/sh", "-c", f"{sys.executable} -m trader {verb}"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=60)
+    [line] = ended.stderr.decode().splitlines()
+    assert line.startswith(f"trade: {redirected}")
+    assert ended.returncode == (Exit.REFUSED if "full" in verb else Exit.MISTAKE)
 
 
 def test_new_config_writes_the_template_once(tmp_path: Path) -> None:

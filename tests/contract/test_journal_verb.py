@@ -84,6 +84,13 @@ def test_the_double_entry_is_exported_as_csv(path: Path, capsys: Captured) -> No
     }
 
 
+@pytest.mark.parametrize("command", [("list", "--last"), ("show",)])
+def test_a_number_that_no_row_can_have_is_one_line(
+    path: Path, capsys: Captured, command: tuple[str, ...]
+) -> None:
+    assert "is not in the range" in refused(capsys, path, "journal", *command, "9" * 20)
+
+
 def test_an_export_overwrites_nothing(path: Path, capsys: Captured) -> None:
     command = ("journal", "export", "--format", "csv", "--output")
     new = path.with_name("postings.csv")
@@ -108,8 +115,46 @@ def test_positions_as_they_stood_at_a_moment(
     rows = json.loads(said(capsys, path, "positions", "--at", moment, "--json"))
     assert {one["symbol"]: one["quantity"] for one in rows}.get("JD") == held
     assert all(isinstance(one["quantity"], int) for one in rows), "33, not 33.0"
-    assert said(capsys, path, "positions", "--at", moment).startswith("journal row ")
+    told = said(capsys, path, "positions", "--at", moment)
+    assert told.startswith("journal row ")
+    assert ("nothing was booked before" in told) == (held is None)
 
 
-def test_a_moment_that_is_none_is_refused(path: Path, capsys: Captured) -> None:
-    assert "not a time like" in refused(capsys, path, "positions", "--at", "noon")
+NO_MOMENTS = (
+    "noon",
+    "2026-13-01",
+    "2026-02-30",
+    "2026-01-26T25:00",
+    "2026-01-26T15:61Z",
+    "1900-01",
+)
+
+
+@pytest.mark.parametrize("moment", NO_MOMENTS)
+def test_a_moment_that_is_none_is_refused(path: Path, capsys: Captured, moment: str) -> None:
+    for verb in (["positions", "--at"], ["logs", "--since"]):
+        line = refused(capsys, path, *verb, moment)
+        assert line.startswith(f"trade: {verb[1]} {moment}: ")
+        assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("list", "--session", "nix"), "--session nix: not a date like 2026-01-26"),
+        (("list", "--session", "2026-02-30"), "--session 2026-02-30: day is out of range"),
+        (("list", "--input", "nix"), "'nix' is not one of 'acceptance', "),
+        (("export", "--format", "csv", "--json"), "--json with --format csv: is another form"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_words_that_no_row_has_are_a_mistake(
+    path: Path, capsys: Captured, given: tuple[str, ...], words: str
+) -> None:
+    assert words in refused(capsys, path, "journal", *given)
+
+
+def test_the_list_is_asked_for_an_input_of_a_session(path: Path, capsys: Captured) -> None:
+    wanted = ("journal", "list", "--input", "request", "--session", "2026-01-26", "--json")
+    rows = json.loads(said(capsys, path, *wanted))
+    assert {(one["input"], one["session"]) for one in rows} == {("request", "2026-01-26")}

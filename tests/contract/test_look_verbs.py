@@ -227,6 +227,8 @@ def test_sql_answers(folder: Path, capsys: Captured) -> None:
         "symbol  quantity  avg_cost",
         "JD            33     31.92",
     ]
+    line = refused(capsys, "sql", "SELECT 1 AS a, 2 AS a", code=Exit.MISTAKE)
+    assert line == "trade: sql: two columns are called a: name one with AS"
     assert in_json(capsys, "sql", "SELECT * FROM double_entries") == []
     assert in_json(capsys, "sql", "SELECT difference FROM proof") == [{"difference": 0.0}]
 
@@ -297,6 +299,44 @@ def test_a_halt_is_durable_and_a_resume_ends_it(folder: Path, capsys: Captured) 
         "halted",
         "resumed",
     ]
+
+
+@pytest.mark.parametrize("symbol", ["NIX", "jd", ""])
+def test_what_the_books_never_had_is_not_called_flat(
+    folder: Path, capsys: Captured, symbol: str
+) -> None:
+    write(folder, play_of_a_day())
+    line = refused(capsys, "flatten", symbol, code=Exit.MISTAKE)
+    assert f"SYMBOL {symbol!r}: the books never had such a symbol (" in line
+    assert ("near: JD" in line) == (symbol == "jd")
+
+
+def test_what_is_flat_has_nothing_to_go(folder: Path, capsys: Captured) -> None:
+    write(folder, opened().hear(request("T", key="t", price="44.10")))
+    flat = "nothing to flatten: T is neither held nor on its way\n"
+    assert said(capsys, "flatten", "T") == flat
+    flat = "nothing to flatten: nothing is held, or on its way\n"
+    assert said(capsys, "flatten", "--all") == flat
+
+
+def test_the_file_halt_is_seen_while_nothing_runs(folder: Path, capsys: Captured) -> None:
+    (folder / "HALT").write_text("the roof is on fire\n")
+    path = folder / "HALT"
+    assert f"halt          by the file {path}: the roof is on fire  -> remove {path}" in said(
+        capsys, "doctor"
+    )
+    write(folder, play_of_a_day())
+    told = said(capsys, "doctor")
+    assert f"warn  halt          by the file {path}: the roof is on fire  -> remove {path}" in told
+    told = said(capsys, "status")
+    assert told.startswith(f"mode      HALTED, by the file {path}: the roof is on fire\n")
+    assert f"entries   closed: the file {path} is there" in told
+    path.unlink()
+    assert said(capsys, "status").startswith("mode      ACTIVE")
+
+
+def test_nothing_is_stopped_where_there_is_no_database(folder: Path, capsys: Captured) -> None:
+    assert "there is no database" in refused(capsys, "stop", code=Exit.REFUSED)
 
 
 def test_a_resume_waits_until_no_order_is_in_doubt(folder: Path, capsys: Captured) -> None:

@@ -81,6 +81,14 @@ def test_signals_that_differ_are_told_and_are_exit_1(capsys: pytest.CaptureFixtu
     assert len(lines) == 6
 
 
+def test_a_strategy_without_signals_has_nothing_to_compare(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check-strategy", "open-close"]) == 2
+    line = "trade: open-close: gives no signals; nothing to compare\n"
+    assert capsys.readouterr().err == line
+
+
 def test_nothing_is_written_over(capsys: pytest.CaptureFixture[str]) -> None:
     test = written("", "test_mine")
     assert main(["new-strategy", "mine"]) == 2

@@ -122,11 +122,15 @@ def test_a_page_without_trades_says_so_and_a_page_over_the_books_is_refused(
     database = ("pnl", "--database", str(path), "--html")
     before = path.read_bytes()
     assert main([*database, str(path)]) == Exit.MISTAKE
-    assert "are the same file" in capsys.readouterr().err
+    assert "is there already" in capsys.readouterr().err
     assert path.read_bytes() == before
     monkeypatch.setattr("trader.cli.pnl.plotly_script", lambda: "")
     assert main([*database, str(tmp_path / "page.html")]) == 0
     assert "Nothing was traded." in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_bytes()
+    assert main([*database, str(tmp_path / "page.html")]) == Exit.MISTAKE
+    assert "is there already (give a new name)" in capsys.readouterr().err
+    assert (tmp_path / "page.html").read_bytes() == page
     assert main([*database, str(tmp_path / "none" / "page.html")]) == Exit.MISTAKE
 
 

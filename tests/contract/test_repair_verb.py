@@ -245,6 +245,14 @@ def test_a_statement_that_changed_since_the_plan_is_refused(folder: Path, capsys
     assert "not the statement that the plan was made with" in line
 
 
+def test_a_plan_replaces_no_file_the_books_least_of_all(folder: Path, capsys: Captured) -> None:
+    path = small(folder)
+    before = path.read_bytes()
+    line = refused(capsys, str(path), "--plan", str(path), code=Exit.MISTAKE)
+    assert line == f"trade: --plan {path}: is there already (give a new name)"
+    assert path.read_bytes() == before
+
+
 def test_one_thing_at_a_time(folder: Path, capsys: Captured) -> None:
     path = str(small(folder))
     for arguments in ([], ["--undo", "--plan", "a.json"]):

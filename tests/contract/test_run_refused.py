@@ -43,6 +43,8 @@ def is_one_line(ended: Ended, code: int, *words: str) -> None:
         (("--speed", "-5"), ("--speed", "-5")),
         (("--speed", "1e999"), ("--speed", "1e999")),
         (("--seed", "seven"), ("--seed", "seven")),
+        (("--start", "2029-12-31"), ("--start", "from 2026-01-02 to 2029-09-28")),
+        (("--start", "2030-01-02"), ("--start", "from 2026-01-02 to 2029-09-28")),
         (("--data", "nowhere"), ("nowhere",)),
         (("--scenario", "flood"), ("flood", "stampede")),
         (("--database", "nowhere/d.db"), ("--database", "nowhere/d.db")),

@@ -98,6 +98,14 @@ def test_a_mistake_is_one_line(given: tuple[str, ...], capsys: pytest.CaptureFix
     assert said.err.count("\n") == 1
 
 
+def test_a_file_in_the_place_of_the_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("trials").write_text("mine")
+    for place in ("trials", "trials/more"):
+        assert main(["sweep", *SMALL, "--grid", "fast=2..3", "--out", place]) == 2
+        assert capsys.readouterr().err.startswith(f"trade: --out {place}: can't be written to: ")
+    assert Path("trials").read_text() == "mine"
+
+
 PEEKING = '''
 from collections.abc import Iterable
 

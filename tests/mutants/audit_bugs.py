@@ -74,6 +74,38 @@ AUDIT = (
         contract("audit_verb", "the_cleaned_books_cannot_be_mended_from_themselves[own]"),
     ),
     planted(
+        "any later buy of what is still held may be a phantom",
+        Edit(
+            "audit/judging.py",
+            "        if buy and held > 0 and last_ns is not None and at_ns - last_ns <= WINDOW_NS:\n",
+            "        if buy and held > 0:\n",
+        ),
+        plays(
+            "audit_judging",
+            "a_buy_long_after_another_is_no_phantom_though_the_position_denies_it",
+        ),
+    ),
+    planted(
+        "a cash that can't be read is taken for one that isn't recorded",
+        Edit(
+            "audit/reading.py",
+            "if read[name] is None and (cell is not None or must):",
+            "if False:",
+        ),
+        contract("audit_legacy", "a_cell_of_the_account_that_cannot_be_read_is_found"),
+    ),
+    planted(
+        "what a verb writes replaces any file",
+        Edit(
+            "cli/options.py",
+            "    if path.exists():\n        raise _there(",
+            "    if False:\n        raise _there(",
+        ),
+        Edit("cli/options.py", 'path.open("xb")', 'path.open("wb")'),
+        contract("repair_verb", "a_plan_replaces_no_file_the_books_least_of_all"),
+        masked="the file is made, never opened where it is",
+    ),
+    planted(
         "rows that can't be read are left out without a word",
         Edit("audit/reading.py", "        self.unreadable_rows += unreadable\n", ""),
         contract("audit_legacy", "rows_that_say_nothing_usable_are_named_and_in_no_sum"),

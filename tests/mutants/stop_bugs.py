@@ -253,6 +253,20 @@ KILL_SWITCH = (
         contract("stop_button", "a_start_with_the_file_there_enters_nothing"),
     ),
     planted(
+        "who looks while nothing runs is not told of the file HALT",
+        Edit(
+            "doctor.py",
+            "    if (reason := halt_file.wanted(database)) is not None:\n",
+            "    if (reason := None) is not None:\n",
+        ),
+        Edit(
+            "cli/status.py",
+            "    if (reason := halt_file.wanted(common.database)) is not None:\n",
+            "    if (reason := None) is not None:\n",
+        ),
+        contract("look_verbs", "the_file_halt_is_seen_while_nothing_runs"),
+    ),
+    planted(
         "stop is heard and not done",
         Edit("live/controlled.py", "                stop()\n", "                pass\n"),
         contract("stop_button", "stop_ends_the_program_and_positions_stay"),

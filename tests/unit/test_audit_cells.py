@@ -1,5 +1,6 @@
 """What cells of foreign tables say: amounts, times in all usual forms, sides, symbols; and what says nothing."""
 
+from datetime import UTC
 from decimal import Decimal
 
 import pytest
@@ -104,6 +105,14 @@ def test_an_hour_is_looked_up_once_and_means_the_same_on_both_sides_of_the_chang
 
 @pytest.mark.parametrize("cell", [None, "", "yesterday", 0, -5, 12, float("nan"), b"2026", "26.1."])
 def test_what_is_no_time_is_none(cell: Cell) -> None:
+    assert Moments(zone_named("ET"), "ET").read(cell) is None
+
+
+@pytest.mark.parametrize(
+    "cell", ["9999-12-31T23:59:59-05:00", "2200-01-02", "0001-01-01T00:00:00+14:00", 10**20 - 1]
+)
+def test_a_time_that_no_calendar_of_ours_has_is_none(cell: Cell) -> None:
+    assert Moments(UTC, "UTC").read(cell) is None
     assert Moments(zone_named("ET"), "ET").read(cell) is None
 
 

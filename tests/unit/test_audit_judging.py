@@ -74,9 +74,20 @@ def test_an_added_buy_that_was_sold_is_real_while_its_phantoms_are_not() -> None
     assert one.is_sure
 
 
-def test_a_buy_long_after_another_is_a_phantom_if_the_position_denies_it() -> None:
-    one = judge(held(10, "50"), (0, 10, "5"), (90_000, 11, "5"))
-    assert one.phantom_ids == (2,)
+@pytest.mark.parametrize("first", [((0, 10, "5"),), ((0, 14, "5"), (60, -4, "6"))])
+def test_a_buy_long_after_another_is_no_phantom_though_the_position_denies_it(
+    first: Sequence[Told],
+) -> None:
+    one = judge(held(10, "50"), *first, (90_000, 11, "5"))
+    assert (one.phantom_ids, one.is_sure, one.evidence) == ((), False, Evidence.NONE)
+    assert one.why == "trades leave 21, recorded are 10"
+
+
+def test_a_buy_soon_after_one_of_which_some_is_left_is_a_phantom_if_the_position_denies_it() -> (
+    None
+):
+    one = judge(held(6, "30"), (0, 10, "5"), (60, -4, "6"), (120, 11, "5"))
+    assert (one.phantom_ids, one.is_sure) == ((3,), True)
 
 
 def test_one_choice_that_explains_the_position_is_taken_and_several_are_not() -> None:

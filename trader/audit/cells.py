@@ -23,6 +23,7 @@ _FORMS = (
     "%Y/%m/%d %H:%M:%S",
     "%b %d, %Y %H:%M:%S",
 )
+_TIME_MAX_NS = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
 _SECONDS_MIN = 100_000_000  # 1973: a smaller number is no time
 _NUMBERED = ((10**11, 10**9, "seconds"), (10**14, 10**6, "milliseconds"), (10**17, 10**3, "µs"))
 _BUYS = frozenset("buy b bot bought long buy_to_open buy_to_cover cover btc bto purchase".split())
@@ -94,7 +95,11 @@ class Moments:
         self._hours: dict[str, int] = {}
 
     def read(self, cell: Cell) -> int | None:
-        """The time, None where there is none to be read."""
+        """The time, None where there is none to be read, or none from 1970 to 2199."""
+        at_ns = self._read(cell)
+        return at_ns if at_ns is not None and 0 <= at_ns < _TIME_MAX_NS else None
+
+    def _read(self, cell: Cell) -> int | None:
         if isinstance(cell, str):
             try:
                 found = datetime.fromisoformat(cell)

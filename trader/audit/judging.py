@@ -2,9 +2,10 @@
 
 A *reading* is a choice of phantoms. Without a broker's statement, the first reading that explains the recorded position
 counts: all are real; of each group of repeated buys only the first is; as many of the first of each group as the next
-sales, or the position, account for; only buys of a flat symbol are; at last, the one choice of repeated buys that
-explains it, if it is the only one. A reading must never sell what isn't there. That the real trades also cost what
-the X"""
+sales, or the position, account for; only buys of a flat symbol are, of those within an hour of another; at last, the
+one choice of repeated buys that explains it, if it is the only one. A reading must never sell what isn't there. That
+the real trades also cost what the position did makes it surer.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,6 +15,7 @@ from trader.audit.ledger import added_up, first_in_first_out
 from trader.audit.matching import matched
 from trader.audit.repeats import NOT_REPEATED, gaps_of, in_windows, same_second
 from trader.audit.words import (
+    WINDOW_NS,
     Evidence,
     Execution,
     Judged,
@@ -174,14 +176,21 @@ def _sold_until_next_buy(trades: Trades, index: int) -> Decimal:
 
 
 def _while_standing(trades: Trades) -> Phantoms:
-    """Buys of a symbol that was held already, as a program that enters only when flat would never make them."""
+    """Buys of a symbol that was held already, as a program that enters only when flat would never make them.
+
+    Of those only what came soon after another: a later buy is an ordinary one, whatever the position says.
+    """
     held = ZERO
+    last_ns: int | None = None
     found: set[int] = set()
     for index, (buy, shares) in enumerate(zip(trades.is_buy, trades.quantities, strict=True)):
-        if buy and held > 0:
+        at_ns = trades.at_ns[index]
+        if buy and held > 0 and last_ns is not None and at_ns - last_ns <= WINDOW_NS:
             found.add(index)
         else:
             held += shares if buy else -shares
+        if buy:
+            last_ns = at_ns
     return frozenset(found)
 
 

@@ -184,6 +184,11 @@ class Reading:
 
     # ---------------------------------------------------------------------------------- the small tables
 
+    def _note_row(self, why: str) -> None:
+        self.unreadable_rows += 1
+        if len(self.unreadable) < UNREADABLE_SHOWN_MAX:
+            self.unreadable.append((0, why))
+
     def positions(self) -> dict[str, Position] | None:
         """What is recorded as held, None where there is no such table; several rows of a symbol are added."""
         table = self.mapped.tables.get("positions")
@@ -194,8 +199,7 @@ class Reading:
         for row in self._rows(table, ("symbol", "quantity", "average", "cost", "mark")):
             symbol, quantity = symbol_of(row[0]), self.amounts.read(row[1])
             if not symbol or quantity is None:
-                self.unreadable_rows += 1
-                self.unreadable.append((0, f"a row of {table.name} without symbol or quantity"))
+                self._note_row(f"a row of {table.name} without symbol or quantity")
                 continue
             average, cost, mark = (averages.read(cell) for cell in row[2:])
             if cost is None and average is not None:
@@ -215,13 +219,16 @@ class Reading:
         table = self.mapped.tables.get("account")
         if table is None:
             return []
-        found = [
-            Account(
-                **{name: self.amounts.read(cell) for name, cell in zip(names, row, strict=True)}
-            )
-            for names in (("cash", "equity", "profit", "start"),)
-            for row in self._rows(table, names)
-        ]
+        names = ("cash", "equity", "profit", "start")
+        found: list[Account] = []
+        for row in self._rows(table, names):
+            read = {name: self.amounts.read(cell) for name, cell in zip(names, row, strict=True)}
+            for name, cell in zip(names, row, strict=True):
+                # Other figures may be missing; without the cash there is nothing to hold the trades to.
+                must = name == "cash" and name in table.columns
+                if read[name] is None and (cell is not None or must):
+                    self._note_row(f"{table.name} without a readable {name}")
+            found.append(Account(**read))
         return found
 
     def history(self) -> list[Snapshot]:
@@ -233,8 +240,10 @@ class Reading:
         for row in self._rows(table, ("time", "cash", "equity", "profit")):
             at_ns = self.moments.read(row[0])
             cash, equity, profit = (self.amounts.read(cell) for cell in row[1:])
-            if at_ns is not None:
-                found.append(Snapshot(at_ns=at_ns, cash=cash, equity=equity, profit=profit))
+            if at_ns is None:
+                self._note_row(f"a row of {table.name} without a time")
+                continue
+            found.append(Snapshot(at_ns=at_ns, cash=cash, equity=equity, profit=profit))
         return sorted(found, key=lambda one: one.at_ns)
 
     def flows(self) -> list[tuple[int, Decimal]]:

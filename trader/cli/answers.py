@@ -58,9 +58,11 @@ def _unreadable(common: Common, error: Exception) -> StartRefused:
 def rows_of(
     connection: sqlite3.Connection, question: str, values: Sequence[str | int] = ()
 ) -> list[Row]:
-    """The answer, row by row, by column name; bytes are shown in hexadecimal."""
+    """The answer, row by row, by column name; bytes are shown in hexadecimal. Raises ValueError for one name twice."""
     cursor = connection.execute(question, values)
     names = [column[0] for column in cursor.description or ()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two columns are called {', '.join(twice)}: name one with AS")
     return [dict(zip(names, map(_cell, row), strict=True)) for row in cursor]
 
 

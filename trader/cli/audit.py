@@ -9,7 +9,7 @@ from trader.audit.page import page_of
 from trader.audit.report import report_of
 from trader.audit.telling import lines_of
 from trader.cli.foreign import audited, existing, foreign_options
-from trader.cli.options import file_path, write_page
+from trader.cli.options import new_file, write_page
 from trader.exits import Exit
 from trader.pages import plotly_script
 
@@ -17,11 +17,11 @@ from trader.pages import plotly_script
 @click.command("audit")
 @foreign_options
 @click.option("--earlier", metavar="FILE", help="An earlier copy: which rows are gone since?")
-@click.option("--html", metavar="FILE", help="Write the report as a page with charts, too.")
+@click.option("--html", metavar="FILE", help="Write the report as a new page with charts, too.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def command(wanted: Wanted, earlier: str | None, html: str | None, as_json: bool) -> int:
     """Audit the books of another program: exit 0 where they are sound, 1 where something is wrong."""
-    page = None if html is None else file_path(html, "--html")
+    page = None if html is None else new_file(html, "--html")
     if earlier is not None:
         wanted = replace(wanted, earlier=existing(earlier, "--earlier"))
     found = audited(wanted)

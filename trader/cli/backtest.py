@@ -63,7 +63,9 @@ def command(common: Common, asked: Asked, out: str | None) -> int:
 @contextmanager
 def _draft(folder: Path) -> Iterator[Path]:
     """A folder beside it, which takes its place when all went well: there is a whole backtest in it, or none."""
-    if folder.exists() and not (folder / SUMMARY).is_file() and any(folder.iterdir()):
+    if folder.name in ("", ".."):
+        raise Mistake("not a folder's name", where=f"--out {folder}", remedy="give another --out")
+    if folder.exists() and not _is_backtest(folder):
         raise Mistake(
             "is there, and is no backtest", where=f"--out {folder}", remedy="give another --out"
         )
@@ -81,6 +83,11 @@ def _draft(folder: Path) -> Iterator[Path]:
     if folder.exists():
         shutil.rmtree(folder)
     draft.rename(folder)
+
+
+def _is_backtest(folder: Path) -> bool:
+    """Or an empty folder, which may become one."""
+    return folder.is_dir() and ((folder / SUMMARY).is_file() or not any(folder.iterdir()))
 
 
 @contextmanager

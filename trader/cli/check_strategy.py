@@ -33,9 +33,11 @@ def command(common: Common, kind: str, param: tuple[str, ...], walks: int, bars:
         return build(kind, StrategyName(kind), wanted.params, wanted.size.size)
 
     try:
-        fresh()
+        signals = fresh().signals(random_walk(0, bars))
     except StrategyError as error:
         raise Mistake(str(error), where=kind) from None
+    if signals is None:
+        raise Mistake("gives no signals; nothing to compare", where=kind)
     found = [
         f"walk {seed}, {line}"
         for seed in range(walks)

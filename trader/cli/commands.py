@@ -118,6 +118,12 @@ def _checked(common: Common, asked: Asked, said: Said) -> Said:
 def _told_stopped(common: Common, asked: Asked) -> Said:
     """Through the database, under its lock."""
     if asked.verb == "stop":
+        if not common.database.exists():
+            raise StartRefused(
+                "there is no database",
+                where=str(common.database),
+                remedy="bin/trade run makes one",
+            )
         return Said(outcome="nothing", message="nothing runs; nothing to stop", pid=None)
     command = command_of(line_of(asked))
     if command.verb == "cancel":

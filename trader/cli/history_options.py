@@ -26,6 +26,7 @@ from trader.feeds.synthetic import FIRST_SESSION, SyntheticMarket
 from trader.live.assembly import worker_plans
 from trader.model import SECOND_NS, Bar, Symbol
 from trader.money import AmountError, amount
+from trader.simulator.market_time import LAST_SESSION
 from trader.venue import VenueTerms
 
 P = ParamSpec("P")
@@ -192,13 +193,22 @@ def _synthetic(asked: Asked, config: Config) -> dict[Symbol, Columns]:
     except ValueError as error:
         raise Mistake(str(error), where="--symbols") from None
     bars: dict[Symbol, list[Bar]] = {symbol: [] for symbol in sorted(symbols)}
-    date = FIRST_SESSION
-    for _ in range(asked.sessions):
+    for date in _synthetic_dates(asked.sessions):
         for instant in market.instants(date):
             for bar in instant.bars:
                 bars[bar.symbol].append(bar)
-        date = next_session(date).date
     return {symbol: columns_of(symbol, of) for symbol, of in bars.items()}
+
+
+def _synthetic_dates(sessions: int) -> list[str]:
+    """Those of the first sessions, until the simulated market ends."""
+    dates = [FIRST_SESSION]
+    while len(dates) < sessions and dates[-1] < LAST_SESSION:
+        dates.append(next_session(dates[-1]).date)
+    if len(dates) < sessions:
+        what = f"the market has {len(dates)}, from {dates[0]} to {dates[-1]}"
+        raise Mistake(what, where=f"--sessions {sessions}", remedy=f"--sessions {len(dates)}")
+    return dates
 
 
 def request_of(asked: Asked, config: Config, history: History) -> BacktestRequest:

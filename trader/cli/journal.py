@@ -7,17 +7,21 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, get_args
 
 import click
 import msgspec
 
+from trader.calendar import session_on
 from trader.cli.answers import answer, reading, rows_of
 from trader.cli.options import Common, common_options, file_path
 from trader.exits import Mistake
+from trader.messages import Input
 from trader.verification.beancount import ledger_lines
 
 ROWS_SHOWN = 40
+INPUTS = sorted(str(kind.__struct_config__.tag) for kind in get_args(Input))
+ROW_MAX = 2**63 - 1  # SQLite has no larger number
 _LISTED = """
 SELECT sequence, timestamp, session, epoch, json_extract(entry, '$.input.type') AS input,
   ifnull(json_extract(entry, '$.input.symbol'), '') AS symbol,
@@ -40,25 +44,40 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--session", default="", metavar="DATE", help="Of this session.")
-@click.option("--input", "heard", default="", metavar="NAME", help="Of this input: request, ...")
+@click.option(
+    "--input",
+    "heard",
+    type=click.Choice(INPUTS),
+    metavar="NAME",
+    help="Of this input: request, ...",
+)
 @click.option(
     "--last",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, ROW_MAX),
     default=ROWS_SHOWN,
     show_default=True,
     metavar="N",
     help="So many rows.",
 )
 @common_options
-def list_command(common: Common, session: str, heard: str, last: int) -> None:
+def list_command(common: Common, session: str, heard: str | None, last: int) -> None:
     """The last rows, oldest first: each input with the events that were decided on it."""
+    if session:
+        _check_date(session)
     with reading(common) as database:
-        rows = rows_of(database, _LISTED, (session, heard, last))
+        rows = rows_of(database, _LISTED, (session, heard or "", last))
     answer(common, rows[::-1], nothing="no such row")
 
 
+def _check_date(session: str) -> None:
+    try:
+        session_on(session)
+    except ValueError as error:
+        raise Mistake(str(error), where=f"--session {session[:40]}") from None
+
+
 @command.command("show")
-@click.argument("row", type=click.IntRange(min=1))
+@click.argument("row", type=click.IntRange(1, ROW_MAX))
 @common_options
 def show_command(common: Common, row: int) -> None:
     """One row with everything in it, and what it moved between the accounts."""
@@ -92,6 +111,10 @@ def show_command(common: Common, row: int) -> None:
 @common_options
 def export_command(common: Common, form: str, output: str | None) -> None:
     """Write all of it for another program."""
+    if common.json and form != "jsonl":
+        raise Mistake(
+            "is another form", where=f"--json with --format {form}", remedy="--format jsonl is JSON"
+        )
     with reading(common) as database:
         lines = _FORMS[form](database)
         if output is None:

@@ -1,7 +1,6 @@
 """`trade logs`: the log, filtered, and followed as it grows."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +10,14 @@ import click
 import msgspec
 from msgspec import Struct
 
+from trader.cli.moments import beginning
 from trader.cli.options import Common, common_options
-from trader.exits import Mistake, StartRefused
+from trader.exits import StartRefused
 from trader.log.events import LEVELS, Event
 from trader.log.words import outside
 
 FOLLOW_PAUSE_S = 0.2
 _EVENTS = sorted(str(kind.__struct_config__.tag) for kind in get_args(Event))
-_BEGINNING = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d*)?)?)?Z?)?)?)?", re.ASCII)
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -74,13 +73,13 @@ def command(
     follow: bool,
 ) -> None:
     """Show the log."""
-    if since and not _BEGINNING.fullmatch(since):
-        raise Mistake("not a time like 2026-01-26T15:00", where=f"--since {since}")
+    if since:
+        since = beginning(since, "--since")
     if not common.log.exists():
         raise StartRefused(
             "there is no log", where=str(common.log), remedy="bin/trade run writes it"
         )
-    wanted = Filter(event=event, symbol=symbol, order=order, since=since.rstrip("Z"), level=level)
+    wanted = Filter(event=event, symbol=symbol, order=order, since=since, level=level)
     decoder = msgspec.json.Decoder(Line)
     for raw in _lines(common.log, follow=follow):
         try:

@@ -126,6 +126,29 @@ def file_path(text: str, option: str) -> Path:
     return path
 
 
+def new_file(text: str, option: str) -> Path:
+    """The same of a file that isn't there yet: a verb that writes one replaces nobody's; raises Mistake."""
+    path = file_path(text, option)
+    if path.exists():
+        raise _there(path, option)
+    return path
+
+
+def write_new(path: Path, option: str, data: bytes) -> None:
+    """Write a file that still isn't there; raises Mistake where it can't."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise _there(path, option) from None
+    except OSError as error:
+        raise Mistake(f"can't be written: {error.strerror}", where=f"{option} {path}") from None
+
+
+def _there(path: Path, option: str) -> Mistake:
+    return Mistake("is there already", where=f"{option} {path}", remedy="give a new name")
+
+
 def read_config(common: Common) -> Config:
     """The configuration of this start: the file's where there is one, else the defaults; raises ConfigError."""
     return (
@@ -161,10 +184,7 @@ def parameters(texts: Sequence[str]) -> dict[str, object]:
 
 def write_page(path: Path, text: str) -> None:
     """What `--html` writes; raises Mistake where it can't."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Mistake(f"can't be written: {error.strerror}", where=f"--html {path}") from None
+    write_new(path, "--html", text.encode())
 
 
 def shown_path(path: Path) -> str:

@@ -10,9 +10,9 @@ import msgspec
 
 from trader.calendar import iso
 from trader.cli.answers import Row, reading, table_lines
-from trader.cli.options import Common, common_options, file_path, write_page
+from trader.cli.options import Common, common_options, new_file, write_page
 from trader.cli.pnl_page import GROUPINGS, page_of
-from trader.exits import Exit, Mistake, StartRefused
+from trader.exits import Exit, StartRefused
 from trader.log.words import visible
 from trader.lots import ClosedLot, Deal, Lot, Tally, tallied
 from trader.model import Side, Symbol
@@ -47,13 +47,11 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     help="What a line is about.",
 )
 @click.option("--lots", is_flag=True, help="FIFO lots: what is open, and what closed what.")
-@click.option("--html", metavar="FILE", help="Write a page with charts, too.")
+@click.option("--html", metavar="FILE", help="Write a new page with charts, too.")
 @common_options
 def command(common: Common, by: str, lots: bool, html: str | None) -> int:
     """Show what was won and lost; realized is net of fees, at average cost unless it says FIFO."""
-    page = None if html is None else file_path(html, "--html")
-    if page == common.database:
-        raise Mistake("the page and the database are the same file", where=f"--html {html}")
+    page = None if html is None else new_file(html, "--html")
     with reading(common) as reader:
         booked = list(deals_of(reader))
         unrealized = dict(_unrealized(reader))

@@ -1,6 +1,6 @@
 """`trade positions`: what is held, at what cost, and which symbols take no entries; now, or at a moment of the past."""
 
-import re
+import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -8,15 +8,14 @@ import click
 
 from trader.calendar import iso
 from trader.cli.answers import Row, answer, reading, rows_of
+from trader.cli.moments import beginning
 from trader.cli.options import Common, common_options
-from trader.exits import Mistake
 from trader.money import price_of
 from trader.state import ExecutionState
 from trader.verification.past import state_at
 
 _ALL = "SELECT * FROM positions"
 _SOME = f"{_ALL} WHERE quantity <> 0 OR quantity_pending_buy <> 0 OR quantity_pending_sell <> 0"
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d(:\d\d(:\d\d(\.\d*)?)?)?Z?)?", re.ASCII)
 
 
 @click.command("positions")
@@ -30,19 +29,25 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d(:\d\d(:\d\d(\.\d*)?)?)?Z?)?", re.AS
 @common_options
 def command(common: Common, every: bool, moment: str | None) -> None:
     """Show what is held and what is on its way."""
-    if moment is not None and not _MOMENT.fullmatch(moment):
-        raise Mistake("not a time like 2026-01-26T15:00", where=f"--at {moment[:40]}")
+    if moment is not None:
+        moment = beginning(moment, "--at")
     with reading(common) as database:
         if moment is None:
             rows = rows_of(database, _ALL if every else _SOME)
         else:
-            state = state_at(database, moment.rstrip("Z"), str(common.database))
+            state = state_at(database, moment, str(common.database))
             rows = list(_rows(state, every))
             if not common.json:
-                click.echo(
-                    f"journal row {state.sequence}, {iso(state.at_ns)}, cash {state.books.cash:,}"
-                )
+                click.echo(_standing(database, state))
     answer(common, rows, nothing="no positions")
+
+
+def _standing(database: sqlite3.Connection, state: ExecutionState) -> str:
+    """Which row of the journal it is, and the cash then."""
+    if state.sequence:
+        return f"journal row {state.sequence}, {iso(state.at_ns)}, cash {state.books.cash:,}"
+    [first] = database.execute("SELECT min(timestamp) FROM journal").fetchone()
+    return f"journal row 1 is of {first}: nothing was booked before"
 
 
 def _rows(state: ExecutionState, every: bool) -> Iterator[Row]:

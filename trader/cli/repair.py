@@ -13,7 +13,7 @@ from trader.audit.repair import Signed, apply, planned, undo
 from trader.calendar import iso
 from trader.cli.commands import checked_reason
 from trader.cli.foreign import audited, existing, foreign_options
-from trader.cli.options import file_path
+from trader.cli.options import file_path, new_file, write_new
 from trader.exits import Exit, Mistake
 from trader.log.words import visible
 
@@ -22,7 +22,9 @@ SHOWN_MAX = 20
 
 @click.command("repair")
 @foreign_options
-@click.option("--plan", "plan_file", metavar="FILE", help="Write here what would be done.")
+@click.option(
+    "--plan", "plan_file", metavar="FILE", help="Write what would be done, to a new file."
+)
 @click.option("--apply", "apply_file", metavar="FILE", help="Carry out the plan in this file.")
 @click.option("--undo", "is_undo", is_flag=True, help="Take the last repair back.")
 @click.option("--backup", metavar="FILE", help="Where to.  [default: OLD.db.before-HASH]")
@@ -42,7 +44,7 @@ def command(
         raise Mistake("give one of --plan FILE, --apply FILE, --undo", where="repair")
     signed = Signed(who=getpass.getuser(), at=iso(time.time_ns()), reason=checked_reason(reason))
     if plan_file is not None:
-        return _plan(wanted, file_path(plan_file, "--plan"), as_json)
+        return _plan(wanted, new_file(plan_file, "--plan"), as_json)
     if apply_file is not None:
         plan = read_plan(existing(apply_file, "--apply"))
         return _apply(wanted.path, plan, backup, signed, as_json)
@@ -61,10 +63,7 @@ def _plan(wanted: Wanted, path: Path, as_json: bool) -> int:
         )
         _say(as_json, plan, "\n".join([what, *map(visible, plan.left_alone[:SHOWN_MAX])]))
         return int(Exit.DIFFERENCES if left else Exit.WELL)
-    try:
-        path.write_bytes(written(plan))
-    except OSError as error:
-        raise Mistake(f"can't be written: {error.strerror}", where=f"--plan {path}") from None
+    write_new(path, "--plan", written(plan))
     _say(as_json, plan, "\n".join(_lines(plan, path, wanted.path)))
     return int(Exit.WELL)
 

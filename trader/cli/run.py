@@ -41,6 +41,7 @@ from trader.live.take_over import TakeOver
 from trader.model import Symbol
 from trader.scenarios import play_named
 from trader.scenarios.performance import played
+from trader.simulator.market_time import LAST_SESSION
 
 SPEED_DEFAULT = 780.0  # market seconds a machine second: a trading day in half a minute
 SPEED_MAX = 1_000_000.0
@@ -182,9 +183,11 @@ def _session_date(text: str | None) -> str | None:
         session = session_on(text)
     except ValueError:
         session = None
-    if session is None or text < BASE_DATE:
+    if session is None or not BASE_DATE <= text <= LAST_SESSION:
         raise Mistake(
-            f"not a trading day: {text!r}", where="--start", remedy=f"{BASE_DATE} or later"
+            f"not a trading day of the simulated market: {text!r}",
+            where="--start",
+            remedy=f"from {BASE_DATE} to {LAST_SESSION}",
         )
     return text
 

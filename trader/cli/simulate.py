@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from trader.build import running_build
-from trader.cli.options import quiet_interpreter
+from trader.cli.options import new_file, quiet_interpreter, write_new
 from trader.exits import Exit, Mistake
 from trader.log.words import visible
 from trader.simulation.campaign import Totals, shrunk, totalled, verdicts
@@ -45,7 +45,7 @@ def _cores() -> int:
     show_default="one for each core",
     help="Processes; the answer is the same with any number.",
 )
-@click.option("--trace", type=click.Path(path_type=Path), help="Write what happened (with --seed).")
+@click.option("--trace", metavar="FILE", help="Write what happened to a new file (with --seed).")
 @click.option("--shrink", is_flag=True, help="The fewest faults that still fail (with --seed).")
 @click.option(
     "--complete",
@@ -61,7 +61,7 @@ def command(
     faults: str,
     aimed: bool,
     jobs: int,
-    trace: Path | None,
+    trace: str | None,
     shrink: bool,
     complete: bool,
     folder: Path | None,
@@ -73,6 +73,7 @@ def command(
         raise Mistake(f"is not between 0 and {HOURS_MAX:g}", where="--hours")
     if seed is None and (trace is not None or shrink):
         raise Mistake("--trace and --shrink are about one world", remedy="give --seed N")
+    told = None if trace is None else new_file(trace, "--trace")
     logging.disable(logging.CRITICAL)  # The adapters' words about faults that are meant to be.
     quiet_interpreter()
     if folder is not None:
@@ -80,7 +81,7 @@ def command(
         return Exit.WELL
     if seed is not None and shrink:
         return _shrunk(seed, hours, wanted)
-    one = None if seed is None else _one(drawn(seed, hours, wanted, aimed=aimed), trace)
+    one = None if seed is None else _one(drawn(seed, hours, wanted, aimed=aimed), told)
     found = _many(_range(seeds), hours, wanted, aimed, jobs) if one is None else [one]
     totals = totalled(found)
     if as_json:
@@ -116,10 +117,7 @@ def _range(seeds: str) -> range:
 def _one(setting: Setting, trace: Path | None) -> Verdict:
     verdict = simulated(setting, traced=trace is not None)
     if trace is not None:
-        try:
-            trace.write_text("".join(f"{line}\n" for line in verdict.trace))
-        except OSError as error:
-            raise Mistake(str(error.strerror), where=str(trace)) from None
+        write_new(trace, "--trace", "".join(f"{line}\n" for line in verdict.trace).encode())
     return msgspec.structs.replace(verdict, trace=())
 
 

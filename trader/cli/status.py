@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import click
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.cli.answers import Row, reading, rows_of, shown, table_lines
 from trader.cli.limits_left import Left, limits_left, lines_of
 from trader.cli.options import Common, common_options
 from trader.config import BrokerName
+from trader.control import halt_file
 from trader.journal.lock import writer_of
 from trader.model import FINAL_STATES
 from trader.remedies import remedy
@@ -68,6 +70,8 @@ def command(common: Common) -> None:
     """Show who runs, whether it may enter, and what is open or in doubt."""
     with reading(common) as database:
         status = _status(database, writer_of(common.database))
+    if (reason := halt_file.wanted(common.database)) is not None:
+        status = _halted_by_file(status, str(halt_file.halt_file(common.database)), reason)
     if common.json:
         click.echo(msgspec.json.encode(status).decode())
         return
@@ -104,6 +108,14 @@ def _status(database: sqlite3.Connection, writer: tuple[int, str] | None) -> Sta
         ],
         limits=limits_left(database),
     )
+
+
+def _halted_by_file(status: Status, path: str, reason: str) -> Status:
+    """A file that nobody has heard of yet, because nothing runs, keeps the next start from entering."""
+    if status.mode["mode"] != "ACTIVE":
+        return status  # The journal says so already, or has gone further.
+    mode: Row = {"mode": "HALTED", "since": "", "who": f"the file {path}", "reason": reason}
+    return replace(status, mode=mode, entries="closed", closed_reason=f"the file {path} is there")
 
 
 def _one(database: sqlite3.Connection, question: str) -> Row:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import msgspec
@@ -148,9 +149,8 @@ class Sweep:
             for params in wanted
         ]
         new = [ask for ask in asks if ask.run not in self._known]
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         with (
-            self._file.open("ab") as file,
+            self._opened() as file,
             click.progressbar(
                 length=len(new), label="runs", file=sys.stderr, hidden=not sys.stderr.isatty()
             ) as bar,
@@ -169,6 +169,14 @@ class Sweep:
             except* JobLost as lost:
                 raise RuntimeError(str(lost.exceptions[0])) from lost
         return [self._known[ask.run] for ask in asks]
+
+    def _opened(self) -> BinaryIO:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            return self._file.open("ab")
+        except OSError as error:
+            where = f"--out {self._file.parent}"
+            raise Mistake(f"can't be written to: {error.strerror}", where=where) from None
 
     def walked(
         self, wanted: Sequence[dict[str, str]], folds: int, by: str

@@ -2,7 +2,7 @@
 
 import difflib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -36,7 +36,22 @@ def found(connection: sqlite3.Connection, text: str) -> Subject | None:
 
 def near(connection: sqlite3.Connection, text: str) -> list[str]:
     """Names that somebody may have meant: those that contain it, then those that look like it."""
-    names = list(dict.fromkeys(_names(connection)))
+    return _alike(_names(connection), text)
+
+
+def near_symbols(connection: sqlite3.Connection, text: str) -> list[str]:
+    """The same among symbols alone."""
+    rows = connection.execute("SELECT symbol FROM position_rows ORDER BY symbol")
+    return _alike((name for (name,) in rows), text)
+
+
+def has_symbol(connection: sqlite3.Connection, text: str) -> bool:
+    """Whether the books ever heard of it."""
+    return _symbol(connection, text) is not None
+
+
+def _alike(known: Iterable[str], text: str) -> list[str]:
+    names = list(dict.fromkeys(known))
     sought = text.casefold()
     within = [name for name in names if sought and sought in name.casefold()]
     folded = {name.casefold(): name for name in names}

@@ -30,6 +30,7 @@ from trader.live.telling import shown, told
 from trader.live.watch import Bypass, freshness_of_run, last_check, watched
 from trader.outbox import SENDERS
 from trader.scenarios.play import Outcome, Play
+from trader.simulator.market_time import LAST_SESSION
 from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
 
@@ -133,7 +134,9 @@ def _next_session(run: SimulatedRun, embedded: Embedded) -> Session:
     session = embedded.next_session()
     if session is None:
         raise Mistake(
-            "every session of this data was traded already",
+            "every session of this data was traded already"
+            if run.is_recorded
+            else f"the simulated market has no session after {LAST_SESSION}",
             where=str(run.database),
             remedy="start anew with --fresh, or give another --database",
         )
