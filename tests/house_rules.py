@@ -69,7 +69,7 @@ TRADERS_OWN = ("trader.journal", "trader.brokers.alpaca.sending", "trader.state"
 
 ORDER_PATH = frozenset("worker executor execution orders positions risk".split())
 ORDER_PATH_LINES_MAX = 1_500
-LIVE_CODE_LINES_MAX = 18_000
+LIVE_CODE_LINES_MAX = 18_500
 # What a process with somebody's money in it can load begins here ...
 LIVE_ROOTS = ("trader.__main__", "trader.cli.run")
 # ... and these are programs of their own, or plays, that it loads only when no money is about.

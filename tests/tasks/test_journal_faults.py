@@ -190,7 +190,7 @@ def test_a_journal_row_can_not_be_replaced_either(journal: SqliteJournal) -> Non
 @pytest.mark.parametrize(
     ("change", "what", "row"),
     [
-        ("UPDATE journal SET entry = replace(entry, 'ana', 'eve') WHERE sequence = 3", "chain", 3),
+        ("UPDATE journal SET entry = replace(entry, ':', ': ') WHERE sequence = 3", "chain", 3),
         ("UPDATE journal SET hash = lower(hex(zeroblob(32))) WHERE sequence = 3", "chain", 3),
         ("UPDATE journal SET version = 2 WHERE sequence = 3", "unknown version 2", 3),
         ("DELETE FROM journal WHERE sequence = 3", "row 3 is missing", 4),
@@ -209,8 +209,6 @@ def test_a_changed_row_is_found_by_number(
         "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     ).fetchall():
         hand.execute(f"DROP TRIGGER {trigger}")
-    if "ana" in change:
-        change = change.replace("'ana', 'eve'", "'simulated:1', 'simulated:2'")
     hand.execute(change)
     hand.commit()
     with pytest.raises(JournalDamaged, match=what) as damage:

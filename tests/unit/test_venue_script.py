@@ -67,7 +67,7 @@ def test_all_that_a_file_can_say_is_there() -> None:
 
 
 def test_every_term_of_the_venue_can_be_stated_but_the_seed_and_what_is_for_backtests() -> None:
-    others = {"seed", "is_always_open", "trades_at_open"}
+    others = {"seed", "is_always_open", "trades_at_open", "quoted"}
     names = {name.removesuffix("_ns") for name in VenueTerms.__struct_fields__} - others
     assert set(TermsRow.__struct_fields__) == names
     for name in names:
