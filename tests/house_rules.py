@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Where each module or package stands. A module imports its own floor or lower ones.
 FLOORS = {
-    0: "model messages money calendar calendar_table limits config exits remedies sources",
+    0: "model messages money calendar calendar_table limits config exits remedies sources toml_lines",
     1: "orders recognition positions reductions question protection risk allowance brakes accounting lots"
     " reconcile market_guard marks nights splits closing hours strategies venue wire",
     2: "execution inquiry state evolve conditions reports agreement movements corrections"

@@ -20,11 +20,12 @@ NAME_MAX = 100
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code, raises nothing."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
+        code = _run(arguments)
         sys.stdout.flush()
     except BaseException as error:  # the one place where every exception ends
-        code = _ending(error)
+        code = _ending(error, arguments)
     return code
 
 
@@ -52,7 +53,7 @@ class PythonOptimized(PersonError):
     exit_code = Exit.MISTAKE
 
 
-def _ending(error: BaseException) -> int:
+def _ending(error: BaseException, arguments: Sequence[str]) -> int:
     """What the shell is told: of several exceptions in a group the worst one decides, a bug of ours before all."""
     leaves = sorted(leaves_of(error), key=_gravity)
     match leaves[0]:
@@ -70,8 +71,9 @@ def _ending(error: BaseException) -> int:
             bare.show()
             return Exit.MISTAKE
         case click.UsageError() as usage:
-            command = usage.ctx.command_path if usage.ctx else "trade"
-            return _say(f"{usage.format_message()} (see: {command} --help)", Exit.MISTAKE)
+            command = usage.ctx.command_path if usage.ctx else _verb(arguments)
+            message = " ".join(usage.format_message().split())
+            return _say(f"{message} (see: {command} --help)", Exit.MISTAKE)
         case click.ClickException() as mistake:
             return _say(mistake.format_message(), Exit.MISTAKE)
         case PersonError() as person:
@@ -95,6 +97,16 @@ def _ending(error: BaseException) -> int:
                 "this is a bug of the program, not of yours; the books are safe in the journal",
                 Exit.BUG,
             )
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """What an option was typed after, where click doesn't say."""
+    known = (
+        arguments[:1]
+        if arguments and arguments[0] in trade.list_commands(click.Context(trade))
+        else ()
+    )
+    return " ".join(["trade", *known])
 
 
 def _is_of_output() -> bool:

@@ -20,6 +20,7 @@ from trader.exits import Mistake, did_you_mean
 from trader.limits import CANARY, CanaryLimits, Limits, Why, missing, objection
 from trader.model import Distances, Size, StrategyName, Symbol
 from trader.money import AmountError, bounded, plain
+from trader.toml_lines import line_of
 
 CONFIG_BYTES_MAX = 100_000
 SYMBOLS_MAX = 1_000
@@ -134,6 +135,15 @@ class Config(Struct, frozen=True, kw_only=True):
     strategies: dict[StrategyName, StrategyConfig] = field(default_factory=_default_strategies)
 
 
+class _BadKey(Exception):
+    """A key path, and what is wrong with its value."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(path, what)
+        self.path = path
+        self.what = what
+
+
 def parse_config(text: str, *, where: str = "trader.toml") -> Config:
     """The configuration that a TOML text states; raises ConfigError. An empty text is the defaults."""
     raw = parse_toml(text, where)
@@ -143,11 +153,29 @@ def parse_config(text: str, *, where: str = "trader.toml") -> Config:
         _check_table(raw, Config, "")
         _check_config(config)
     except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        raise _located(_BadKey(path.strip(".`"), what), text, where) from None
+        raise _located(_named(error, raw), text, where) from None
     except _BadKey as error:
         raise _located(error, text, where) from None
     return config
+
+
+def _named(error: msgspec.ValidationError, raw: Mapping[str, object]) -> _BadKey:
+    """With the strategy's name, where it is about one, and with the words that would do."""
+    what, _, path = str(error).partition(" - at `$")
+    path = path.strip(".`")
+    tables = raw.get("strategies")
+    if path.startswith("strategies[...]") and isinstance(tables, dict):
+        for name, table in tables.items():
+            try:
+                msgspec.convert(table, StrategyConfig)
+            except msgspec.ValidationError as own:
+                what, _, inner = str(own).partition(" - at `$")
+                path = f"strategies.{name}{inner.rstrip('`')}"
+                break
+    if what.startswith("Invalid enum value"):
+        words: type[StrEnum] = AtClose if path.endswith("at_close") else BrokerName
+        what += f"; one of {', '.join(words)}"
+    return _BadKey(path, what)
 
 
 def limits_missing(text: str, *, where: str = "trader.toml") -> list[str]:
@@ -165,15 +193,6 @@ def for_real_money(config: Config, text: str) -> Config:
 def _limits_written(text: str, where: str) -> dict[str, object]:
     limits = parse_toml(text, where).get("limits")
     return limits if isinstance(limits, dict) else {}
-
-
-class _BadKey(Exception):
-    """A key path, and what is wrong with its value."""
-
-    def __init__(self, path: str, what: str) -> None:
-        super().__init__(path, what)
-        self.path = path
-        self.what = what
 
 
 def parse_toml(text: str, where: str) -> dict[str, object]:
@@ -366,24 +385,8 @@ def is_symbol(text: str) -> bool:
 
 
 def _located(error: _BadKey, text: str, where: str) -> ConfigError:
-    line = _line_of(error.path, text)
+    line = line_of(error.path, text)
     return ConfigError(
         f"{error.path}: {error.what}" if error.path else error.what,
         where=f"{where}:{line}" if line else where,
     )
-
-
-def _line_of(path: str, text: str) -> int | None:
-    """The line that states a key path such as limits.adds_max, as far as plain [table] and key = lines show it."""
-    table, _, key = re.sub(r"\[\d*\]$|\[\.\.\.\]", "", path).rpartition(".")
-    within = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            within = header[1].replace('"', "").replace("'", "")
-            if within == path:
-                return number
-        elif stated := re.match(r"\s*([\w.\"'-]+?)\s*=", line):
-            full = f"{within}.{stated[1]}" if within else stated[1]
-            if full.replace('"', "").replace("'", "") in (f"{table}.{key}".strip("."), table):
-                return number
-    return None

@@ -158,15 +158,19 @@ class Distances(Struct, frozen=True, kw_only=True):
             if value is None:
                 continue
             if not (isinstance(value, Decimal) and value.is_finite() and 0 < value < most):
-                return f"{name} must be above 0 and below {most}, not {ascii(value)[:40]}"
+                return f"{name} must be above 0 and below {most}, not {_told(value)}"
             if value % BASIS_POINT:
-                return f"{name} must be whole hundredths of a percent, not {ascii(value)[:40]}"
+                return f"{name} must be whole hundredths of a percent, not {_told(value)}"
         after = self.exit_after
         if after is not None and not (type(after) is int and after > 0):
             return f"exit_after must be whole seconds above 0, not {ascii(after)[:40]}"
         if self.stop is not None and self.trail is not None:
             return "stop and trail exclude each other"
         return ""
+
+
+def _told(value: object) -> str:
+    return (f"{value:f}" if isinstance(value, Decimal) else ascii(value))[:40]
 
 
 class Protection(Struct, frozen=True, kw_only=True):

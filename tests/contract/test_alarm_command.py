@@ -127,7 +127,7 @@ def test_a_command_that_fails_is_an_alarm_in_status_and_the_run_goes_on(tmp_path
         ('"mail -s trader me"', "trader.toml:2: alarm.command: a program and its arguments"),
         ("[]", "trader.toml:2: alarm.command: a program and its arguments"),
         ("[3]", "trader.toml:2: alarm.command: a program and its arguments"),
-        ('["no-such-program"]', "trader.toml: alarm.command: no program 'no-such-program'"),
+        ('["no-such-program"]', "trader.toml:2: alarm.command: no program 'no-such-program'"),
     ],
 )
 def test_a_mistake_in_it_is_one_line_and_nothing_is_made(

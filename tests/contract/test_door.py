@@ -117,6 +117,30 @@ PERSON_MISTAKES = {
 }
 
 
+PERSON_MISTAKES |= {
+    "an option of a verb without its value": (
+        ["run", "--param"],
+        "'--param' requires an argument. (see: trade run --help)",
+    ),
+    "a choice that is missing": (
+        ["journal", "export"],
+        "Choose from: jsonl, csv, beancount (see: trade journal export --help)",
+    ),
+    "an empty token": (["broker", "--admin-token", ""], "--admin-token: not a token"),
+}
+
+
+def test_lines_are_not_appended_to_a_database(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "w.db"
+    path.write_bytes(b"SQLite format 3\0" + b"\0" * 100)
+    for verb, option in (("account", "--log"), ("broker", "--journal")):
+        assert main([verb, option, str(path)]) == Exit.MISTAKE
+        line = f"trade: {option} {path}: is a database (give a new name)\n"
+        assert capsys.readouterr().err == line
+
+
 @pytest.mark.parametrize("case", PERSON_MISTAKES)
 def test_a_mistake_is_one_line_and_exit_code_2(
     case: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

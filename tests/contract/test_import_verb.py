@@ -90,7 +90,7 @@ def test_what_is_not_proved_opens_nothing(folder: Path, capsys: Captured) -> Non
         (
             "start",
             [("JD", 10, 5)],
-            [(None, None, None, None)],
+            [(950, None, None, None)],
             "cash is not proved: nowhere recorded",
         ),
         ("none", None, [(950, 1000, 0, 1000)], "JD is not proved: no table of positions"),

@@ -70,7 +70,15 @@ def test_a_mistake_on_the_command_line_is_one_line_and_leaves_nothing_behind(
         ("[limits]\nordr_notional_max = 1\n", ("ordr_notional_max", "order_notional_max")),
         ('symbols = "JD"\n', ("trader.toml", "symbols")),
         ("symbols = [\n", ("trader.toml",)),
-        ('[strategies.mine]\nkind = "no-such"\n', ("no-such",)),
+        (
+            '[strategies.mine]\nkind = "no-such"\n',
+            ("trader.toml:2: strategies.mine.kind", "no-such"),
+        ),
+        (
+            '[strategies.mine]\nkind = "rsi"\nparams = { bars = "x" }\n',
+            ("trader.toml:3: strategies.mine.params.bars: ",),
+        ),
+        ('\nsymbols = ["NIX"]\n', ("trader.toml:2: the synthetic market has no NIX",)),
     ],
 )
 def test_a_mistake_in_the_configuration_names_file_and_key(
@@ -93,6 +101,22 @@ def test_bars_that_were_traded_already_are_a_mistake(folder: Folder) -> None:
 def test_a_symbol_that_the_recorded_data_lacks_is_a_mistake(folder: Folder) -> None:
     (folder.path / "bars.csv").write_text(BARS)
     is_one_line(folder.run("--data", "bars.csv", "--symbols", "JD,GS"), 2, "GS")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (BARS.encode(), "there are no bars of AAPL (say which there are: --symbols LIST)"),
+        (BARS.replace(",", ";").encode(), "bars.csv:1: separated by ';': commas are wanted"),
+        (BARS.encode() + b"\xe9\n", f"bars.csv:{BARS.count(chr(10)) + 1}: not a text in UTF-8"),
+    ],
+    ids=["symbols", "semicolons", "latin"],
+)
+def test_data_that_cannot_be_traded_says_where_and_what_to_type(
+    folder: Folder, data: bytes, words: str
+) -> None:
+    (folder.path / "bars.csv").write_bytes(data)
+    is_one_line(folder.run("--data", "bars.csv"), 2, words)
 
 
 def copied(folder: Folder, source: str, target: str) -> None:

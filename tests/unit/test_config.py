@@ -120,7 +120,7 @@ WRONG = {
     "[limits]\nquote_age = 3": ":2: limits.quote_age: unknown key, did you mean quote_age_max?",
     "[fees]\nx = 3": ":2: fees.x: unknown key",
     "[strategies.a]\nkind = 'a'\nsise = 3": ":3: strategies.a.sise: unknown key, did you mean size?",
-    "[strategies.a]\nparams = {}": ": strategies[...]: Object missing required field `kind`",
+    "[strategies.a]\nparams = {}": ":1: strategies.a: Object missing required field `kind`",
     "[limits]\nadds_max = 1\nadds_max = 2\n\n": ":3: Cannot overwrite a value",
     "[limits]\n[limits]": ":2: Cannot declare ('limits',) twice",
     "[limits]\norder_notional_max = nan": ":2: limits.order_notional_max: not finite: NaN",
@@ -142,7 +142,7 @@ WRONG = {
     "[limits]\nentries_open_max = '20'": ":2: limits.entries_open_max: Expected `int`, got `str`",
     "[limits]\nadds_max = -1": ":2: limits.adds_max: must be at least 0, not -1",
     "limits.adds_max = -1": ":1: limits.adds_max: must be at least 0, not -1",
-    "[[limits]]\nadds_max = 1": ": limits: Expected `object`, got `array`",
+    "[[limits]]\nadds_max = 1": ":1: limits: Expected `object`, got `array`",
     "limits = 5": ":1: limits: Expected `object`, got `int`",
     "[limits.canary]\norder_notional_max = 0": ":2: limits.canary.order_notional_max: must be above 0",
     "[limits.canary]\norder_notional_max = 6_000": ":2: limits.canary.order_notional_max: must be at most"
@@ -163,7 +163,13 @@ WRONG = {
     f"x = {'[' * 50_000}": ": nested too deeply",
     "limits: {adds_max: 1}": ":1: Expected '='",
     "\ufeffbroker = 'simulated'": ":1: begins with a byte-order mark",
-    "broker = 'simulator'": ":1: broker: Invalid enum value 'simulator'",
+    "broker = 'simulator'": ":1: broker: Invalid enum value 'simulator'; one of simulated, alpaca-paper, alpaca-live",
+    "\n[strategies.a]\nat_close = 'keep'": ":2: strategies.a: Object missing required field `kind`",
+    "\n[strategy.a]\nkind = 'a'": ":2: strategy: unknown key, did you mean strategies?",
+    "\n[[fees]]\nsell_share_cap = 1": ":2: fees: Expected `object`, got `array`",
+    "[strategies.a]\nkind = 'a'\nprotection.stop = 0.00001": (
+        ":3: strategies.a.protection: stop must be whole hundredths of a percent, not 0.00001"
+    ),
     "extended_hours = 1": ":1: extended_hours: Expected `bool`, got `int`",
     "shorting = true": ":1: shorting: unknown key",
     "account = 'a\\nb'": ":1: account: letters, digits and dashes only",
@@ -177,13 +183,13 @@ WRONG = {
     "[strategies.a]\nkind = 'a'\nsize = {volatility = 1.1}": ":3: strategies.a.size.volatility: must be at most 1",
     "[strategies.a]\nkind = 'a'\nsize = {volatility = 0}": ":3: strategies.a.size.volatility: must be above 0",
     "[strategies.a]\nkind = 'a'\nsize = {shares = 0}": ":3: strategies.a.size.shares: must be above 0",
-    "[strategies.a]\nkind = 'a'\nat_close = 'sell'": ": strategies[...].at_close: Invalid enum value 'sell'",
+    "[strategies.a]\nkind = 'a'\nat_close = 'sell'": ":3: strategies.a.at_close: Invalid enum value 'sell'; one of",
     "[strategies.a]\nkind = 'a'\nat_close = 'auction'\nminutes_before_close = 10": (
         ":4: strategies.a.minutes_before_close: the closing auction takes no orders"
     ),
     "[strategies.a]\nkind = 'a'\nminutes_before_close = 0": ":3: strategies.a.minutes_before_close: must be above 0",
     "[strategies.a]\nkind = 'a'\nminutes_before_close = 121": ":3: strategies.a.minutes_before_close: must be at most",
-    "[strategies.a]\nkind = 'a'\nminutes_before_close = 1.5": ": strategies[...].minutes_before_close: Expected `int`",
+    "[strategies.a]\nkind = 'a'\nminutes_before_close = 1.5": ":3: strategies.a.minutes_before_close: Expected `int`",
     "[alarm]\ncommand = 'mail me'": ":2: alarm.command: a program and its arguments are wanted",
     "[alarm]\ncommand = []": ":2: alarm.command: a program and its arguments are wanted",
     "[alarm]\ncommand = ['mail', 3]": ":2: alarm.command: a program and its arguments are wanted",

@@ -9,7 +9,7 @@ import click
 import msgspec
 import trio
 
-from trader.cli.options import config_text, file_path, quiet_interpreter
+from trader.cli.options import check_no_database, config_text, file_path, quiet_interpreter
 from trader.exits import Mistake
 from trader.simulator.admin_rest import Admin
 from trader.simulator.application import build_application
@@ -149,7 +149,9 @@ def command(**given: object) -> None:
         given[name] = _script(given[name], option)
     for name in ("state", "journal"):
         if given[name] is not None:
-            given[name] = file_path(str(given[name]), f"--{name}")
+            given[name] = path = file_path(str(given[name]), f"--{name}")
+            if name == "journal":
+                check_no_database(path, "--journal")
     wishes = msgspec.convert(given, Wishes, strict=False)
     served = served_of(wishes)
     try:

@@ -14,7 +14,7 @@ from trader.brokers.alpaca import ReadOnlyAlpacaBroker
 from trader.build import running_build
 from trader.cli.keys import credentials
 from trader.cli.loopback import loopback
-from trader.cli.options import Common, common_options, read_config
+from trader.cli.options import Common, common_options, read_config, stated_at
 from trader.cli.visits import Whom, broker_options
 from trader.config import BrokerName, ConfigError
 from trader.credentials import Credentials
@@ -57,7 +57,7 @@ def _findings(common: Common, whom: Whom) -> Iterator[Finding]:
         name = config.broker
         yield doctor.ok("configuration", str(common.config or "defaults"))
         if config.alarm.command:
-            yield _alarms(config.alarm.command, str(common.config))
+            yield _alarms(config.alarm.command, stated_at(common.config, "alarm.command"))
     except ConfigError as error:
         name = BrokerName.SIMULATED
         yield doctor.fail("configuration", f"{error.where}: {error.what}", error.remedy)

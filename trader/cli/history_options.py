@@ -14,7 +14,7 @@ from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.calendar import next_session
 from trader.cli.choosing import chosen, symbols_of
 from trader.cli.events_file import read_events_file
-from trader.cli.options import Common, read_config
+from trader.cli.options import Common, read_config, stated_at
 from trader.cli.own_strategies import learn_strategies
 from trader.config import Config
 from trader.exits import Mistake
@@ -155,7 +155,7 @@ def history_of(common: Common, asked: Asked, config: Config) -> History:
     """Of the symbols that were named, here or in a configuration file; of all where none was."""
     symbols = None
     if not asked.data:
-        return History(bars=_synthetic(asked, config), quotes={})
+        return History(bars=_synthetic(common, asked, config), quotes={})
     if asked.symbols is not None:
         symbols = symbols_of(asked.symbols)
     elif common.config is not None:
@@ -179,7 +179,7 @@ def history_of(common: Common, asked: Asked, config: Config) -> History:
     return history
 
 
-def _synthetic(asked: Asked, config: Config) -> dict[Symbol, Columns]:
+def _synthetic(common: Common, asked: Asked, config: Config) -> dict[Symbol, Columns]:
     """The days that `run` trades with the same seed, from the first one on."""
     for option, given in (("--start", asked.start), ("--end", asked.end)):
         if given is not None:
@@ -191,7 +191,8 @@ def _synthetic(asked: Asked, config: Config) -> dict[Symbol, Columns]:
     try:
         market = SyntheticMarket(asked.seed, symbols)
     except ValueError as error:
-        raise Mistake(str(error), where="--symbols") from None
+        where = "--symbols" if asked.symbols is not None else stated_at(common.config, "symbols")
+        raise Mistake(str(error), where=where) from None
     bars: dict[Symbol, list[Bar]] = {symbol: [] for symbol in sorted(symbols)}
     for date in _synthetic_dates(asked.sessions):
         for instant in market.instants(date):

@@ -13,8 +13,11 @@ from msgspec import Struct
 
 from trader.config import CONFIG_BYTES_MAX, Config, ConfigError, parse_config
 from trader.exits import Mistake
+from trader.toml_lines import line_of
 
 BOOKLESS = "history is gone through with books of its own and without a log"
+
+SQLITE = b"SQLite format 3\0"  # how such a file begins
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -96,6 +99,8 @@ def _common(database: object, log: object, config: object, as_json: bool) -> Com
     )
     if log_path == database_path:
         raise Mistake("the log and the database are the same file", where=str(log_path))
+    if log is not None:
+        check_no_database(log_path, "--log")
     config_path = _config_path(config)
     return Common(database=database_path, log=log_path, config=config_path, json=as_json)
 
@@ -124,6 +129,17 @@ def file_path(text: str, option: str) -> Path:
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
         raise Mistake("not a plain file", where=where)
     return path
+
+
+def check_no_database(path: Path, option: str) -> None:
+    """Raise Mistake where lines would be appended to somebody's database."""
+    try:
+        with path.open("rb") as file:
+            is_database = file.read(len(SQLITE)) == SQLITE
+    except OSError:
+        return  # Not there yet, or not to be read: whoever opens it says so.
+    if is_database:
+        raise Mistake("is a database", where=f"{option} {path}", remedy="give a new name")
 
 
 def new_file(text: str, option: str) -> Path:
@@ -156,6 +172,14 @@ def read_config(common: Common) -> Config:
         if common.config is None
         else parse_config(config_text(common.config), where=str(common.config))
     )
+
+
+def stated_at(config: Path | None, key: str) -> str:
+    """FILE:LINE of a key, as far as that can be told."""
+    if config is None:
+        return ""
+    line = line_of(key, config_text(config))
+    return f"{config}:{line}" if line else str(config)
 
 
 def config_text(path: Path, remedy: str = "bin/trade new-config writes one") -> str:

@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -18,8 +18,8 @@ from typing import TypeVar
 import click
 from msgspec import Struct
 
-from trader.cli.options import shown_path
-from trader.config import Config
+from trader.cli.options import config_text, shown_path, stated_at
+from trader.config import Config, parse_config
 from trader.exits import Mistake
 from trader.model import Bar
 from trader.strategies import STRATEGIES, build
@@ -66,12 +66,34 @@ def learn_strategies(config: Config, config_path: Path | None) -> None:
             raise Mistake(str(error), where=str(config_path or "")) from None
         except StrategyBroken as error:
             broken[kind] = error
+    _check_stated(config, config_path, broken)
     STRATEGIES.update(dict.fromkeys(broken, Absent))
     absent = {name: one.kind for name, one in config.strategies.items() if one.kind in broken}
     if absent.keys() == config.strategies.keys():
         raise next(iter(broken.values()))
     for name, kind in absent.items():
         click.echo(f"trade: {broken[kind]}: strategy {name} trades nothing in this run", err=True)
+
+
+def _check_stated(config: Config, config_path: Path | None, broken: Collection[str]) -> None:
+    """Raise Mistake with the line of a strategy that can't be made, where a file states it."""
+    if config_path is None:
+        return
+    text = config_text(config_path)
+    stated = parse_config(text, where=str(config_path)).strategies
+    for name, wanted in config.strategies.items():
+        if wanted.kind in broken:
+            continue
+        try:
+            build(wanted.kind, name, wanted.params, wanted.size.size)
+        except StrategyError as error:
+            if stated.get(name) != wanted:
+                raise Mistake(str(error)) from None  # By the command line.
+            what, _, inner = str(error).partition(" - at `$")
+            key = f"strategies.{name}.params{inner.rstrip('`')}"
+            if wanted.kind not in STRATEGIES:
+                key = f"strategies.{name}.kind"
+            raise Mistake(f"{key}: {what}", where=stated_at(config_path, key)) from None
 
 
 def load(kind: str, folder: Path) -> type[Strategy]:

@@ -25,6 +25,7 @@ from trader.cli.options import (
     quiet_interpreter,
     read_config,
     shown_path,
+    stated_at,
 )
 from trader.cli.own_strategies import learn_strategies
 from trader.config import BrokerName, Config, for_real_money, limits_missing
@@ -141,7 +142,7 @@ def _screen(common: Common) -> PlainScreen:
 def _config(common: Common, asked: Asked) -> Config:
     config = read_config(common)
     if config.alarm.command:
-        check_program(config.alarm.command, str(common.config))
+        check_program(config.alarm.command, stated_at(common.config, "alarm.command"))
     return chosen(config, asked.symbols, asked.strategy, asked.param)
 
 
@@ -164,7 +165,7 @@ def _simulated(common: Common, asked: Asked, config: Config) -> SimulatedRun:
         config_path=common.config,
         database=common.database,
         log=common.log,
-        market=_market(asked.data, asked.seed, config.symbols),
+        market=_market(asked, config.symbols, common.config),
         is_recorded=asked.data is not None,
         seed=asked.seed,
         speed=_speed(asked.speed or str(SPEED_DEFAULT), may_be_max=not is_clocked),
@@ -192,15 +193,19 @@ def _session_date(text: str | None) -> str | None:
     return text
 
 
-def _market(data: str | None, seed: int, symbols: tuple[Symbol, ...]) -> Market:
+def _market(asked: Asked, symbols: tuple[Symbol, ...], config: Path | None) -> Market:
     try:
-        if data is not None:
-            return RecordedMarket([Path(data)], symbols)
-        return SyntheticMarket(seed, symbols)
+        if asked.data is not None:
+            return RecordedMarket([Path(asked.data)], symbols)
+        return SyntheticMarket(asked.seed, symbols)
     except MarketDataError as error:
-        raise Mistake(str(error)) from None
+        lacks = error.what.startswith("there are no bars of") and asked.symbols is None
+        raise Mistake(
+            str(error), remedy="say which there are: --symbols LIST" if lacks else ""
+        ) from None
     except ValueError as error:
-        raise Mistake(str(error), where="--symbols") from None
+        where = "--symbols" if asked.symbols is not None else stated_at(config, "symbols")
+        raise Mistake(str(error), where=where) from None
 
 
 def _speed(text: str, *, may_be_max: bool) -> float | None:

@@ -63,6 +63,8 @@ class CsvFile:
         for column in columns:
             if cells.count(column) != 1:
                 what = "missing" if column not in cells else "there twice"
+                if ";" in cells[0]:
+                    raise self.error("separated by ';': commas are wanted")
                 raise self.error(
                     f"the column {column!r} is {what}; it has {','.join(cells)[:120]!r}"
                 )
@@ -150,7 +152,8 @@ class CsvFile:
         except (gzip.BadGzipFile, zlib.error) as error:
             raise self.error(f"not a sound gzip file: {error}") from None
         except UnicodeDecodeError:
-            raise self.error("not a text in UTF-8 after this line") from None
+            self.line = _line_of_no_text(self.path)
+            raise self.error("not a text in UTF-8") from None
         except csv.Error as error:
             self.line += 1  # the row that begins there
             raise self.error(f"not a CSV file: {error}") from None
@@ -193,6 +196,19 @@ class CsvFile:
 def _price_ticks(text: str) -> int:
     """Whole price ticks, or -1 where the text is no plain number."""
     return ticks_of(Decimal(text)) if _PRICE.fullmatch(text) else -1
+
+
+def _line_of_no_text(path: Path) -> int:
+    """A reader decodes far ahead of the line that it gives."""
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        return next(
+            (
+                number
+                for number, line in enumerate(file, 1)
+                if "\ufffd" in line.decode(errors="replace")
+            ),
+            0,
+        )
 
 
 def _opened(path: Path) -> TextIO:

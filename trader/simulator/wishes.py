@@ -192,7 +192,8 @@ def is_for_this_machine(wishes: Wishes) -> bool:
 
 
 def _check_host(wishes: Wishes) -> None:
-    if wishes.admin_token is not None and not wishes.admin_token.isprintable():
+    token = wishes.admin_token
+    if token is not None and not (token.strip() and token.isprintable()):
         raise Mistake("not a token", where="--admin-token")
     if is_for_this_machine(wishes):
         return
