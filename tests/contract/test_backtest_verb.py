@@ -186,7 +186,7 @@ def test_days_that_no_calendar_has_are_one_line(
     for more in ((), ("--always",)):
         assert backtest("--data", "far.csv", "--param", "slow=5", *more) == 2
         line = capsys.readouterr().err
-        assert line.startswith("trade: --data far.csv: JD: the calendar covers 1998 to 2029, not")
+        assert line.startswith("trade: far.csv:2: the calendar covers 1998 to 2029, not 2090")
         assert line.count("\n") == 1
     for verb in (["backtest", "--strategy", "buy-and-hold"], ["lookahead", "buy-and-hold"]):
         assert main([*verb, "--symbols", "JD", "--sessions", "10000"]) == 2
