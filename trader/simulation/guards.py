@@ -92,7 +92,11 @@ def naked_of(state: ExecutionState) -> list[Symbol]:
         guard = position.protection
         if guard is None or (guard.stop_price is None and guard.trail is None):
             continue
-        held = position.quantity - max(state.differing.get(symbol, ZERO), ZERO)
+        held = position.quantity
+        if (
+            symbol in state.quarantined
+        ):  # Before it has been called one, a difference may be a late answer.
+            held -= max(state.differing.get(symbol, ZERO), ZERO)
         if position.is_hands_off or held <= 0:
             continue
         known = sum(

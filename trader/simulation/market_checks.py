@@ -26,6 +26,7 @@ HEARD_NS_MAX = 95 * SECOND_NS
 # A quote that never moves, while others do, is believed for ten minutes.
 STUCK_NS_MAX = 11 * MINUTE_NS
 STUCK_MIN = 12
+FAR_PART = 10  # a tick that is a tenth off the one before may be the market
 REMEMBERED = 64  # ticks of a symbol
 AHEAD_NS_MAX = 10 * SECOND_NS
 
@@ -124,8 +125,18 @@ class MarketWatch:
     def _asked(self, request: OrderRequest) -> None:
         """S16: no tick that was judged unfit reaches a decision."""
         quote = request.quote
-        if quote is not None and (quote.symbol, quote.at_ns) in self._wrong:
+        if quote is None or (quote.symbol, quote.at_ns) not in self._wrong:
+            return
+        if not self._follows_a_near_one(quote):
             self._complain(f"S16: {request.request_id} was decided on a wrong quote: {quote}")
+
+    def _follows_a_near_one(self, quote: Quote) -> bool:
+        """Two lone ticks with nothing between them, after the close say, can lead where one can't: nobody can tell."""
+        before = [one for one in self._ticks.get(quote.symbol, ()) if _ends_ns(one) < quote.at_ns]
+        if not before:
+            return False
+        price = before[-1].bid if isinstance(before[-1], Quote) else before[-1].close
+        return abs(quote.bid - price) <= price // FAR_PART
 
     def _ordered(self, order: Order) -> None:
         if order.purpose not in ENTRY_PURPOSES:

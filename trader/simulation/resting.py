@@ -67,6 +67,8 @@ class Resting:
         for symbol, position in state.positions.items():
             if position.is_hands_off or _is_in_doubt(state, position):
                 continue
+            if self._is_contradicted(state, position):
+                continue
             is_going = symbol in state.reductions
             for what, seconds_max in self._missing(position, now_s):
                 least_s = NEXT_EXIT_S_MAX if is_going else 0.0
@@ -76,6 +78,16 @@ class Resting:
             looks_max = int((seconds_max + ON_ITS_WAY_S_MAX) / LOOK_EVERY_S)
             if self._looks[symbol, what] == looks_max:
                 self._complain(f"A10: {symbol}: for {seconds_max:.0f} s {what}")
+
+    def _is_contradicted(self, state: ExecutionState, position: Position) -> bool:
+        """Rejected after it was partly executed: no broker can mean that, and what it means a person has to say."""
+        venue, account = self._broker.venue, self._broker.account.account_id
+        for name in (*position.entries, *position.exits):
+            if state.orders[name].quantity_filled:
+                there = venue.order_by_client_id(account, name)
+                if there is not None and there.status is OrderStatus.REJECTED:
+                    return True
+        return False
 
     def _missing(self, position: Position, now_s: float) -> Iterator[tuple[str, float]]:
         """What should be there and isn't, and for how many seconds that may be."""
