@@ -70,7 +70,8 @@ class Resting:
             if self._is_contradicted(state, position):
                 continue
             is_going = symbol in state.reductions
-            for what, seconds_max in self._missing(position, now_s):
+            is_called = symbol in state.quarantined and symbol in state.differing
+            for what, seconds_max in self._missing(position, now_s, is_called=is_called):
                 least_s = NEXT_EXIT_S_MAX if is_going else 0.0
                 missing[symbol, what] = max(seconds_max, least_s)
         self._looks = Counter({key: self._looks[key] + 1 for key in missing})
@@ -89,11 +90,13 @@ class Resting:
                     return True
         return False
 
-    def _missing(self, position: Position, now_s: float) -> Iterator[tuple[str, float]]:
-        """What should be there and isn't, and for how many seconds that may be."""
+    def _missing(
+        self, position: Position, now_s: float, *, is_called: bool
+    ) -> Iterator[tuple[str, float]]:
+        """What should be there and isn't, and for how many seconds that may be; a difference that is called waits."""
         symbol, guard, venue = position.symbol, position.protection, self._broker.venue
         there = self._broker.account.quantity(symbol)
-        if position.quantity != there and self._shaken.since(symbol) is not None:
+        if position.quantity != there and not is_called and self._shaken.since(symbol) is not None:
             yield "the books and the broker hold different quantities", UNGUARDED_S_MAX
         held = min(position.quantity, there)
         if guard is None or held <= 0:
