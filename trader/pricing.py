@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from trader import risk
-from trader.calendar import phase
+from trader.calendar import new_york_date, phase
 from trader.model import ENTRY_PURPOSES, SECOND_NS, OrderType, Phase, Quote
 from trader.money import ZERO
 from trader.strategies.base import Wish
@@ -25,9 +25,11 @@ def priced(wish: Wish, quote: Quote | None, at_ns: int) -> tuple[OrderType, Deci
 def _is_blind(wish: Wish, quote: Quote | None, at_ns: int) -> bool:
     """An exit that wants out now, and no quote says where now is: its limit could rest all day, above the market.
 
-    Outside regular hours no exchange takes a market order.
+    Outside regular hours no exchange takes a market order. A quote of another day is no reason: what has become of the
+    share over a night is found out first (overnight.py).
     """
-    if wish.purpose in ENTRY_PURPOSES or (wish.limit_offset or ZERO) < 0:
+    if quote is None or wish.purpose in ENTRY_PURPOSES or (wish.limit_offset or ZERO) < 0:
         return False
-    is_old = quote is None or at_ns - quote.at_ns > QUOTE_AGE_MAX_NS
-    return is_old and phase(at_ns) is Phase.REGULAR
+    is_old = at_ns - quote.at_ns > QUOTE_AGE_MAX_NS
+    is_of_today = new_york_date(quote.at_ns) == new_york_date(at_ns)
+    return is_old and is_of_today and phase(at_ns) is Phase.REGULAR

@@ -41,7 +41,7 @@ TURNS = (
     ),
     planted(
         "an exit rests at a limit of an hour ago",
-        Edit("pricing.py", "    return is_old and phase", "    return False and phase"),
+        Edit("pricing.py", "    return is_old and is_of_today", "    return False"),
         tasks("worker", "an_exit_that_no_quote_tells_the_price_of_goes_at_the_market"),
     ),
     planted(

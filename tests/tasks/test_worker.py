@@ -125,6 +125,7 @@ def test_without_a_quote_there_is_no_price_and_a_market_order_never_has_one() ->
         (90, 1, OrderType.LIMIT),
         (91, 1, OrderType.MARKET),
         (3_600, 1, OrderType.MARKET),
+        (18 * 3_600, 1, OrderType.LIMIT),  # over a night: is it the same share?
         (3_600, -5, OrderType.LIMIT),  # no exchange takes a market order before the open
         (3_600, 390, OrderType.LIMIT),  # nor at the close
     ],
