@@ -1,6 +1,7 @@
 """Whatever became of tables and triggers, the entries make them again; and of entries themselves nothing is mended."""
 
 import json
+import resource
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -182,3 +183,19 @@ def test_a_mistake_is_one_line_and_leaves_all_as_it_is(path: Path, capsys: Captu
     path.with_name("new.db.part").write_bytes(b"half of it")
     assert "proved" in said(capsys, "rebuild", "new.db")
     assert not path.with_name("new.db.part").exists()
+
+
+def test_where_there_is_no_room_one_line_says_so_and_nothing_is_left(
+    path: Path, capsys: Captured
+) -> None:
+    before = names(path.parent)
+    was = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (100_000, path.stat().st_size // 2):
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, was[1]))
+            told = said(capsys, "rebuild", "new.db", code=Exit.REFUSED)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, was)
+        assert told.count("\n") == 1
+        assert "new.db.part" in told
+        assert names(path.parent) == before

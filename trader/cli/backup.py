@@ -7,8 +7,8 @@ import click
 import msgspec
 
 from trader.cli.answers import reading
-from trader.cli.options import Common, common_options, file_path
-from trader.exits import Exit, Mistake, StartRefused
+from trader.cli.options import Common, common_options, new_file
+from trader.exits import Exit, StartRefused
 from trader.journal.backup import copied, named, remove
 from trader.journal.sqlite import reading_connection
 from trader.verification.verify import Verification, Wanted, proved
@@ -21,9 +21,7 @@ EVERY = 1_000  # prefixes of a copy that are proved: its last row is always one 
 @common_options
 def command(common: Common, file: str) -> int:
     """Copy the books to a new FILE, as of one moment, and prove the copy."""
-    target = file_path(file, "FILE")
-    if target.exists():
-        raise Mistake("is there already", where=f"FILE {target}", remedy="give a new name")
+    target = new_file(file, "FILE")
     with reading(common):
         pass  # It is ours, and can be opened.
     draft = target.with_name(target.name + ".part")

@@ -13,11 +13,10 @@ from msgspec import Struct
 
 from trader.config import CONFIG_BYTES_MAX, Config, ConfigError, parse_config
 from trader.exits import Mistake
+from trader.journal.place import SQLITE
 from trader.toml_lines import line_of
 
 BOOKLESS = "history is gone through with books of its own and without a log"
-
-SQLITE = b"SQLite format 3\0"  # how such a file begins
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,9 +1,6 @@
 """`trade rebuild`: new books of the entries of ones whose tables can't be believed, proved before they have a name."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,13 +9,12 @@ import msgspec
 from trader.calendar import iso
 from trader.cli.answers import reading
 from trader.cli.backup import proof_of
-from trader.cli.options import Common, common_options, file_path, quiet_interpreter
+from trader.cli.options import Common, common_options, new_file, quiet_interpreter
+from trader.cli.verify import entries_bar
 from trader.exits import Exit, Mistake, StartRefused
 from trader.journal.backup import named, remove
 from trader.journal.failures import JournalDamaged
 from trader.journal.rebuilding import rebuilt
-
-PROGRESS_FROM = 20_000  # entries
 
 
 @click.command("rebuild")
@@ -37,9 +33,7 @@ def command(common: Common, file: str, up_to: int | None) -> int:
     them. The old file stays as it is.
     """
     quiet_interpreter()
-    target = file_path(file, "NEW")
-    if target.exists():
-        raise Mistake("is there already", where=f"NEW {target}", remedy="give a new name")
+    target = new_file(file, "NEW")
     with reading(common) as reader:
         [head] = reader.execute("SELECT ifnull(max(sequence), 0) FROM journal").fetchone()
     if not head or (up_to is not None and up_to > head):
@@ -47,7 +41,7 @@ def command(common: Common, file: str, up_to: int | None) -> int:
     draft = target.with_name(target.name + ".part")
     _remove(draft)  # Left by one that was cut off.
     try:
-        with _progress(up_to or head) as watch:
+        with entries_bar(up_to or head) as watch:
             rebuilt(common.database, draft, iso(time.time_ns()), up_to=up_to, watch=watch)
         verification = proof_of(draft)
         named(draft, target)
@@ -70,16 +64,8 @@ def _believed(damage: JournalDamaged) -> StartRefused:
 
 def _remove(draft: Path) -> None:
     remove(draft)
-    draft.with_name(draft.name + ".lock").unlink(missing_ok=True)
-
-
-@contextmanager
-def _progress(entries: int) -> Iterator[Callable[[int], None]]:
-    if entries < PROGRESS_FROM or not sys.stderr.isatty():
-        yield lambda entries: None
-        return
-    with click.progressbar(length=entries, label="entries", file=sys.stderr) as bar:
-        yield bar.update
+    for ending in (".lock", ".new"):
+        draft.with_name(draft.name + ending).unlink(missing_ok=True)
 
 
 def _say(common: Common, target: Path, entries: int, head: int, head_hash: str) -> None:

@@ -45,7 +45,7 @@ def command(common: Common, /, whom: Whom, file: str | None, every: int, decisio
         common = replace(common, database=file_path(file, "DATABASE"))
     quiet_interpreter()
     build = running_build().identity if decisions else ""
-    with reading(common) as reader, _progress(reader) as progress:
+    with reading(common) as reader, entries_bar(_entries(reader)) as progress:
         answer = proved(reader, Wanted(every=every, decisions=build, progress=progress))
     verification = answer.verification
     if whom.broker is not None and answer.state is not None:
@@ -71,20 +71,18 @@ def _of_broker(common: Common, whom: Whom, state: ExecutionState) -> Check:
 
 
 @contextmanager
-def _progress(reader: sqlite3.Connection) -> Iterator[Callable[[int], None] | None]:
+def entries_bar(entries: int) -> Iterator[Callable[[int], None] | None]:
     """A bar on standard error, where that is a terminal and there is something to wait for."""
-    count = "SELECT max(sequence) FROM journal"
-    entries = _first(reader, count) if sys.stderr.isatty() else 0
-    if entries < PROGRESS_FROM:
+    if entries < PROGRESS_FROM or not sys.stderr.isatty():
         yield None
         return
     with click.progressbar(length=entries, label="entries", file=sys.stderr) as bar:
         yield bar.update
 
 
-def _first(reader: sqlite3.Connection, question: str) -> int:
+def _entries(reader: sqlite3.Connection) -> int:
     try:
-        [found] = reader.execute(question).fetchone()
+        [found] = reader.execute("SELECT max(sequence) FROM journal").fetchone()
     except sqlite3.Error:  # What is wrong with it is said by the proof.
         return 0
     return found if isinstance(found, int) else 0

@@ -8,6 +8,7 @@ from trader.journal.failures import JournalUnusable
 
 APPLICATION_ID = 0x74726164  # "trad"
 SCHEMA_VERSION = 2
+SQLITE = b"SQLite format 3\0"  # how such a file begins
 HEADER_BYTES = 100
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"})
 _ANOTHER = "give another --database"
@@ -45,7 +46,7 @@ def check_header(path: Path) -> bytes:
         header = file.read(HEADER_BYTES)
     if not header:
         raise JournalUnusable(path, "empty", "remove it, or give another --database")
-    if len(header) < HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+    if len(header) < HEADER_BYTES or not header.startswith(SQLITE):
         raise JournalUnusable(path, "not an SQLite database", _ANOTHER)
     if _number(header, 68) != APPLICATION_ID:
         raise JournalUnusable(path, "another program's database", _ANOTHER)

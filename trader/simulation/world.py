@@ -227,15 +227,16 @@ class World:
             opened=self._opened,
             watch=self._committed,
             note=self.note,
-            overheard=self._overheard,
+            overheard=partial(self._overheard, self._reach.lives),
         )
         self._market.life_began()
         process.adopts, self._adopts = self._adopts, False
         return process
 
-    def _overheard(self, tick: Bar | Quote) -> None:
-        """Of a process whose clock is wrong nobody can say which tick is of the future."""
-        if self.process is not None and not self.process.clock_ahead_ns:
+    def _overheard(self, number: int, tick: Bar | Quote) -> None:
+        """By the newest process; of one whose clock is wrong nobody can say which tick is of the future."""
+        process = self.process
+        if process is not None and process.number == number and not process.clock_ahead_ns:
             self._market.overheard(tick)
 
     async def _lived(self, process: Process, world: trio.Nursery, *, take_over: bool) -> str:
