@@ -255,9 +255,10 @@ def test_by_the_clock_a_night_is_left_out_unless_it_is_asked_for() -> None:
     with running("--speed", "600", "--start", "2026-01-26T15:59") as (_, client):
         until = time.monotonic() + PATIENCE_SECONDS
         while (clock := client.get("/v2/clock").json())["timestamp"].startswith("2026-01-26"):
-            assert clock["is_open"]
+            # At the close itself it is shut already; of the evening nothing is told, however late a busy machine is.
+            assert clock["is_open"] or clock["timestamp"] < "2026-01-26T17", clock
             assert time.monotonic() < until
-        assert clock["timestamp"].startswith("2026-01-27T09:3")
+        assert clock["timestamp"].startswith("2026-01-27T09"), clock
 
 
 def test_a_standing_broker_with_nights_of_no_known_kind_is_a_mistake() -> None:
