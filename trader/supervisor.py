@@ -129,9 +129,11 @@ class Supervisor:
         """Tell the executor what time it is, once a market minute, with the marks of what is held."""
         if at_ns // MINUTE_NS == self._minute:
             return
+        # This process was stopped, or its machine: what happened meanwhile, nobody has told of.
+        has_slept = 0 <= self._minute < at_ns // MINUTE_NS - STATEMENT_MINUTES
         self._minute = at_ns // MINUTE_NS
         state = self._parts.executor.state
-        if self._minute % STATEMENT_MINUTES == 0:
+        if has_slept or self._minute % STATEMENT_MINUTES == 0:
             self.reconciler.want_statement()
         for status in self._parts.tape.resumptions(state.halts):
             await self._parts.inbox.tell(status)

@@ -1,8 +1,8 @@
 """`run` with a broker that is not ours: Alpaca's paper or live service, or a server here that speaks its protocol."""
 
-import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -25,14 +25,14 @@ from trader.brokers.alpaca.budget import PER_MINUTE
 from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.build import Build
 from trader.calendar import phase
-from trader.clock import FreePace, running
+from trader.clock import FreePace, RunningClock, machine_asleep_ns
 from trader.config import BrokerName, Config, Fees
 from trader.credentials import Credentials
 from trader.doctor import Verdict, skew
 from trader.executor import decided
 from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
-from trader.live.clock_check import COMPARE_EVERY_S, clock_compared
+from trader.live.clock_check import clock_compared
 from trader.live.controlled import controlled
 from trader.live.opening import Books, halted_lines, opened, ready_lines, summary_of
 from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, stop_signals
@@ -41,9 +41,9 @@ from trader.live.self_test import self_test
 from trader.live.summary import summary_lines
 from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
-from trader.live.watch import Bypass, freshness_of_run, last_check, watched
+from trader.live.watch import Bypass, entry_age, freshness_of_run, last_check, watched
 from trader.messages import Input, Statement
-from trader.model import Phase
+from trader.model import Order, Phase
 from trader.money import ZERO
 from trader.outbox import SENDERS
 from trader.ports import BrokerRefused, BrokerUnavailable
@@ -199,13 +199,16 @@ async def _traded(
     run: AlpacaRun, build: Build, books: Books, stop: Stop, screen: PlainScreen
 ) -> Ending:
     fresh = freshness_of_run()
-    check = partial(last_check, books, fresh)
+    clock = RunningClock(time.time_ns(), run.speed, asleep_ns=machine_asleep_ns)
+
+    def check(order: Order) -> str:
+        return last_check(books, fresh, order) or entry_age(order, clock(), run.speed)
+
     # One without a way to send, where nothing must be sent.
     sends = partial(AlpacaBroker, last_check=check, conservation=books.conservation)
     connect = ReadOnlyAlpacaBroker if run.dry_run else sends
     config = _with_fees(run)
     links = Links() if run.is_local else SERVICE_LINKS
-    clock = running(time.time_ns(), run.speed)
     async with (
         connect(
             base_url=run.addresses.trading,
@@ -229,7 +232,7 @@ async def _traded(
             account = await broker.identify()
             broker_ns = await broker.clock_ns()
             if run.is_local:
-                clock = running(broker_ns, run.speed)
+                clock = RunningClock(broker_ns, run.speed)  # Its market sleeps with this machine.
             elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
                 screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
             since_ns = (books.state.told_ns or clock()) - STATEMENT_SPAN_NS
@@ -261,7 +264,7 @@ async def _traded(
 
             watch = watched(parts, telling, fresh, run.bypasses)
             control = controlled(parts, run.database, stop.asked, screen.say)
-            every_s = COMPARE_EVERY_S if run.speed == 1.0 else math.inf
-            clocks = clock_compared(broker.clock_skew_ns, parts.inbox.tell, every_s)
-            async with telling.following(parts), shown(screen, parts), watch, control, clocks:
+            clocks = clock_compared(broker.clock_skew_ns, parts.inbox.tell, clock)
+            kept = clocks if run.speed == 1.0 else nullcontext()
+            async with telling.following(parts), shown(screen, parts), watch, control, kept:
                 return await run_clocked(parts, pace, ready=ready, stopped=stop.begins())
