@@ -94,6 +94,8 @@ class Supervisor:
             pace=parts.pace,
             heart=parts.heart,
         )
+        # Streams are up, the broker has told of its books, workers are begun: it trades, or knows what for it doesn't.
+        self.stands = trio.Event()
         self._minute = -1
         self.restarts: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()  # incarnations before the one that runs
@@ -122,6 +124,8 @@ class Supervisor:
                 )
             for plan in parts.workers:
                 core.start_soon(self._keep, plan, name=f"worker {plan.name}")
+            await parts.executor.wait_until(lambda state: state.statements > 0)
+            self.stands.set()
             await parts.executor.wait_until(self._is_ready)
             task_status.started()
 
