@@ -35,7 +35,7 @@ from trader.live.assembly import assembled, worker_plans
 from trader.live.clock_check import clock_compared
 from trader.live.controlled import controlled
 from trader.live.opening import Books, halted_lines, opened, ready_lines, summary_of
-from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, stop_signals
+from trader.live.run import STOPPED_EARLY, Ending, Stop, left_lines, run_clocked, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import summary_lines
@@ -127,8 +127,8 @@ async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) 
         summary = summary_of(books, ending.state)
         for line in summary_lines(summary):
             say(line)
-        for one in ending.unproved:
-            say(f"UNPROVED {one}: bin/trade orders --unknown")
+        for line in left_lines(ending):
+            say(line)
         screen.conclude(summary)
     finally:
         books.journal.close()

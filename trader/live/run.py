@@ -6,7 +6,7 @@ stays until the last row is told. Shutting down, the gate closes first.
 
 import math
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import trio
@@ -24,6 +24,7 @@ from trader.scenarios.play import CutOff, Play, Stage
 from trader.state import ExecutionState
 from trader.supervisor import Parts, Supervisor
 
+NAMED_MAX = 8  # symbols, in a line
 COMPARE_S = 30.0  # machine time for the last look at the broker's books
 # That workers have to get warm before a start by the clock is over: who is late starts later, and the others trade.
 WARM_S = 5.0
@@ -197,6 +198,16 @@ async def _ended(parts: Parts, supervisor: Supervisor, *, interrupted: bool) -> 
             await supervisor.reconciler.compare()
     code, unproved = await supervisor.shut_down(code_for)
     return Ending(code=Exit(code), state=parts.executor.state, unproved=tuple(unproved))
+
+
+def left_lines(ending: Ending) -> Iterator[str]:
+    """What a person has to look at after a run: orders that nobody could prove, and symbols that take no entries."""
+    for one in ending.unproved:
+        yield f"UNPROVED {one}: bin/trade orders --unknown"
+    closed = sorted(ending.state.quarantined.keys())
+    if closed:
+        more = f" and {len(closed) - NAMED_MAX} more" if len(closed) > NAMED_MAX else ""
+        yield f"closed   {', '.join(closed[:NAMED_MAX])}{more} to entries: bin/trade status says why"
 
 
 async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
