@@ -64,7 +64,7 @@ def test_the_screen_says_that_gates_are_open_again_once_all_are_that_it_said_wer
         gate(Gate.MARKET_DATA, True, "prices"),
     )
     said = [line.split(maxsplit=1)[1] for line in lines(play)]
-    assert [line.split()[0] for line in said] == ["CLOSED", "CLOSED", "OPEN"]
+    assert [line.split()[0] for line in said] == ["CLOSED", "CLOSED", "ALARM", "OPEN"]
     assert said[-1].endswith("every gate is open again: prices")
 
 
