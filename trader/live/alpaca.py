@@ -137,21 +137,31 @@ async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) 
     return Exit.INTERRUPTED if stop.by == "SIGINT" else ending.code
 
 
-async def _check_unknown(books: Books, broker: ReadOnlyAlpacaBroker, since_ns: int) -> None:
+def _options(run: AlpacaRun) -> str:
+    address = f" --address {run.addresses.trading}" if run.is_local else ""
+    return f" --broker {run.broker.value}{address} --database {run.database.name}"
+
+
+async def _check_unknown(
+    run: AlpacaRun, books: Books, broker: ReadOnlyAlpacaBroker, since_ns: int
+) -> None:
     """All that was told is heard for it only where there is something to find: it is much, with a thousand orders."""
     held = await broker.holdings()
     if any(not books.state.position(symbol).quantity for symbol in held):
-        check_holdings(books, await broker.statement(since_ns))
+        check_holdings(books, await broker.statement(since_ns), _options(run))
 
 
-def check_holdings(books: Books, told: Sequence[Input]) -> None:
-    """What the account held before us is for a person to take into the books, before anything is traded."""
+def check_holdings(books: Books, told: Sequence[Input], options: str = "") -> None:
+    """What the account held before us is for a person to take into the books, before anything is traded.
+
+    `options` say which account and which books, where `adopt` could not know.
+    """
     unknown = unknown_holdings(books.state, told)
     if unknown:
         raise StartRefused(
             f"the account holds {', '.join(unknown[:HOLDINGS_NAMED_MAX])}, which the books don't know",
             where=str(books.journal.path),
-            remedy="bin/trade adopt takes them in, to trade or to leave alone",
+            remedy=f"bin/trade adopt{options} takes them in, to trade or to leave alone",
         )
 
 
@@ -236,7 +246,7 @@ async def _traded(
             elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
                 screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
             since_ns = (books.state.told_ns or clock()) - STATEMENT_SPAN_NS
-            await _check_unknown(books, broker, max(0, since_ns))
+            await _check_unknown(run, books, broker, max(0, since_ns))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
         _check_account(run, account)
