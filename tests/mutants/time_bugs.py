@@ -24,6 +24,48 @@ PAST = (
     ),
 )
 
+DENIED = (
+    planted(
+        "what an entry bought before it was rejected waits for a person",
+        Edit(
+            "inquiry.py",
+            "if not (order := state.orders[one]).is_denied]",
+            "if (order := state.orders[one])]",
+        ),
+        plays("reducing", "what_an_entry_bought_that_the_broker_calls_rejected_can_be_sold"),
+        tasks(
+            "protector", "what_an_entry_bought_before_it_was_rejected_is_guarded_and_can_be_left"
+        ),
+    ),
+    planted(
+        "no exit waits for an entry that works",
+        Edit(
+            "inquiry.py",
+            "if not (order := state.orders[one]).is_denied]",
+            "if not (order := state.orders[one])]",
+        ),
+        plays("reducing", "an_entry_that_the_broker_has_not_called_rejected_is_still_waited_for"),
+    ),
+)
+
+WORDS = (
+    planted(
+        "the screen never says that gates are open again",
+        Edit("log/transcript.py", "            if not self._closed:\n", "            if False:\n"),
+        plays(
+            "log_narrator",
+            "the_screen_says_that_gates_are_open_again_once_all_are_that_it_said_were_closed",
+        ),
+    ),
+    planted(
+        "tasks that could not be heard are called silent",
+        Edit("heartbeat.py", "                heart.stood_still(late_s)\n", ""),
+        plays(
+            "heartbeat", "a_loop_that_stood_still_is_alarmed_and_no_task_that_could_not_be_heard"
+        ),
+    ),
+)
+
 SLEEP = (
     planted(
         "who has slept goes on by the time of before",
