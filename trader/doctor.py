@@ -115,7 +115,9 @@ def holdings(database: Path, held: Mapping[Symbol, Decimal]) -> Finding:
         try:
             known = {
                 symbol
-                for (symbol,) in reader.execute("SELECT symbol FROM positions WHERE quantity <> 0")
+                for (symbol,) in reader.execute(
+                    "SELECT symbol FROM position_rows WHERE quantity <> '0'"
+                )
             }
         except sqlite3.Error:
             pass  # What is wrong with the books has been told.

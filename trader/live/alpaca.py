@@ -41,9 +41,9 @@ from trader.live.self_test import self_test
 from trader.live.summary import summary_lines
 from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
-from trader.live.watch import Bypass, entry_age, freshness_of_run, last_check, watched
+from trader.live.watch import Bypass, freshness_of_run, last_check_of_late, watched
 from trader.messages import Input, Statement
-from trader.model import Order, Phase
+from trader.model import Phase
 from trader.money import ZERO
 from trader.outbox import SENDERS
 from trader.ports import BrokerRefused, BrokerUnavailable
@@ -137,6 +137,12 @@ async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) 
     return Exit.INTERRUPTED if stop.by == "SIGINT" else ending.code
 
 
+def _say_skew(broker_ns: int, screen: PlainScreen) -> None:
+    apart = skew(broker_ns, time.time_ns())
+    if apart.verdict is not Verdict.OK:
+        screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
+
+
 def _options(run: AlpacaRun) -> str:
     address = f" --address {run.addresses.trading}" if run.is_local else ""
     return f" --broker {run.broker.value}{address} --database {run.database.name}"
@@ -210,10 +216,7 @@ async def _traded(
 ) -> Ending:
     fresh = freshness_of_run()
     clock = RunningClock(time.time_ns(), run.speed, asleep_ns=machine_asleep_ns)
-
-    def check(order: Order) -> str:
-        return last_check(books, fresh, order) or entry_age(order, clock(), run.speed)
-
+    check = partial(last_check_of_late, books, fresh, lambda: clock(), run.speed)
     # One without a way to send, where nothing must be sent.
     sends = partial(AlpacaBroker, last_check=check, conservation=books.conservation)
     connect = ReadOnlyAlpacaBroker if run.dry_run else sends
@@ -243,8 +246,8 @@ async def _traded(
             broker_ns = await broker.clock_ns()
             if run.is_local:
                 clock = RunningClock(broker_ns, run.speed)  # Its market sleeps with this machine.
-            elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
-                screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
+            else:
+                _say_skew(broker_ns, screen)
             since_ns = (books.state.told_ns or clock()) - STATEMENT_SPAN_NS
             await _check_unknown(run, books, broker, max(0, since_ns))
         except (BrokerRefused, BrokerUnavailable) as error:

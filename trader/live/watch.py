@@ -1,6 +1,6 @@
 """Watches over a run: code that is stale, tasks that are silent, checks that somebody bypassed; and tells systemd."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -37,6 +37,13 @@ def freshness_of_run() -> Freshness:
 def last_check(books: Books, fresh: Freshness, order: Order) -> str:
     """Right before an order's bytes leave: why not, or nothing."""
     return books.last_check(order) or freshness.entry_check(fresh, order)
+
+
+def last_check_of_late(
+    books: Books, fresh: Freshness, market_ns: Callable[[], int], speed: float, order: Order
+) -> str:
+    """The same where the market runs by a clock that goes on while the machine sleeps."""
+    return last_check(books, fresh, order) or entry_age(order, market_ns(), speed)
 
 
 def entry_age(order: Order, market_ns: int, speed: float) -> str:
