@@ -401,7 +401,7 @@ WATCH = (
         Edit(
             "live/run.py",
             "lambda state: state.epoch == parts.boot.epoch and state.statements > 0",
-            "lambda state: state.statements > 0 and not any(state.workers_cold.values())",
+            "lambda state: all(state.workers_cold.get(one.symbol) == () for one in parts.workers)",
         ),
         tasks(
             "start",
