@@ -19,6 +19,7 @@ from tests.plays import (
     statement,
 )
 from trader.accounting import cash_explained
+from trader.cli.adopt import closed_lines
 from trader.evolve import fold
 from trader.messages import Claim, OpeningBooked, OrderReport
 from trader.model import ClientOrderId, Side, Symbol
@@ -126,6 +127,15 @@ def test_what_works_at_the_opening_or_ends_after_it_closes_its_symbol() -> None:
     assert GS in play.state.quarantined
     play = opened_by_the_broker() >> fill(TEN_NS + 1)
     assert GS in play.state.quarantined
+
+
+def test_who_adopts_hears_which_symbols_what_works_at_the_broker_keeps_closed() -> None:
+    play = opened_by_the_broker()
+    assert list(closed_lines(play.state)) == []
+    play >> fill(BEFORE_NS - 1, claim=Claim.NEW, is_told=False)
+    assert list(closed_lines(play.state)) == [
+        "GS takes no entries: an order that this program did not send: old-7 (bin/trade doctor says what ends it)"
+    ]
 
 
 def test_an_activity_of_long_before_the_broker_opened_our_books_is_in_their_cash() -> None:
