@@ -15,7 +15,6 @@ from trader.messages import (
     Event,
     Gate,
     GateMoved,
-    OpeningBooked,
     Quarantined,
     Released,
     Statement,
@@ -33,7 +32,7 @@ def on_statement(state: ExecutionState, statement: Statement) -> tuple[Event, ..
     """Agree with the broker, or say on what we differ. Nothing is overwritten."""
     events: list[Event] = []
     if not state.is_opened:
-        events.append(OpeningBooked(cash=plain(statement.cash)))
+        events.append(movements.opening_at(statement))
         state = evolve(state, events[0])
     events.extend(_lost_orders(state, statement))
     differences = _differences(state, statement)

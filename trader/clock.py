@@ -9,6 +9,7 @@ What is under way is a set of tokens. If it doesn't settle within SETTLE_HOLD_MA
 tokens there are excused and the market goes on: a stuck query may cost repeatability, never the trading day.
 """
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -18,6 +19,7 @@ import trio
 from trader.model import SECOND_NS
 
 SETTLE_HOLD_MAX_S = 5.0
+LOOK_EVERY_S = 1.0  # at a clock that may be set forward while somebody sleeps by it
 
 
 class FreePace:
@@ -28,8 +30,9 @@ class FreePace:
         self._speed = speed
 
     async def sleep_until(self, at_ns: int) -> None:
-        """Until about that market time."""
-        await trio.sleep(max(0.0, (at_ns - self.market_ns()) / SECOND_NS / self._speed))
+        """Until about that market time; at once where the clock was set forward meanwhile."""
+        while (left_s := (at_ns - self.market_ns()) / SECOND_NS / self._speed) > 0:  # noqa: ASYNC110 - It is time that is waited for.
+            await trio.sleep(min(left_s, LOOK_EVERY_S))
 
     def began(self, token: object) -> None:
         """Nothing waits."""
@@ -46,14 +49,53 @@ class FreePace:
         return nullcontext()
 
 
-def running(from_ns: int, speed: float = 1.0) -> Callable[[], int]:
-    """A market clock that runs with the machine's monotonic one from now on, whatever happens to the wall's."""
-    began_s = trio.current_time()
+class RunningClock:
+    """A market clock that runs with the machine's monotonic one from now on, whatever happens to the wall's.
 
-    def market_ns() -> int:
-        return from_ns + int((trio.current_time() - began_s) * speed * SECOND_NS)
+    While the machine is suspended that one stands still, and the market doesn't. What it has slept is added where
+    the system tells it (`asleep_ns`, ever growing), or who holds the clock against others' says it (`set_forward`).
+    A market on this machine sleeps, too: then nothing is to be added. Never set back.
+    """
 
-    return market_ns
+    def __init__(
+        self, from_ns: int, speed: float = 1.0, *, asleep_ns: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._from_ns = from_ns
+        self._began_s = trio.current_time()
+        self._speed = speed
+        self._asleep_ns = asleep_ns
+        self._asleep_before_ns = asleep_ns()
+        self.slept_ns = 0
+
+    def __call__(self) -> int:
+        """Market time, in nanoseconds."""
+        slept_ns = self._asleep_ns() - self._asleep_before_ns
+        if slept_ns > ASLEEP_NS_MIN:
+            self._asleep_before_ns += slept_ns
+            self.set_forward(slept_ns)
+        ran_s = (trio.current_time() - self._began_s) * self._speed
+        return self._from_ns + int(ran_s * SECOND_NS)
+
+    def set_forward(self, slept_ns: int) -> None:
+        """The market went on so long, and this clock did not."""
+        assert slept_ns > 0
+        self._from_ns += slept_ns
+        self.slept_ns += slept_ns
+
+
+ASLEEP_NS_MIN = SECOND_NS  # less is what it takes to read two clocks
+
+
+def machine_asleep_ns() -> int:
+    """How long this machine has been suspended since it was started; 0 where the system does not tell (but Linux).
+
+    In this order: a process that is stopped between the two looks hears of less than there was, and of the rest at
+    the next look.
+    """
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    if boot is None:
+        return 0
+    return time.clock_gettime_ns(boot) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
 class _Desk:

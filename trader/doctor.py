@@ -7,7 +7,8 @@ check by its name, with a reason.
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from trader.journal.place import SCHEMA_VERSION, check_file, check_place
 from trader.journal.schema import changes_of_schema, is_older
 from trader.journal.sqlite import entries_of, reading_connection
 from trader.messages import Gate
-from trader.model import SECOND_NS, OrderState
+from trader.model import SECOND_NS, OrderState, Symbol
 from trader.state import ExecutionState
 
 DISK_WARN_BYTES = 500_000_000
@@ -99,6 +100,37 @@ def skew(broker_ns: int, wall_ns: int) -> Finding:
     if apart_s > CLOCK_SKEW_S_MAX:
         return warn("broker clock", what, "timedatectl set-ntp true")
     return ok("broker clock", what)
+
+
+def own_clock(broker_ns: int) -> Finding:
+    """A server on this machine has a market of its own, and a run takes its time from it."""
+    return ok("broker clock", f"the market of this server is at {iso(broker_ns)}")
+
+
+def holdings(database: Path, held: Mapping[Symbol, Decimal]) -> Finding:
+    """A start is refused while the account holds what the books don't know."""
+    known: set[str] = set()
+    if database.exists():
+        reader = reading_connection(database)
+        try:
+            known = {
+                symbol
+                for (symbol,) in reader.execute(
+                    "SELECT symbol FROM position_rows WHERE quantity <> '0'"
+                )
+            }
+        except sqlite3.Error:
+            pass  # What is wrong with the books has been told.
+        finally:
+            reader.close()
+    new = [
+        f"{quantity} {symbol}" for symbol, quantity in sorted(held.items()) if symbol not in known
+    ]
+    if not new:
+        return ok("holdings", "the books know all that the account holds")
+    more = f" and {len(new) - NAMES_TOLD_MAX} more" if len(new) > NAMES_TOLD_MAX else ""
+    what = f"{', '.join(new[:NAMES_TOLD_MAX])}{more}: not in the books"
+    return warn("holdings", what, "bin/trade adopt takes them in, to trade or to leave alone")
 
 
 def disk(free_bytes: int, folder: Path) -> Finding:

@@ -178,6 +178,7 @@ def _opened(state: ExecutionState, event: OpeningBooked) -> ExecutionState:
         books=accounting.opened(state.books, event.cash),
         is_opened=True,
         opened_ns=event.at_ns,
+        opened_activities_ns=event.activities_ns or event.at_ns,
         equity_session=plain(state.equity_session + event.cash),
     )
     return replace(opened, equity_peak=conditions.peak_of(opened, plain(opened.equity)))

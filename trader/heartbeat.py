@@ -36,6 +36,11 @@ class Heart:
         """I have nothing in hand."""
         self._beats.pop(name, None)
 
+    def stood_still(self, for_s: float) -> None:
+        """Nobody could give a sign meanwhile: that is no silence of any one of them."""
+        for name, (beat_s, within_s) in self._beats.items():
+            self._beats[name] = (beat_s + for_s, within_s)
+
     def at_work(self, name: str, within_s: float = SILENT_S_MAX) -> AbstractContextManager[None]:
         """A sign at the beginning; none owed after the end."""
         return _AtWork(self, name, within_s)
@@ -136,7 +141,9 @@ async def watch(
             due_s = trio.current_time() + pause_s
             await trio.sleep(pause_s)
             if (late_s := trio.current_time() - due_s) > LOOP_STILL_S_MAX:
-                await alarm(f"everything stood still for {late_s:.0f} s: a handler that computes")
+                heart.stood_still(late_s)
+                why = "a handler that computes, or this process was stopped"
+                await alarm(f"everything stood still for {late_s:.0f} s: {why}")
             silent = heart.silent()
             for name in sorted(silent.keys() - told):
                 await alarm(f"{name}: no sign of life for {silent[name]:.0f} s")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from trader import protection, risk
 from trader.messages import Blocking, DenyReason, OrderRequest
-from trader.model import MINUTE_NS, ClientOrderId, DecisionKey, OrderState, Side, Symbol
+from trader.model import MINUTE_NS, ClientOrderId, DecisionKey, Order, OrderState, Side, Symbol
 from trader.money import MILL, ONE, ZERO, plain, price_of, rounded, rounded_down, rounded_up, share
 from trader.positions import Position
 from trader.question import Denial, Question, Standing, Wanted
@@ -91,7 +91,10 @@ def question_of(
     wanted = wanted or wanted_of(state, request)
     position = wanted.position
     reserve_price = _reserve_price(state, request)
-    opposite = position.exits if risk.is_entry(request) else position.entries
+    if risk.is_entry(request):
+        opposite = [state.orders[one] for one in position.exits]
+    else:
+        opposite = entries_that_work(state, position)
     return Question(
         request=request,
         quantity=_quantity(state, request, position, reserve_price),
@@ -114,9 +117,18 @@ def question_of(
         canary=None if state.is_promoted(request.strategy) else state.limits.canary,
         equity_session=state.equity_session,
         equity_peak=state.equity_peak,
-        opposite_orders=tuple([state.orders[one] for one in opposite]),
+        opposite_orders=tuple(opposite),
         quantity_sellable=quantity_sellable(state, position),
     )
+
+
+def entries_that_work(state: ExecutionState, position: Position) -> list[Order]:
+    """Entries that what is held may have to wait for: not those that the broker calls rejected.
+
+    Such a one was executed in part, and all that is claimed of it is booked. What it bought is held, and may go: no
+    more than that is sold. The rest keeps its cash and its symbol until a person says that it is over.
+    """
+    return [order for one in position.entries if not (order := state.orders[one]).is_denied]
 
 
 def _reserve_price(state: ExecutionState, request: OrderRequest) -> Decimal:

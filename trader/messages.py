@@ -609,11 +609,13 @@ class LifeEnded(Struct, frozen=True, kw_only=True, tag="life_ended"):
 class OpeningBooked(Struct, frozen=True, kw_only=True, tag="opening_booked"):
     """The cash that the account held before our first order.
 
-    Books that go on from older ones say from which in `description`, and until when (at_ns) those tell.
+    What happened until at_ns is in it, and of activities, of which only the day is told, what is of a day before
+    that of activities_ns (0: of at_ns). Books that go on from older ones say from which in `description`.
     """
 
     cash: Decimal
     at_ns: int = 0
+    activities_ns: int = 0
     description: str = ""
 
 

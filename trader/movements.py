@@ -21,15 +21,18 @@ from trader.messages import (
     OrderReport,
     Quarantined,
     Released,
+    Statement,
     raw_text,
 )
-from trader.model import Side, Symbol
+from trader.model import MINUTE_NS, Side, Symbol
 from trader.money import ZERO, plain, share
 from trader.state import ExecutionState
 
 # The broker's words for what its owner brings or takes; everything else that moves cash is profit or loss.
 DEPOSITS = frozenset({"CSD", "CSW", "JNLC", "TRANS", "ACATC"})
 FEES = frozenset({"FEE", "CFEE"})
+# An activity may be told so long after its day: a weekend and a holiday. So many days are asked for again.
+ACTIVITY_LATE_NS = 5 * 24 * 60 * MINUTE_NS
 
 
 def movement(kind: str, reference: str, description: str, **amounts: object) -> BooksMoved:
@@ -117,9 +120,9 @@ def _half(activity: Activity) -> tuple[Event, ...]:
 
 def _is_of_a_day_before(state: ExecutionState, activity: Activity) -> bool:
     """Of an activity only the day may be told; what is of the last day of older books came after their last word."""
-    if not state.opened_ns or not activity.session:
+    if not state.opened_activities_ns or not activity.session:
         return False
-    return activity.session < new_york_date(state.opened_ns)
+    return activity.session < new_york_date(state.opened_activities_ns)
 
 
 def _of_no_symbol(activity: Activity) -> tuple[Event, ...]:
@@ -130,6 +133,20 @@ def _of_no_symbol(activity: Activity) -> tuple[Event, ...]:
     return (
         Quarantined(symbol=None, reason=why, raw=raw, reference=reference),
         Alarmed(alarm="quarantined", symbol=None, message=why),
+    )
+
+
+def opening_at(statement: Statement) -> OpeningBooked:
+    """The balance that new books begin with, in the broker's own words.
+
+    What was over before it is in it; not what is of the same instant, for market time may stand still. Of the last
+    days, activities may still come: those that were there already were told with the statement, and are known by
+    their ids.
+    """
+    return OpeningBooked(
+        cash=plain(statement.cash),
+        at_ns=max(0, statement.at_ns - 1),
+        activities_ns=max(0, statement.at_ns - ACTIVITY_LATE_NS),
     )
 
 

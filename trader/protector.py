@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import trio
 
 from trader.inbox import Inbox
+from trader.inquiry import entries_that_work
 from trader.messages import AlarmReport, Command, Input, OrderRequest
 from trader.model import (
     MINUTE_NS,
@@ -225,12 +226,12 @@ class Protector:
                 self._settle(symbol, "stop", "entry")
             return
         self._waiting.add(symbol)
-        if position.entries:
+        if working := entries_that_work(state, position):
             # The broker takes no stop beside an open buy: both could meet.
             began_s = self._since_s.setdefault((symbol, "entry"), self.now_s())
             if self.now_s() - began_s >= ENTRY_WAITS_S and self._is_due(symbol, "entry"):
-                for name in position.entries:
-                    yield from self._cancel(state.orders[name], "its stop can't rest beside it")
+                for order in working:
+                    yield from self._cancel(order, "its stop can't rest beside it")
         elif self._is_due(symbol, "stop"):
             yield self._stop(state, position, guard, cover)
 

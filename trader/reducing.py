@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from trader.config import AUCTION_SHUT_MINUTES
 from trader.evolve import evolve
-from trader.inquiry import exit_key, shares_to_go
+from trader.inquiry import entries_that_work, exit_key, shares_to_go
 from trader.messages import (
     Command,
     DenyReason,
@@ -236,6 +236,8 @@ def waits_for(state: ExecutionState, symbol: Symbol) -> str:
         return f"regular hours (the market is {state.phase.value})"
     if live:
         return "; ".join(f"the end of {one.client_order_id}, {one.state.value}" for one in live)
+    if shares_to_go(state, symbol) < ONE and (denied := state.position(symbol).entries):
+        return f"a person's word on {denied[0]}, executed and then rejected: bin/trade resolve"
     if shares_to_go(state, symbol) < ONE:
         return "a whole share that both sides agree on: look at bin/trade reconcile"
     last = _last_exit(state, symbol)
@@ -249,8 +251,9 @@ def _is_stopping(state: ExecutionState) -> bool:
 
 
 def _live(state: ExecutionState, symbol: Symbol) -> list[Order]:
+    """What may still change what is held."""
     position = state.position(symbol)
-    return [state.orders[one] for one in (*position.entries, *position.exits)]
+    return [*entries_that_work(state, position), *(state.orders[one] for one in position.exits)]
 
 
 def _last_exit(state: ExecutionState, symbol: Symbol) -> Order | None:

@@ -16,6 +16,7 @@ REMEDIES: Mapping[str, str] = {
     "fraction_held": "bin/trade explain {symbol}",
     "halted": 'bin/trade resume --reason "…"',
     "journal_unavailable": "bin/trade doctor",
+    "machine_slept": "bin/trade status",
     "more_alarms": "bin/trade status",
     "no_statement": "bin/trade doctor",
     "not_flat": "bin/trade explain {symbol}",

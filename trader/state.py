@@ -70,9 +70,8 @@ class ExecutionState(Struct, frozen=True, kw_only=True):
     phase: Phase = Phase.CLOSED
     books: Books = Books()
     is_opened: bool = False  # the opening balance is booked
-    opened_ns: int = (
-        0  # what happened until then is in the opening balance, where older books went before
-    )
+    opened_ns: int = 0  # what happened until then is in the opening balance
+    opened_activities_ns: int = 0  # and activities of a day before this one's
     positions: PositionMap = Map()
     positions_value: Decimal = ZERO  # the sum of all positions' values at their marks
     orders: Map[ClientOrderId, Order] = Map()  # live, or ended in this session or the one before

@@ -94,6 +94,8 @@ class Supervisor:
             pace=parts.pace,
             heart=parts.heart,
         )
+        # Streams are up, the broker has told of its books, workers are begun: it trades, or knows what for it doesn't.
+        self.stands = trio.Event()
         self._minute = -1
         self.restarts: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()  # incarnations before the one that runs
@@ -122,6 +124,8 @@ class Supervisor:
                 )
             for plan in parts.workers:
                 core.start_soon(self._keep, plan, name=f"worker {plan.name}")
+            await parts.executor.wait_until(lambda state: state.statements > 0)
+            self.stands.set()
             await parts.executor.wait_until(self._is_ready)
             task_status.started()
 
@@ -129,9 +133,11 @@ class Supervisor:
         """Tell the executor what time it is, once a market minute, with the marks of what is held."""
         if at_ns // MINUTE_NS == self._minute:
             return
+        # This process was stopped, or its machine: what happened meanwhile, nobody has told of.
+        has_slept = 0 <= self._minute < at_ns // MINUTE_NS - STATEMENT_MINUTES
         self._minute = at_ns // MINUTE_NS
         state = self._parts.executor.state
-        if self._minute % STATEMENT_MINUTES == 0:
+        if has_slept or self._minute % STATEMENT_MINUTES == 0:
             self.reconciler.want_statement()
         for status in self._parts.tape.resumptions(state.halts):
             await self._parts.inbox.tell(status)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from tests.program import ROOT, Folder
 from trader import doctor
 from trader.build import Build
 from trader.doctor import Verdict
+from trader.model import Symbol
 
 CHECKS = [
     "configuration",
@@ -195,8 +197,20 @@ def test_a_broker_that_answers_is_named_and_its_clock_compared(
     code, found = Patient(tmp_path).doctor("--address", served["address"], "--keys", str(keys))
     assert code == 0
     assert served["address"] in found["broker"]["what"]
-    assert found["broker clock"]["verdict"] == "warn", "the simulated market has its own time"
+    clock = found["broker clock"]
+    assert clock["verdict"] == "ok", "a market of one's own has its own time: no clock is wrong"
+    assert "2026-01-26T" in clock["what"]
+    assert (found["holdings"]["verdict"], code) == ("ok", 0)
     assert served["secret"] not in str(found)
+
+
+def test_what_the_account_holds_and_the_books_do_not_know_is_named_before_a_start_refuses_it(
+    tmp_path: Path,
+) -> None:
+    found = doctor.holdings(tmp_path / "none.db", {Symbol("GS"): Decimal(10)})
+    assert (found.verdict, found.what) == ("warn", "10 GS: not in the books")
+    assert found.remedy.startswith("bin/trade adopt")
+    assert doctor.holdings(tmp_path / "none.db", {}).verdict == "ok"
 
 
 def test_keys_that_others_can_read_fail_with_the_command_that_mends_them(

@@ -106,7 +106,7 @@ def test_a_symbol_that_the_recorded_data_lacks_is_a_mistake(folder: Folder) -> N
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (BARS.encode(), "there are no bars of AAPL (say which there are: --symbols LIST)"),
+        (BARS.encode(), "there are no bars of AAPL, but of JD (--symbols JD)"),
         (BARS.replace(",", ";").encode(), "bars.csv:1: separated by ';': commas are wanted"),
         (BARS.encode() + b"\xe9\n", f"bars.csv:{BARS.count(chr(10)) + 1}: not a text in UTF-8"),
     ],

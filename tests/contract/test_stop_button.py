@@ -15,6 +15,7 @@ from tests.standing_broker import Account, standing_broker
 from trader.control.client import NoAnswer, ask
 from trader.control.wire import Answer, Asked, socket_path
 from trader.exits import Exit
+from trader.live.opening import opened
 
 DAY = (
     "--speed",
@@ -149,6 +150,27 @@ def test_a_start_with_the_file_there_enters_nothing(folder: Folder) -> None:
     assert ended.out.startswith("HALTED by the file ")
     assert ended.code == Exit.HALTED
     assert folder.ours("SELECT count(*) FROM orders") == [(0,)]
+
+
+@pytest.mark.parametrize("arguments", [("halt", "--reason", "wait"), ("flatten", "--all")])
+def test_books_that_no_run_has_opened_yet_name_the_file_that_halts_the_first_one(
+    folder: Folder, arguments: tuple[str, ...]
+) -> None:
+    """A first start that was refused leaves such a database."""
+    opened(folder.path / "trading_data.db", create=True).journal.close()
+    said = verb(folder, *arguments)
+    assert (said.code, said.out) == (Exit.REFUSED, "")
+    assert said.err.count("\n") == 1
+    assert "nothing has run on these books yet" in said.err
+    assert f"touch {folder.path / 'HALT'}" in said.err
+
+
+def test_an_account_that_is_nowhere_is_not_made_by_asking_what_it_holds(folder: Folder) -> None:
+    said = verb(folder, "adopt")
+    assert (said.code, said.out) == (Exit.REFUSED, "")
+    assert said.err.count("\n") == 1
+    assert "--broker alpaca-paper" in said.err
+    assert list(folder.path.iterdir()) == []
 
 
 def test_a_program_that_does_not_run_is_told_through_its_database(folder: Folder) -> None:

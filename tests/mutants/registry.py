@@ -15,6 +15,7 @@ from tests.mutants import (
     scenario_bugs,
     shell_bugs,
     stop_bugs,
+    time_bugs,
     venue_bugs,
 )
 from tests.mutants.planted import Catch, Planted
@@ -27,6 +28,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Limits and gates": decision_bugs.LIMITS,
     "Order states and reports": book_bugs.ORDERS,
     "The books": book_bugs.BOOKS,
+    "An account with a past": (*time_bugs.PAST, *time_bugs.DENIED),
     "The proof of the books": proof_bugs.PROOFS,
     "Turns": shell_bugs.TURNS,
     "Lanes and doubt": shell_bugs.LANES,
@@ -36,6 +38,7 @@ AREAS: dict[str, Sequence[Planted]] = {
     "Supervision": shell_bugs.WATCH,
     "Market data": guard_bugs.DATA,
     "Sessions": guard_bugs.SESSIONS,
+    "A machine that slept, and its words": (*time_bugs.SLEEP, *time_bugs.WORDS),
     "Alarms": guard_bugs.ALARMS,
     "Reductions": stop_bugs.REDUCTIONS,
     "The kill switch": stop_bugs.KILL_SWITCH,

@@ -71,7 +71,7 @@ SCENARIOS = (
         "nobody looks at what an account holds",
         Edit(
             "live/alpaca.py",
-            "check_holdings(books, await broker.statement(since_ns))",
+            "check_holdings(books, await broker.statement(since_ns), _options(run))",
             "pass",
         ),
         scenario("s11-account-with-holdings"),

@@ -400,10 +400,8 @@ WATCH = (
         "time stands still until every worker is warm",
         Edit(
             "live/run.py",
-            '        nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")\n'
-            "        if await _started(nursery, supervisor, parts, stopped):\n",
-            "        if await _started(nursery, supervisor, parts, stopped):\n"
-            '            nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")\n',
+            "lambda state: state.epoch == parts.boot.epoch and state.statements > 0",
+            "lambda state: all(state.workers_cold.get(one.symbol) == () for one in parts.workers)",
         ),
         tasks(
             "start",

@@ -7,21 +7,21 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trader.clock import SETTLE_HOLD_MAX_S, FreePace, SettledPace, running
+from trader.clock import SETTLE_HOLD_MAX_S, FreePace, RunningClock, SettledPace
 from trader.model import MINUTE_NS, SECOND_NS
 
 
 async def test_running_time_follows_the_machine_so_many_times_as_fast(
     mock_clock: MockClock,
 ) -> None:
-    market_ns = running(1_000, speed=60.0)
+    market_ns = RunningClock(1_000, speed=60.0)
     assert market_ns() == 1_000
     mock_clock.jump(2.0)
     assert market_ns() == pytest.approx(1_000 + 120 * SECOND_NS, abs=SECOND_NS / 1_000)
 
 
 async def test_at_a_free_pace_nobody_waits_for_a_turn(autojump_clock: MockClock) -> None:
-    pace = FreePace(running(0, speed=60.0), speed=60.0)
+    pace = FreePace(RunningClock(0, speed=60.0), speed=60.0)
     pace.began("anything")
     async with pace.executor_turn(), pace.sender_turn():
         pass

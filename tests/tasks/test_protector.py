@@ -259,6 +259,28 @@ async def test_what_is_filled_in_part_is_guarded_and_the_rest_of_the_entry_makes
         assert alarms(rig) == []
 
 
+async def test_what_an_entry_bought_before_it_was_rejected_is_guarded_and_can_be_left(
+    autojump_clock: MockClock,
+) -> None:
+    rig = rig_of(shares=1_500)
+    async with rig.running():
+        await rig.minute()
+        entry = next(one for one in rig.state.orders.values() if one.purpose is Purpose.ENTER)
+        known = rig.venue.venue.order_by_client_id("direct", entry.client_order_id)
+        assert known is not None
+        rig.venue._queue(rig.venue.venue.back_office.reject(known.order_id, "by mistake"))
+        await wait_all_tasks_blocked()
+        await pass_seconds(rig, ENTRY_WAITS_S + 1)
+        assert rig.state.orders[entry.client_order_id].state is OrderState.PARTIALLY_FILLED
+        assert at_venue(rig) == [("stop", 1_000, "new")]
+        await rig.parts.inbox.tell(
+            Command(command_id="c", verb="flatten", subject="JD", who="ada", reason="out")
+        )
+        await pass_seconds(rig, 3)
+        await rig.minute()
+        assert rig.state.position(JD).quantity == 0
+
+
 async def test_a_fill_that_comes_late_gets_a_stop_beside_the_other(
     autojump_clock: MockClock,
 ) -> None:

@@ -107,7 +107,8 @@ async def begun(
         )
         await trio.sleep(10)
         yield rig
-        assert not has_begun.is_set(), "GS is cold to the end"
+        assert rig.state.workers_cold.get(GS), "GS is cold to the end"
+        assert has_begun.is_set(), "and the start is over all the same"
         nursery.cancel_scope.cancel()
 
 

@@ -453,6 +453,24 @@ async def test_after_a_week_of_sleep_all_is_asked_for_since_the_last_statement(
     assert venue.asked_since_ns[-1] == told_ns - STATEMENT_SPAN_NS
 
 
+async def test_after_minutes_in_which_the_program_was_stopped_the_broker_is_asked_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    venue = Unsteady([JD])
+    rig = Rig(["JD"], [plan("JD/w", "JD", Makes(Idle()))], venue=venue)
+    async with rig.running():
+        minute_ns = 41 * MINUTE_NS + OPEN_NS  # Of five, no fifth: by itself it asks for nothing.
+        await rig.supervisor.tick(minute_ns)
+        await trio.sleep(1)
+        asked = len(venue.asked_since_ns)
+        await rig.supervisor.tick(minute_ns + MINUTE_NS)
+        await trio.sleep(1)
+        assert len(venue.asked_since_ns) == asked
+        await rig.supervisor.tick(minute_ns + 12 * MINUTE_NS)
+        await trio.sleep(1)
+        assert len(venue.asked_since_ns) == asked + 1
+
+
 DAY_NS = 24 * 60 * MINUTE_NS
 
 

@@ -93,10 +93,20 @@ async def test_a_turn_that_hangs_is_the_executors_silence(
     assert one.heart.silent() == {}
 
 
-async def test_a_loop_that_stood_still_is_alarmed(mock_clock: trio.testing.MockClock) -> None:
+STOOD_STILL = (
+    "everything stood still for 29 s: a handler that computes, or this process was stopped"
+)
+
+
+async def test_a_loop_that_stood_still_is_alarmed_and_no_task_that_could_not_be_heard(
+    mock_clock: trio.testing.MockClock,
+) -> None:
     one = Watched()
+    one.heart.beat("freshness", 10)
     async with one.watched():
         await trio.testing.wait_all_tasks_blocked()
         mock_clock.jump(30)
         await trio.testing.wait_all_tasks_blocked()
-    assert one.alarms == ["everything stood still for 29 s: a handler that computes"]
+        assert one.alarms == [STOOD_STILL]
+        one.heart.rest("freshness")
+    assert one.alarms == [STOOD_STILL]

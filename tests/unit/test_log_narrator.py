@@ -21,8 +21,17 @@ from trader import messages
 from trader.log import events as log
 from trader.log.events import Event, line_of
 from trader.log.narrator import Narrator
-from trader.log.transcript import transcript_line
-from trader.messages import Claim, Command, OrderRequest, SendOutcome, SendStarted, WorkerReport
+from trader.log.transcript import Transcript
+from trader.messages import (
+    Claim,
+    Command,
+    Gate,
+    GateReport,
+    OrderRequest,
+    SendOutcome,
+    SendStarted,
+    WorkerReport,
+)
 from trader.model import MINUTE_NS, Symbol
 
 NUMBERS = st.lists(st.integers(0, 255), max_size=80)
@@ -39,7 +48,24 @@ def told(play: Play, cuts: Iterable[int] = ()) -> list[Event]:
 
 
 def lines(play: Play) -> list[str]:
-    return [line for event in told(play) if (line := transcript_line(event)) is not None]
+    transcript = Transcript()
+    return [line for event in told(play) if (line := transcript.line(event)) is not None]
+
+
+def gate(which: Gate, is_open: bool, reason: str) -> GateReport:
+    return GateReport(gate=which, is_open=is_open, reason=reason)
+
+
+def test_the_screen_says_that_gates_are_open_again_once_all_are_that_it_said_were_closed() -> None:
+    play = opened().hear(
+        gate(Gate.MARKET_DATA, False, "no prices"),
+        gate(Gate.FRESH_CODE, False, "changed"),
+        gate(Gate.FRESH_CODE, True, "as before"),
+        gate(Gate.MARKET_DATA, True, "prices"),
+    )
+    said = [line.split(maxsplit=1)[1] for line in lines(play)]
+    assert [line.split()[0] for line in said] == ["CLOSED", "CLOSED", "ALARM", "OPEN"]
+    assert said[-1].endswith("every gate is open again: prices")
 
 
 def repeated(event: Event) -> bool:

@@ -19,6 +19,7 @@ from tests.plays import (
     statement,
 )
 from trader.accounting import cash_explained
+from trader.cli.adopt import closed_lines
 from trader.evolve import fold
 from trader.messages import Claim, OpeningBooked, OrderReport
 from trader.model import ClientOrderId, Side, Symbol
@@ -27,6 +28,7 @@ from trader.state import ExecutionState
 GS = Symbol("GS")
 CASH = Decimal("106426.19")
 BEFORE_NS, AFTER_NS = TEN_NS, TEN_NS + 2
+D0 = Decimal(0)
 
 
 def gone_on(treatment: str = "trade") -> Play:
@@ -99,4 +101,49 @@ def test_activities_of_days_before_are_known_and_those_since_are_booked() -> Non
     play >> replace(activity("DIV", "7", name="d1"), at_ns=0)
     play << shifted("activity", reference="d1", cash=Decimal(7))
     assert play.state.books.cash == CASH + 7
+    balanced(play.state)
+
+
+def opened_by_the_broker() -> Play:
+    """New books of an account that has been used before: its own statement opens them."""
+    return Play() >> boot() >> fill(BEFORE_NS - 1) >> statement(cash=CASH)
+
+
+def test_what_was_over_before_the_broker_opened_our_books_alarms_nobody() -> None:
+    play = opened_by_the_broker()
+    assert not play.state.quarantined
+    # Each statement of the next days tells of it again, and of what was canceled.
+    gone = replace(fill(BEFORE_NS - 1, claim=Claim.CANCELED, is_told=False), quantity_cumulative=D0)
+    for told in (fill(BEFORE_NS - 1), fill(BEFORE_NS - 1, is_told=False), gone):
+        play >> told << None
+    assert not play.state.quarantined
+    play >> statement(cash=CASH)
+    assert play.state.agrees
+    assert fold(ExecutionState(), play.entries) == play.state
+
+
+def test_what_works_at_the_opening_or_ends_after_it_closes_its_symbol() -> None:
+    play = opened_by_the_broker() >> fill(BEFORE_NS - 1, claim=Claim.NEW, is_told=False)
+    assert GS in play.state.quarantined
+    play = opened_by_the_broker() >> fill(TEN_NS + 1)
+    assert GS in play.state.quarantined
+
+
+def test_who_adopts_hears_which_symbols_what_works_at_the_broker_keeps_closed() -> None:
+    play = opened_by_the_broker()
+    assert list(closed_lines(play.state)) == []
+    play >> fill(BEFORE_NS - 1, claim=Claim.NEW, is_told=False)
+    assert list(closed_lines(play.state)) == [
+        "GS takes no entries: an order that this program did not send: old-7 (bin/trade doctor says what ends it)"
+    ]
+
+
+def test_an_activity_of_long_before_the_broker_opened_our_books_is_in_their_cash() -> None:
+    play = opened_by_the_broker()
+    play >> replace(activity("CSD", "10000", name="c0"), at_ns=0, session="2026-01-18")
+    play << shifted("before_opening", reference="c0", cash=D0, deposit=D0)
+    assert play.state.books.cash == CASH
+    # One of yesterday that was not there when the broker told its cash has come since.
+    play >> replace(activity("DIV", "7", name="d1"), at_ns=0, session="2026-01-25")
+    play << shifted("activity", reference="d1", cash=Decimal(7))
     balanced(play.state)

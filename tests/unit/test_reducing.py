@@ -20,12 +20,14 @@ from tests.plays import (
     cancel_wanted,
     clock,
     command,
+    denied,
     filled,
     gate,
     moved,
     opened,
     reboot,
     report,
+    resolved,
     sell,
     send_ended,
     sent,
@@ -39,6 +41,7 @@ from trader.messages import (
     Blocking,
     Claim,
     Command,
+    DenyReason,
     Gate,
     Input,
     Noted,
@@ -147,6 +150,37 @@ def test_an_exit_that_holds_the_shares_is_canceled_and_proven_gone_first() -> No
     assert due(play) == []
     play >> report(Claim.CANCELED)
     play >> EXIT << Expected(RequestAccepted, {"order__quantity": Decimal(62)})
+
+
+def denied_entry() -> Play:
+    """An entry of which 20 were executed, and of which the broker then says that it never took it."""
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> filled(20, "31.92")
+    return play >> report(Claim.REJECTED, 20)
+
+
+def test_what_an_entry_bought_that_the_broker_calls_rejected_can_be_sold() -> None:
+    play = denied_entry() >> sell("JD", 20, None, order_type=OrderType.MARKET)
+    play << Expected(RequestAccepted, {"order__quantity": Decimal(20)})
+    # Never more than what is proven, whatever the rest of the entry still comes to.
+    play = denied_entry() >> sell("JD", 62, None, order_type=OrderType.MARKET)
+    play << denied(DenyReason.WOULD_OVERSELL)
+    play = denied_entry() >> FLATTEN << BEGAN
+    play >> EXIT << Expected(RequestAccepted, {"order__quantity": Decimal(20)})
+    play >> filled(20, "31.9")
+    assert play.state.position(JD).quantity == 0
+    entry = play.orders[0]
+    assert reducing.waits_for(play.state, JD) == (
+        f"a person's word on {entry}, executed and then rejected: bin/trade resolve"
+    )
+    play >> resolved("canceled", of=0)
+    assert JD not in play.state.reductions
+
+
+def test_an_entry_that_the_broker_has_not_called_rejected_is_still_waited_for() -> None:
+    play = opened() >> buy("JD", 62, "31.95") >> sent() >> filled(20, "31.92")
+    play >> sell("JD", 20, None, order_type=OrderType.MARKET) << denied(DenyReason.SELF_TRADE)
+    play >> FLATTEN
+    assert reducing.waits_for(play.state, JD).startswith("the end of trd-JD-B-")
 
 
 def test_an_exit_in_doubt_is_never_followed_by_a_second_one() -> None:

@@ -1,6 +1,7 @@
 """`trade adopt`: take into the books what the account held before us, symbol by symbol, to trade or to leave alone."""
 
 import getpass
+from collections.abc import Iterator
 
 import click
 import msgspec
@@ -11,6 +12,7 @@ from trader.cli.commands import checked_reason
 from trader.cli.options import Common, common_options
 from trader.cli.visits import Session, Whom, broker_options, end, visit, write
 from trader.exits import Exit, Mistake
+from trader.log.words import visible
 from trader.messages import Adoption, Input
 from trader.model import StrategyName, Symbol
 from trader.money import ZERO
@@ -54,6 +56,8 @@ def command(
         state = write(session.books, state, [replace(session.told.statement, attempts=1)])
     end(session, state, int(Exit.WELL))
     _say(common, _holdings(session, state))
+    for line in () if common.json else closed_lines(state):
+        click.echo(line)
     return int(Exit.WELL)
 
 
@@ -116,6 +120,12 @@ def _holdings(session: Session, state: ExecutionState) -> list[Holding]:
             )
         )
     return found
+
+
+def closed_lines(state: ExecutionState) -> Iterator[str]:
+    """What else a start will find, such as an order by hand that works at the broker still."""
+    for symbol, why in sorted(state.quarantined.items()):
+        yield f"{symbol} takes no entries: {visible(why)} (bin/trade doctor says what ends it)"
 
 
 def _say(common: Common, holdings: list[Holding]) -> None:

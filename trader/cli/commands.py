@@ -131,6 +131,12 @@ def _told_stopped(common: Common, asked: Asked) -> Said:
     journal = open_journal(common.database, create=False, since=iso(time.time_ns()))
     try:
         before = fold(ExecutionState(), journal.entries())
+        if not before.epoch:  # A first start that was refused has left them.
+            raise StartRefused(
+                "nothing has run on these books yet",
+                where=str(common.database),
+                remedy=f"touch {halt_file(common.database)} halts the first run",
+            )
         after, entries = decided(before, [command])
         if entries:
             journal.write(Batch(entries=tuple(entries), after=after))

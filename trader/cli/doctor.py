@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 import msgspec
@@ -69,7 +70,7 @@ def _findings(common: Common, whom: Whom) -> Iterator[Finding]:
     yield doctor.commit(build, is_real=is_real, is_live=name is BrokerName.ALPACA_LIVE)
     yield from doctor.of_books(common.database, build.identity)
     if is_real or whom.address or whom.keys:
-        yield from _of_broker(name, whom)
+        yield from _of_broker(name, whom, common.database)
 
 
 def _alarms(command: Sequence[str], where: str) -> Finding:
@@ -80,7 +81,7 @@ def _alarms(command: Sequence[str], where: str) -> Finding:
     return doctor.ok("alarms", f"are told to {command[0]}")
 
 
-def _of_broker(name: BrokerName, whom: Whom) -> Iterator[Finding]:
+def _of_broker(name: BrokerName, whom: Whom, database: Path) -> Iterator[Finding]:
     try:
         found = credentials(whom.keys)
     except Mistake as error:
@@ -89,10 +90,12 @@ def _of_broker(name: BrokerName, whom: Whom) -> Iterator[Finding]:
     yield doctor.ok("credentials", f"key {found.key[:4]}..., secret hidden")
     own = LIVE if name is BrokerName.ALPACA_LIVE else PAPER
     addresses = own if whom.address is None else local(loopback(whom.address))
-    yield from trio.run(_asked, addresses, found, name)
+    yield from trio.run(_asked, addresses, found, name, database)
 
 
-async def _asked(addresses: Addresses, credentials: Credentials, name: BrokerName) -> list[Finding]:
+async def _asked(
+    addresses: Addresses, credentials: Credentials, name: BrokerName, database: Path
+) -> list[Finding]:
     try:
         with trio.fail_after(BROKER_PATIENCE_S):
             async with ReadOnlyAlpacaBroker(
@@ -106,10 +109,13 @@ async def _asked(addresses: Addresses, credentials: Credentials, name: BrokerNam
                 before_ns = time.time_ns()
                 broker_ns = await broker.clock_ns()
                 between_ns = (before_ns + time.time_ns()) // 2
+                held = await broker.holdings()
     except (BrokerRefused, BrokerUnavailable, StartRefused, ValueError, trio.TooSlowError) as error:
         what = f"{addresses.trading}: {str(error) or 'no answer'}"
         return [doctor.fail("broker", what, "check the address, the keys and the network")]
+    is_own = addresses not in (LIVE, PAPER)
     return [
         doctor.ok("broker", f"{addresses.trading} answers, account {account}"),
-        doctor.skew(broker_ns, between_ns),
+        doctor.own_clock(broker_ns) if is_own else doctor.skew(broker_ns, between_ns),
+        doctor.holdings(database, held),
     ]

@@ -30,7 +30,7 @@ from trader.cli.options import (
 from trader.cli.own_strategies import learn_strategies
 from trader.config import BrokerName, Config, for_real_money, limits_missing
 from trader.exits import Mistake
-from trader.feeds.csv_rows import MarketDataError
+from trader.feeds.csv_rows import NAMED_MAX, MarketDataError, NoBars
 from trader.feeds.market import Market
 from trader.feeds.recorded import RecordedMarket
 from trader.feeds.synthetic import BASE_DATE, SyntheticMarket
@@ -198,14 +198,18 @@ def _market(asked: Asked, symbols: tuple[Symbol, ...], config: Path | None) -> M
         if asked.data is not None:
             return RecordedMarket([Path(asked.data)], symbols)
         return SyntheticMarket(asked.seed, symbols)
+    except NoBars as error:
+        raise Mistake(str(error), remedy=_which(error.symbols)) from None
     except MarketDataError as error:
-        lacks = error.what.startswith("there are no bars of") and asked.symbols is None
-        raise Mistake(
-            str(error), remedy="say which there are: --symbols LIST" if lacks else ""
-        ) from None
+        raise Mistake(str(error)) from None
     except ValueError as error:
         where = "--symbols" if asked.symbols is not None else stated_at(config, "symbols")
         raise Mistake(str(error), where=where) from None
+
+
+def _which(symbols: Sequence[Symbol]) -> str:
+    """What to type where a file has other symbols than were asked for."""
+    return f"--symbols {','.join(symbols[:NAMED_MAX])}" if symbols else ""
 
 
 def _speed(text: str, *, may_be_max: bool) -> float | None:

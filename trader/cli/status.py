@@ -30,6 +30,12 @@ SELECT timestamp, symbol, side, quantity, quantity_filled, limit_price, state, c
 WHERE state NOT IN ({_FINAL})
 """
 _HAS_MODE = "SELECT 1 FROM sqlite_master WHERE name = 'mode_row'"  # not in an older trader's file
+# What the night is, is for who trades it to say.
+_OUT_OF_HOURS = {
+    "closed": "the market is closed",
+    "pre": "before regular hours",
+    "post": "after regular hours",
+}
 _MODE = "SELECT mode, since, who, reason FROM mode_row"
 _REDUCTIONS = (
     "SELECT symbol, kind, since, who, reason, exits, waits_for FROM reduction_rows ORDER BY symbol"
@@ -144,6 +150,8 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"data      {IEX_ONLY}"
     yield f"market    session {moment['session']}, {moment['phase']}, as of {moment['timestamp']}"
     closed = f": {status.closed_reason}" if status.closed_reason else ""
+    if status.entries == "open" and moment["phase"] in _OUT_OF_HOURS:
+        closed = f"; {_OUT_OF_HOURS[str(moment['phase'])]}"
     yield f"entries   {status.entries}{closed}"
     for row in status.symbols_closed:
         yield f"          {shown(row['symbol'])} closed: {shown(row['closed_reason'])}"

@@ -78,6 +78,8 @@ class Session(Struct, frozen=True, kw_only=True):
 def visit(common: Common, whom: Whom, *, create: bool = False) -> Session:
     """Open the journal, ask the broker, begin a life; raises Mistake or StartRefused. The caller ends it."""
     config = read_config(common)
+    if not common.database.exists():
+        _there(common, _which(whom, config, ExecutionState()))
     books = opened(common.database, create=create and not common.database.exists())
     try:
         told = told_by(common, whom, config, books.state)
@@ -105,9 +107,7 @@ def asked_beside(
                 where="--broker simulated",
                 remedy="stop it first, or leave --broker out",
             )
-        if not broker_books(common.database).exists():
-            where = str(broker_books(common.database))
-            raise StartRefused("the simulated broker's books are not there", where=where)
+        _there(common, BrokerName.SIMULATED)
     told = told_by(common, whom, config, state, since_ns)
     if state.account and told.account != state.account:
         raise StartRefused(
@@ -115,6 +115,17 @@ def asked_beside(
             where="--keys",
         )
     return told
+
+
+def _there(common: Common, broker: BrokerName) -> None:
+    """A simulated account is made by a run, and by nobody who asks what it holds."""
+    books = broker_books(common.database)
+    if broker is BrokerName.SIMULATED and not books.exists():
+        raise StartRefused(
+            "the simulated broker's books are not there",
+            where=str(books),
+            remedy="which account? --broker alpaca-paper, and the --database of its run",
+        )
 
 
 def told_by(

@@ -11,7 +11,7 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,8 @@ from trader.money import ticks_of
 BAR_COLUMNS = ("timestamp", "symbol", "open", "high", "low", "close", "volume")
 QUOTE_COLUMNS = ("timestamp", "symbol", "bid", "bid_size", "ask", "ask_size")
 TRADE_COLUMNS = ("timestamp", "symbol", "price", "size", "exchange", "suspicious")
+
+NAMED_MAX = 8  # of the symbols that there are, where one is missing
 
 _PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?", re.ASCII)
 _SHARES = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -44,6 +46,16 @@ class MarketDataError(Exception):
         self.file = file
         self.line = line
         self.what = what
+
+
+class NoBars(MarketDataError):
+    """Of a symbol that was asked for. `symbols`: of which there are any."""
+
+    def __init__(self, file: Path, symbol: Symbol, symbols: Collection[Symbol]) -> None:
+        self.symbols = tuple(sorted(symbols))
+        more = f" and {len(symbols) - NAMED_MAX} more" if len(symbols) > NAMED_MAX else ""
+        there = f", but of {', '.join(self.symbols[:NAMED_MAX])}{more}" if symbols else ""
+        super().__init__(file, 0, f"there are no bars of {symbol}{there}")
 
 
 class CsvFile:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from trader.calendar import Session, iso, night_begins_ns, night_of, session_of, session_on
-from trader.feeds.csv_rows import BarRow, CsvFile, MarketDataError, QuoteRow
+from trader.feeds.csv_rows import BarRow, CsvFile, MarketDataError, NoBars, QuoteRow
 from trader.feeds.market import Instant, MarketTrade
 from trader.model import MINUTE_NS, SECOND_NS, Bar, Quote, Symbol
 from trader.money import ONE, rounded_up
@@ -54,8 +54,11 @@ class RecordedMarket:
         self._bars: dict[Symbol, list[Bar]] = {}
         self._quotes: dict[Symbol, list[Quote]] = {}
         self._trades: dict[Symbol, list[MarketTrade]] = {}
+        there: set[Symbol] = set()
         for path in (path for given in paths for path in _files(given, everything)):
             file = CsvFile(path, everything=everything)
+            if not file.is_quotes:
+                there.add(file.symbol)
             if symbols is not None and file.symbol not in symbols:
                 continue
             if file.is_quotes:
@@ -74,7 +77,7 @@ class RecordedMarket:
                 self._bars.setdefault(symbol, [])
         for symbol in self._bars.keys() if symbols is None else symbols:
             if symbol not in self._bars:
-                raise MarketDataError(whole, 0, f"there are no bars of {symbol}")
+                raise NoBars(whole, symbol, there)
         if not self._bars:
             raise MarketDataError(whole, 0, "there are quotes, but no bars")
         self.symbols = tuple(sorted(self._bars))

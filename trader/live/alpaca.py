@@ -1,8 +1,8 @@
 """`run` with a broker that is not ours: Alpaca's paper or live service, or a server here that speaks its protocol."""
 
-import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -25,23 +25,23 @@ from trader.brokers.alpaca.budget import PER_MINUTE
 from trader.brokers.alpaca.stream import StreamDeadlines
 from trader.build import Build
 from trader.calendar import phase
-from trader.clock import FreePace, running
+from trader.clock import FreePace, RunningClock, machine_asleep_ns
 from trader.config import BrokerName, Config, Fees
 from trader.credentials import Credentials
 from trader.doctor import Verdict, skew
 from trader.executor import decided
 from trader.exits import Exit, StartRefused
 from trader.live.assembly import assembled, worker_plans
-from trader.live.clock_check import COMPARE_EVERY_S, clock_compared
+from trader.live.clock_check import clock_compared
 from trader.live.controlled import controlled
 from trader.live.opening import Books, halted_lines, opened, ready_lines, summary_of
-from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, stop_signals
+from trader.live.run import STOPPED_EARLY, Ending, Stop, left_lines, run_clocked, stop_signals
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import summary_lines
 from trader.live.take_over import TakeOver, taken_over
 from trader.live.telling import shown, told
-from trader.live.watch import Bypass, freshness_of_run, last_check, watched
+from trader.live.watch import Bypass, freshness_of_run, last_check_of_late, watched
 from trader.messages import Input, Statement
 from trader.model import Phase
 from trader.money import ZERO
@@ -127,8 +127,8 @@ async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) 
         summary = summary_of(books, ending.state)
         for line in summary_lines(summary):
             say(line)
-        for one in ending.unproved:
-            say(f"UNPROVED {one}: bin/trade orders --unknown")
+        for line in left_lines(ending):
+            say(line)
         screen.conclude(summary)
     finally:
         books.journal.close()
@@ -137,21 +137,37 @@ async def _lived(run: AlpacaRun, build: Build, screen: PlainScreen, stop: Stop) 
     return Exit.INTERRUPTED if stop.by == "SIGINT" else ending.code
 
 
-async def _check_unknown(books: Books, broker: ReadOnlyAlpacaBroker, since_ns: int) -> None:
+def _say_skew(broker_ns: int, screen: PlainScreen) -> None:
+    apart = skew(broker_ns, time.time_ns())
+    if apart.verdict is not Verdict.OK:
+        screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
+
+
+def _options(run: AlpacaRun) -> str:
+    address = f" --address {run.addresses.trading}" if run.is_local else ""
+    return f" --broker {run.broker.value}{address} --database {run.database.name}"
+
+
+async def _check_unknown(
+    run: AlpacaRun, books: Books, broker: ReadOnlyAlpacaBroker, since_ns: int
+) -> None:
     """All that was told is heard for it only where there is something to find: it is much, with a thousand orders."""
     held = await broker.holdings()
     if any(not books.state.position(symbol).quantity for symbol in held):
-        check_holdings(books, await broker.statement(since_ns))
+        check_holdings(books, await broker.statement(since_ns), _options(run))
 
 
-def check_holdings(books: Books, told: Sequence[Input]) -> None:
-    """What the account held before us is for a person to take into the books, before anything is traded."""
+def check_holdings(books: Books, told: Sequence[Input], options: str = "") -> None:
+    """What the account held before us is for a person to take into the books, before anything is traded.
+
+    `options` say which account and which books, where `adopt` could not know.
+    """
     unknown = unknown_holdings(books.state, told)
     if unknown:
         raise StartRefused(
             f"the account holds {', '.join(unknown[:HOLDINGS_NAMED_MAX])}, which the books don't know",
             where=str(books.journal.path),
-            remedy="bin/trade adopt takes them in, to trade or to leave alone",
+            remedy=f"bin/trade adopt{options} takes them in, to trade or to leave alone",
         )
 
 
@@ -199,13 +215,13 @@ async def _traded(
     run: AlpacaRun, build: Build, books: Books, stop: Stop, screen: PlainScreen
 ) -> Ending:
     fresh = freshness_of_run()
-    check = partial(last_check, books, fresh)
+    clock = RunningClock(time.time_ns(), run.speed, asleep_ns=machine_asleep_ns)
+    check = partial(last_check_of_late, books, fresh, lambda: clock(), run.speed)
     # One without a way to send, where nothing must be sent.
     sends = partial(AlpacaBroker, last_check=check, conservation=books.conservation)
     connect = ReadOnlyAlpacaBroker if run.dry_run else sends
     config = _with_fees(run)
     links = Links() if run.is_local else SERVICE_LINKS
-    clock = running(time.time_ns(), run.speed)
     async with (
         connect(
             base_url=run.addresses.trading,
@@ -229,11 +245,11 @@ async def _traded(
             account = await broker.identify()
             broker_ns = await broker.clock_ns()
             if run.is_local:
-                clock = running(broker_ns, run.speed)
-            elif (apart := skew(broker_ns, time.time_ns())).verdict is not Verdict.OK:
-                screen.say(f"{apart.verdict} {apart.check}: {apart.what} ({apart.remedy})")
+                clock = RunningClock(broker_ns, run.speed)  # Its market sleeps with this machine.
+            else:
+                _say_skew(broker_ns, screen)
             since_ns = (books.state.told_ns or clock()) - STATEMENT_SPAN_NS
-            await _check_unknown(books, broker, max(0, since_ns))
+            await _check_unknown(run, books, broker, max(0, since_ns))
         except (BrokerRefused, BrokerUnavailable) as error:
             raise StartRefused(str(error), where=run.addresses.trading) from None
         _check_account(run, account)
@@ -261,7 +277,7 @@ async def _traded(
 
             watch = watched(parts, telling, fresh, run.bypasses)
             control = controlled(parts, run.database, stop.asked, screen.say)
-            every_s = COMPARE_EVERY_S if run.speed == 1.0 else math.inf
-            clocks = clock_compared(broker.clock_skew_ns, parts.inbox.tell, every_s)
-            async with telling.following(parts), shown(screen, parts), watch, control, clocks:
+            clocks = clock_compared(broker.clock_skew_ns, parts.inbox.tell, clock)
+            kept = clocks if run.speed == 1.0 else nullcontext()
+            async with telling.following(parts), shown(screen, parts), watch, control, kept:
                 return await run_clocked(parts, pace, ready=ready, stopped=stop.begins())

@@ -159,7 +159,10 @@ def _allowed(state: ExecutionState) -> str:
     closed = [
         f"{gate.value}: {why}" for gate, why in state.gates_closed if gate is not Gate.SHUTDOWN
     ]
-    return f"Entries closed ({'; '.join(closed)})." if closed else "Entries allowed."
+    if closed:
+        return f"Entries closed ({'; '.join(closed)})."
+    cold = sorted(symbol for symbol, workers in state.workers_cold.items() if workers)
+    return f"Entries allowed, not yet in {', '.join(cold)}." if cold else "Entries allowed."
 
 
 def summary_of(

@@ -4,8 +4,9 @@ Who outlives whom: the embedded broker, then the streams and the executor, then 
 stays until the last row is told. Shutting down, the gate closes first.
 """
 
+import math
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import trio
@@ -23,7 +24,10 @@ from trader.scenarios.play import CutOff, Play, Stage
 from trader.state import ExecutionState
 from trader.supervisor import Parts, Supervisor
 
+NAMED_MAX = 8  # symbols, in a line
 COMPARE_S = 30.0  # machine time for the last look at the broker's books
+# That workers have to get warm before a start by the clock is over: who is late starts later, and the others trade.
+WARM_S = 5.0
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ async def run_clocked(
         # From the start on: what is held is held before everything stands.
         nursery.start_soon(parts.protector.keep_waking, name="protector's clock")
         nursery.start_soon(_keep_clocks, supervisor, parts, pace, name="clocks")
-        if await _started(nursery, supervisor, parts, stopped):
+        if await _started(nursery, supervisor, parts, stopped, warm_s=WARM_S):
             ready(parts.executor.state)
             await _first(stopped.wait, market)
         ending = await _ended(parts, supervisor, interrupted=stopped.is_set())
@@ -137,12 +141,23 @@ class _Opening:
 
 
 async def _started(
-    nursery: trio.Nursery, supervisor: Supervisor, parts: Parts, stopped: trio.Event
+    nursery: trio.Nursery,
+    supervisor: Supervisor,
+    parts: Parts,
+    stopped: trio.Event,
+    *,
+    warm_s: float = math.inf,
 ) -> bool:
-    """Whether everything stands; False where somebody stopped us before: then this life has begun, and no more."""
+    """Whether all stands, workers warm that are so in time; False where somebody stopped us: this life is no more."""
     opening = _Opening()
     nursery.start_soon(_supervised, supervisor, opening, name="supervisor")
-    await _first(opening.event.wait, stopped.wait)
+
+    async def stand() -> None:
+        await supervisor.stands.wait()
+        with trio.move_on_after(warm_s):
+            await opening.event.wait()
+
+    await _first(stand, stopped.wait)
     if stopped.is_set():
         # The last words of a life come after its first.
         await parts.executor.wait_until(lambda state: state.epoch == parts.boot.epoch)
@@ -183,6 +198,16 @@ async def _ended(parts: Parts, supervisor: Supervisor, *, interrupted: bool) -> 
             await supervisor.reconciler.compare()
     code, unproved = await supervisor.shut_down(code_for)
     return Ending(code=Exit(code), state=parts.executor.state, unproved=tuple(unproved))
+
+
+def left_lines(ending: Ending) -> Iterator[str]:
+    """What a person has to look at after a run: orders that nobody could prove, and symbols that take no entries."""
+    for one in ending.unproved:
+        yield f"UNPROVED {one}: bin/trade orders --unknown"
+    closed = sorted(ending.state.quarantined.keys())
+    if closed:
+        more = f" and {len(closed) - NAMED_MAX} more" if len(closed) > NAMED_MAX else ""
+        yield f"closed   {', '.join(closed[:NAMED_MAX])}{more} to entries: bin/trade status says why"
 
 
 async def _first(*waits: Callable[[], Awaitable[object]]) -> None:

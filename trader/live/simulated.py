@@ -22,7 +22,15 @@ from trader.live.assembly import assembled, worker_plans
 from trader.live.controlled import controlled
 from trader.live.embedded import Embedded, Sessions
 from trader.live.opening import Books, Say, halted_lines, opened, ready_lines, summary_of
-from trader.live.run import STOPPED_EARLY, Ending, Stop, run_clocked, run_embedded, stop_signals
+from trader.live.run import (
+    STOPPED_EARLY,
+    Ending,
+    Stop,
+    left_lines,
+    run_clocked,
+    run_embedded,
+    stop_signals,
+)
 from trader.live.screen import PlainScreen
 from trader.live.self_test import self_test
 from trader.live.summary import Summary, summary_lines
@@ -248,6 +256,6 @@ def _say_ending(
         say(f"VIOLATION {violation}")
     if not violations and (verdict := run.play.verdict(outcome)):
         say(verdict)
-    for one in ending.unproved:
-        say(f"UNPROVED {one}: bin/trade orders --unknown")
+    for line in left_lines(ending):
+        say(line)
     return summary.proof.holds and not summary.cash_difference and not violations

@@ -17,7 +17,7 @@ from trader.live.screen import PlainScreen
 from trader.log import events as log
 from trader.log.events import Event, Program
 from trader.log.scribe import Scribe
-from trader.log.transcript import transcript_line
+from trader.log.transcript import Transcript
 from trader.log.writer import LogWriter, bridged_logging
 from trader.market_guard import Rejection
 from trader.messages import AlarmReport, Input, OrderRequest
@@ -45,6 +45,7 @@ class Telling:
         self._words = command
         self._writer = writer
         self._screen = screen
+        self._transcript = Transcript()
         self._scribe = Scribe(journal, writer, heard=self._heard, complain=screen.say)
         self._unfit: Counter[tuple[Symbol, Rejection]] = Counter()
         self._market_ns = 0
@@ -98,7 +99,7 @@ class Telling:
 
     def _heard(self, event: Event) -> None:
         self._unwritable = ""
-        if (line := transcript_line(event)) is not None:
+        if (line := self._transcript.line(event)) is not None:
             self._screen.say(line)
         self._sound(event)
 

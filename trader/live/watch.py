@@ -1,6 +1,6 @@
 """Watches over a run: code that is stale, tasks that are silent, checks that somebody bypassed; and tells systemd."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -12,11 +12,13 @@ from trader.freshness import Freshness
 from trader.live.opening import Books
 from trader.live.telling import Telling
 from trader.messages import AlarmReport, Command
-from trader.model import Order
+from trader.model import ENTRY_PURPOSES, MINUTE_NS, SECOND_NS, Order
 from trader.state import ExecutionState
 from trader.supervisor import Parts
 
 CODE_SILENT_S_MAX = 30.0
+# A clock that ticks once a minute, a commit, and what an order may wait to be sent.
+ENTRY_AGE_NS_MAX = 3 * MINUTE_NS
 
 
 class Bypass(Struct, frozen=True, kw_only=True):
@@ -35,6 +37,25 @@ def freshness_of_run() -> Freshness:
 def last_check(books: Books, fresh: Freshness, order: Order) -> str:
     """Right before an order's bytes leave: why not, or nothing."""
     return books.last_check(order) or freshness.entry_check(fresh, order)
+
+
+def last_check_of_late(
+    books: Books, fresh: Freshness, market_ns: Callable[[], int], speed: float, order: Order
+) -> str:
+    """The same where the market runs by a clock that goes on while the machine sleeps."""
+    return last_check(books, fresh, order) or entry_age(order, market_ns(), speed)
+
+
+def entry_age(order: Order, market_ns: int, speed: float) -> str:
+    """Right before its bytes leave: why an entry must not, after a machine was suspended with it in hand.
+
+    Its price was right when it was decided, hours ago. And until the executor has heard the time after waking, all that
+    it accepts it accepts by the time of before.
+    """
+    age_ns = market_ns - order.created_ns
+    if order.purpose not in ENTRY_PURPOSES or age_ns <= ENTRY_AGE_NS_MAX * max(1.0, speed):
+        return ""
+    return f"decided by the time of {age_ns // SECOND_NS:,} s ago"
 
 
 @asynccontextmanager

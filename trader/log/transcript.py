@@ -17,12 +17,25 @@ _BLOCKED_BY = {
 }
 
 
-def transcript_line(event: Event) -> str | None:
-    """'09:46 BUY      JD    33 @ 31.92  FILLED    sma-crossover: ...', None for what is only for the log."""
-    told = _order_line(event) or _request_line(event) or _notice_line(event)
-    if told is None:
-        return None
-    left, reason = told
+class Transcript:
+    """The lines of one screen: where one has said that a gate was closed, one says that all are open again."""
+
+    def __init__(self) -> None:
+        self._closed: set[str] = set()
+
+    def line(self, event: Event) -> str | None:
+        """'09:46 BUY      JD    33 @ 31.92  FILLED    sma-crossover: ...', None for what is only for the log."""
+        told = _order_line(event) or _request_line(event) or _notice_line(event)
+        if isinstance(event, log.GateMoved) and not event.is_open:
+            self._closed.add(event.gate)
+        elif isinstance(event, log.GateMoved) and event.gate in self._closed:
+            self._closed.discard(event.gate)
+            if not self._closed:
+                told = "OPEN", f"every gate is open again: {event.reason}"
+        return None if told is None else _in_columns(event, *told)
+
+
+def _in_columns(event: Event, left: str, reason: str) -> str:
     clock = calendar.clock_text(calendar.parse_iso(event.timestamp))
     return f"{clock} {left:<{LEFT_CHARACTERS}} {reason}".rstrip()
 

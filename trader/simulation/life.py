@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from trader.brokers.alpaca import AlpacaBroker, AlpacaFeed, Links
 from trader.build import Build
 from trader.calendar import phase
-from trader.clock import FreePace, running
+from trader.clock import FreePace, RunningClock
 from trader.config import Config
 from trader.credentials import Credentials
 from trader.executor import decided
@@ -208,7 +208,7 @@ class Process:
         ):
             self.broker = broker
             account = await broker.identify()
-            self._clock = running(await broker.clock_ns())
+            self._clock = RunningClock(await broker.clock_ns())
             since_ns = (books.state.told_ns or self._market_ns()) - STATEMENT_SPAN_NS
             told = await broker.statement(max(0, since_ns))
             identity = books.identity("simulated", account, BUILD, pid=self.number)

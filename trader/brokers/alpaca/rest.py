@@ -17,6 +17,7 @@ from trader.brokers.alpaca.transport import HttpLink, NeverSent, NoReply
 from trader.calendar import iso
 from trader.messages import Input, LookupMissed, OrderReport, Statement
 from trader.model import SECOND_NS, AccountId, ClientOrderId, Order, Symbol
+from trader.movements import ACTIVITY_LATE_NS
 from trader.ports import BrokerRefused, BrokerUnavailable
 from trader.wire.alpaca import (
     AccountMessage,
@@ -57,7 +58,6 @@ PAGES_MAX = 200
 PAGE_OVERLAP_NS = 1_000_000
 # The broker's `after` excludes the moment itself, and a fill may be stamped before the order that it belongs to.
 SLACK_NS = SECOND_NS
-ACTIVITIES_OVERLAP_NS = 5 * 24 * 3_600 * SECOND_NS  # a weekend and a holiday
 UNDONE = frozenset({"canceled", "pending"})
 STATEMENT_ATTEMPTS = 5
 STATEMENT_PAUSE_SECONDS = 0.2
@@ -266,7 +266,7 @@ class Queries:
         page_token: str | None = None
         for _ in range(PAGES_MAX):
             query = {
-                "after": iso(max(after_ns - ACTIVITIES_OVERLAP_NS, 0)),
+                "after": iso(max(after_ns - ACTIVITY_LATE_NS, 0)),
                 "direction": "asc",
                 "page_size": str(FILLS_PAGE),
                 "category": "non_trade_activity",
