@@ -47,7 +47,7 @@ def page_of(outcome: Outcome, prices: Mapping[Symbol, Columns], script: str) -> 
     charts: list[Chart] = []
     if outcome.equity:
         charts = [
-            equity_chart(outcome.opening_cash, outcome.equity),
+            equity_chart(outcome),
             invested_chart(outcome.equity),
         ]
     own = len(charts)

@@ -20,13 +20,15 @@ from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.backtest.shares import ShareHistory
 from trader.backtest.visits import day_stops
 from trader.build import Build
+from trader.calendar import iso
 from trader.config import AtClose
 from trader.feeds.columns import Columns
 from trader.feeds.quotes import dates_of
 from trader.live.assembly import Identity as LifeIdentity
 from trader.live.assembly import boot_of, worker_plans
 from trader.messages import Boot, Gate, GateReport, LifeEnd
-from trader.money import plain
+from trader.money import ZERO, plain
+from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
 from trader.supervisor import WorkerPlan
 from trader.worker import Worker
@@ -54,6 +56,7 @@ def backtested(
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
     points = _Points(progress, request.histories)
     first_ns, last_ns = _span(request)
+    events, events_told = _befalling(request, days, first_ns, last_ns)
     broker = ReplayBroker(
         request.symbols,
         terms=request.venue_terms(),
@@ -69,7 +72,7 @@ def backtested(
         write=recorder.write,
         trades_at_open=request.fills is not Fills.QUOTE,
         day_ended=points.day_ended,
-        events=request.events,
+        events=events,
         jumps=request.jumps,
         closing_minutes=_closing_minutes(request),
     )
@@ -101,7 +104,7 @@ def backtested(
         blocked=state.counts.blocked,
         denied=dict(sorted(recorder.denied.items())),
         inputs=dict(sorted(driver.inputs.items())),
-        assumed=_assumed(request),
+        assumed=(*_assumed(request), *events_told),
         quarantined=dict(sorted(recorder.quarantined.items())),
         would_have_halted=tuple(
             recorder.would_have_halted[one] for one in sorted(recorder.would_have_halted)
@@ -116,6 +119,7 @@ class _Points:
     def __init__(self, progress: Callable[[int, int], None], histories: Sequence[Columns]) -> None:
         self.points: list[EquityPoint] = []
         self.driver: Driver | None = None
+        self._deposits = ZERO
         self._progress = progress
         self._bars = sum(map(len, histories))
         self._in_files = [one for one in histories if not one.are_in_memory]
@@ -132,8 +136,10 @@ class _Points:
                 equity=plain(state.equity),
                 cash=plain(state.books.cash),
                 positions_value=plain(state.positions_value),
+                deposited=plain(state.books.deposits - self._deposits),
             )
         )
+        self._deposits = state.books.deposits
 
 
 def _closing_minutes(request: BacktestRequest) -> int:
@@ -150,6 +156,20 @@ def _span(request: BacktestRequest) -> tuple[int, int]:
     histories = [one for one in request.histories if len(one)]
     first_ns = min((int(one.start_ns[0]) for one in histories), default=0)
     return first_ns, max((int(one.ends_ns[-1]) for one in histories), default=0)
+
+
+def _befalling(
+    request: BacktestRequest, days: Days, first_ns: int, last_ns: int
+) -> tuple[Sequence[ScheduledEvent], Sequence[str]]:
+    """What befalls the account, from the beginning of the first bar's day on; and a word about what doesn't."""
+    if not request.events:
+        return (), ()
+    day = days.day_of(first_ns) if last_ns else None
+    begins_ns = first_ns if day is None else min(day.begins_ns, first_ns)
+    events = [one for one in request.events if begins_ns <= one.at_ns <= last_ns]
+    left_out = len(request.events) - len(events)
+    within = f"before {iso(begins_ns)} or after {iso(last_ns)}"
+    return events, (f"events {within} are left out: {left_out}",) if left_out else ()
 
 
 def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] | None]:
