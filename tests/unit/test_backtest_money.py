@@ -82,7 +82,10 @@ def test_equity_as_a_file_has_what_came_and_the_drawn_fall_is_that_of_the_figure
 
 
 def test_what_befell_before_the_first_day_is_left_out_and_said() -> None:
-    early = [brought("2026-01-20", 500), event("2026-01-21", EventName.SPLIT, symbol=JD, ratio=Decimal(2))]
+    early = [
+        brought("2026-01-20", 500),
+        event("2026-01-21", EventName.SPLIT, symbol=JD, ratio=Decimal(2)),
+    ]
     found = outcome_of(HISTORY, events=early)
     assert found.equity == outcome_of(HISTORY).equity
     assert found.assumed[-1] == (

@@ -30,6 +30,7 @@ from trader.messages import Boot, Gate, GateReport, LifeEnd
 from trader.money import ZERO, plain
 from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
+from trader.strategies import settings_of
 from trader.supervisor import WorkerPlan
 from trader.worker import Worker
 
@@ -250,11 +251,13 @@ def _boot(request: BacktestRequest, build: Build, at_ns: int) -> Boot:
 
 
 def _parameters(request: BacktestRequest) -> dict[str, str]:
-    """All that the outcome depends on, beside code and data."""
+    """What it was run with, defaults of the strategies among it."""
     told: dict[str, str] = {"cash": str(request.cash), "fills": request.fills.value}
     for name, strategy in request.config.strategies.items():
-        for key, value in sorted(strategy.params.items()):
-            told[f"{name}.{key}"] = str(value)
+        settings = msgspec.structs.asdict(settings_of(strategy.kind, strategy.params))
+        for key, value in sorted((strategy.params | settings).items()):
+            if value is not None:
+                told[f"{name}.{key}"] = str(value)
         ((unit, amount),) = strategy.size.given().items()
         told[f"{name}.size"] = f"{unit} {amount}"
     return told

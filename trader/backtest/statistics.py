@@ -1,8 +1,9 @@
 """What a run came to in figures: returns, risk, trades, exposure and costs, each with its definition.
 
 Returns are simple and of a day each, the first against the opening cash; what the account's owner brings or takes is
-none of them. A year has 252, also where the market never closes; the risk-free rate is 0. Formulas of returns are those of empyrical-reloaded, which a test
-holds them to. Statistics of returns are floats; dollars are Decimals. What has no value is None.
+none of them. A year has 252 days, also where the market never closes; the risk-free rate is 0. Formulas of returns are
+those of empyrical-reloaded, which a test holds them to. Statistics of returns are floats; dollars are Decimals. What
+has no value is None.
 """
 
 import math
