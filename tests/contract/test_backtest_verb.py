@@ -117,6 +117,16 @@ def test_parameters_that_were_not_given_are_told_too(data: Path) -> None:
     assert (told["sma-crossover.fast"], told["sma-crossover.slow"]) == ("2", "30")
 
 
+def test_a_configuration_that_names_no_symbols_takes_all_that_there_are(data: Path) -> None:
+    written(data / "minute", minutes(GS, *walk(2, 120)))
+    Path("trader.toml").write_text("[limits]\nadds_max = 0\n")
+    assert backtest("--data", str(data), "--out", "mine") == 0
+    assert json.loads(Path("mine/summary.json").read_text())["symbols"] == ["GS", "JD"]
+    Path("trader.toml").write_text('symbols = ["GS"]\n')
+    assert backtest("--data", str(data), "--out", "mine") == 0
+    assert json.loads(Path("mine/summary.json").read_text())["symbols"] == ["GS"]
+
+
 def test_the_last_day_of_the_calendar_may_be_the_end(data: Path) -> None:
     assert backtest("--data", str(data), "--out", "mine", "--end", "2029-12-31") == 0
 
