@@ -1,11 +1,12 @@
 """From a request to an outcome: puts workers, executor, venue and history together, and says what came of it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
 import msgspec
+import numpy as np
 
 from trader.backtest.broker import ACCOUNT, ReplayBroker
 from trader.backtest.days import Day, Days, RoundTheClock, Sessions
@@ -22,11 +23,12 @@ from trader.backtest.visits import day_stops
 from trader.build import Build
 from trader.calendar import iso
 from trader.config import AtClose
-from trader.feeds.columns import Columns
+from trader.feeds.columns import Columns, from_place
 from trader.feeds.quotes import dates_of
 from trader.live.assembly import Identity as LifeIdentity
 from trader.live.assembly import boot_of, worker_plans
 from trader.messages import Boot, Gate, GateReport, LifeEnd
+from trader.model import Symbol
 from trader.money import ZERO, plain
 from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
@@ -52,8 +54,9 @@ def backtested(
     """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
     days: Days = RoundTheClock() if request.is_always_open else Sessions()
     request, unfit = fit(request)
+    request, past = _begun(request)
     unfit = (*request.left_out, *unfit)
-    lanes, stops = _lanes(request, days)
+    lanes, stops = _lanes(request, past, days)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
     points = _Points(progress, request.histories)
     first_ns, last_ns = _span(request)
@@ -105,7 +108,7 @@ def backtested(
         blocked=state.counts.blocked,
         denied=dict(sorted(recorder.denied.items())),
         inputs=dict(sorted(driver.inputs.items())),
-        assumed=(*_assumed(request), *events_told),
+        assumed=(*_assumed(request), *events_told, *_passed_by(request, driver.course.bars)),
         quarantined=dict(sorted(recorder.quarantined.items())),
         would_have_halted=tuple(
             recorder.would_have_halted[one] for one in sorted(recorder.would_have_halted)
@@ -173,7 +176,21 @@ def _befalling(
     return events, (f"events {within} are left out: {left_out}",) if left_out else ()
 
 
-def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] | None]:
+def _begun(request: BacktestRequest) -> tuple[BacktestRequest, Mapping[Symbol, ShareHistory]]:
+    """The request over the bars that it trades on; and all that there are, by symbol."""
+    past = {one.symbol: ShareHistory(one, request.events) for one in request.histories}
+    if not request.begins_ns:
+        return request, past
+    begun = [
+        from_place(one, int(np.searchsorted(one.start_ns, request.begins_ns)))
+        for one in request.histories
+    ]
+    return msgspec.structs.replace(request, histories=begun), past
+
+
+def _lanes(
+    request: BacktestRequest, past: Mapping[Symbol, ShareHistory], days: Days
+) -> tuple[list[Lane], list[int] | None]:
     """And the moments that are visited anyway; None where every bar is, for somebody has to hear of each."""
     stops = day_stops(request.histories, days)
     if stops is not None:
@@ -185,19 +202,22 @@ def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] 
             own=columns is Hearing.ON,
             ahead=request.runs_ahead,
         )
-        lanes = _lanes_heard(request, ways)
+        lanes = _lanes_heard(request, past, ways)
         if not any(isinstance(lane.listener, OneByOne) for lane in lanes):
             return lanes, stops
-    return _lanes_heard(request, Ways()), None
+    return _lanes_heard(request, past, Ways()), None
 
 
-def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
+def _lanes_heard(
+    request: BacktestRequest, past: Mapping[Symbol, ShareHistory], ways: Ways
+) -> list[Lane]:
     plans, quotes = worker_plans(request.config, None), request.quotes_by_symbol
     return [
         Lane(
             number,
             columns,
-            partial(_hired, request, [one for one in plans if one.symbol == columns.symbol]),
+            past[columns.symbol],
+            partial(_hired, past, request, [one for one in plans if one.symbol == columns.symbol]),
             request.terms.spread_rate,
             ways,
             quotes.get(columns.symbol),
@@ -206,10 +226,15 @@ def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
     ]
 
 
-def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: int) -> list[Worker]:
+def _hired(
+    past: Mapping[Symbol, ShareHistory],
+    request: BacktestRequest,
+    plans: Sequence[WorkerPlan],
+    incarnation: int,
+) -> list[Worker]:
     named = f"{EPOCH}.{incarnation}"
     return [
-        _listening(request, plan, named)
+        _listening(past, request, plan, named)
         if plan.hears
         else Worker(
             name=plan.name,
@@ -224,19 +249,19 @@ def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: i
     ]
 
 
-def _listening(request: BacktestRequest, plan: WorkerPlan, incarnation: str) -> ListeningWorker:
-    histories = {
-        columns.symbol: ShareHistory(columns, request.events)
-        for columns in request.histories
-        if columns.symbol == plan.symbol or columns.symbol in plan.hears
-    }
+def _listening(
+    past: Mapping[Symbol, ShareHistory],
+    request: BacktestRequest,
+    plan: WorkerPlan,
+    incarnation: str,
+) -> ListeningWorker:
     return ListeningWorker(
         name=plan.name,
         incarnation=incarnation,
         account=ACCOUNT,
         make=plan.make,
-        own=histories[plan.symbol],
-        others=[histories[one] for one in plan.hears],
+        own=past[plan.symbol],
+        others=[past[one] for one in plan.hears],
         extended_hours=request.config.extended_hours,
         protection=plan.protection,
     )
@@ -311,6 +336,12 @@ def _assumed(request: BacktestRequest) -> tuple[str, ...]:
         for one in (*_prices(request), part, slip, lag, cost, clock, brakes, *known, *request.told)
         if one
     )
+
+
+def _passed_by(request: BacktestRequest, heard: int) -> Iterator[str]:
+    passed = sum(map(len, request.histories)) - heard
+    if passed:
+        yield f"{passed:,} bars of no session (nights, weekends, holidays) are left out"
 
 
 def _prices(request: BacktestRequest) -> Iterator[str]:
