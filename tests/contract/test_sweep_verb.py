@@ -270,6 +270,30 @@ def test_a_strategy_that_fails_on_the_way_is_one_line_with_its_place(
     assert not list(Path().glob("backtests/*"))
 
 
+def test_a_line_that_was_cut_is_run_again_and_the_others_are_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = swept(capsys, "--grid", "slow=15,20", "--jobs", "1")
+    trials = Path("sweep/trials.jsonl")
+    whole = trials.read_bytes()
+    first, second = whole.splitlines(keepends=True)
+    trials.write_bytes(first + second[:40])
+    assert swept(capsys, "--grid", "slow=15,20", "--jobs", "1") == told
+    assert trials.read_bytes() == whole
+    trials.write_bytes(first[:40] + b"\n" + second)
+    assert main(["sweep", *SMALL, "--grid", "slow=15,20"]) == 2
+    assert "trials.jsonl:1: no trial of a sweep" in capsys.readouterr().err
+
+
+def test_what_all_days_after_came_to_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    axes = ("--grid", "slow=15,20", "--folds", "1")
+    told = swept(capsys, *axes)
+    [fold] = told["folds"]  # type: ignore[misc, attr-defined]
+    assert main(["sweep", *SMALL, *axes]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"all days after, one after the other: return {100 * fold['after']['total_return']:+.2f}%"
+
+
 def test_an_axis_that_is_told_twice_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", *SMALL, "--grid", "fast=2..3", "--grid", "fast=4"]) == 2
     assert capsys.readouterr().err == "trade: --grid fast: is there twice\n"

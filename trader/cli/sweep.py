@@ -1,6 +1,7 @@
 """The verb `sweep`: one strategy with every combination of some parameters, in several processes."""
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -134,12 +135,20 @@ class Sweep:
     def _read(self) -> dict[str, Trial]:
         if not self._file.exists():
             return {}
+        known: dict[str, Trial] = {}
         try:
-            lines = self._file.read_bytes().splitlines()
-            trials = [msgspec.json.decode(line, type=Trial) for line in lines]
-        except (OSError, msgspec.MsgspecError) as error:
-            raise Mistake(f"no trials of a sweep: {error}", where=str(self._file)) from None
-        return {one.run: one for one in trials}
+            # Of a line that was cut, where the program or the machine died, the run is made again.
+            *lines, _ = self._file.read_bytes().split(b"\n")
+        except OSError as error:
+            raise Mistake(f"can't be read: {error.strerror}", where=str(self._file)) from None
+        for number, line in enumerate(lines, 1):
+            try:
+                trial = msgspec.json.decode(line, type=Trial)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                what = f"no trial of a sweep: {error}"
+                raise Mistake(what, where=f"{self._file}:{number}") from None
+            known[trial.run] = trial
+        return known
 
     def run(
         self, wanted: Sequence[dict[str, str]], first_ns: int = 0, last_ns: int = 2**62
@@ -179,7 +188,11 @@ class Sweep:
     def _opened(self) -> BinaryIO:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            return self._file.open("ab")
+            file = self._file.open("ab")
+            if self._file.stat().st_size:
+                whole = self._file.read_bytes()
+                file.truncate(whole.rfind(b"\n") + 1)
+            return file
         except OSError as error:
             where = f"--out {self._file.parent}"
             raise Mistake(f"can't be written to: {error.strerror}", where=where) from None
@@ -266,6 +279,8 @@ def _say_folds(common: Common, folds: Sequence[tuple[Trial, Trial]], by: str, tr
     click.echo(
         f"each time the best of {trials:,} trials by {by} on all days before; its days after follow it"
     )
+    grown = math.prod(1 + (after.total_return or 0.0) for _, after in folds)
+    click.echo(f"all days after, one after the other: return {_percent(grown - 1).strip()}")
 
 
 def _say_rows(head: str, trials: Sequence[Trial], by: str) -> None:
