@@ -291,7 +291,10 @@ def test_what_all_days_after_came_to_is_told(capsys: pytest.CaptureFixture[str])
     [fold] = told["folds"]  # type: ignore[misc, attr-defined]
     assert main(["sweep", *SMALL, *axes]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"all days after, one after the other: return {100 * fold['after']['total_return']:+.2f}%"
+    assert (
+        last
+        == f"all days after, one after the other: return {100 * fold['after']['total_return']:+.2f}%"
+    )
 
 
 def test_an_axis_that_is_told_twice_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

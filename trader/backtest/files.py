@@ -116,7 +116,7 @@ def summary_lines(outcome: Outcome) -> list[str]:
 
 
 def _headed(outcome: Outcome) -> str:
-    said = parameters_told(outcome.parameters)
+    said = parameters_told(outcome)
     return f"{outcome.strategy}: {said}" if said else outcome.strategy
 
 

@@ -276,16 +276,16 @@ def _boot(request: BacktestRequest, build: Build, at_ns: int) -> Boot:
 
 
 def _parameters(request: BacktestRequest) -> dict[str, str]:
-    """What it was run with, defaults of the strategies among it."""
-    told: dict[str, str] = {"cash": str(request.cash), "fills": request.fills.value}
+    """What it was run with, what was given of a strategy first, then what it is by default."""
+    told: dict[str, str] = {}
     for name, strategy in request.config.strategies.items():
         settings = msgspec.structs.asdict(settings_of(strategy.kind, strategy.params))
-        for key, value in sorted((strategy.params | settings).items()):
+        for key, value in sorted(strategy.params.items()) + sorted(settings.items()):
             if value is not None:
                 told[f"{name}.{key}"] = str(value)
         ((unit, amount),) = strategy.size.given().items()
         told[f"{name}.size"] = f"{unit} {amount}"
-    return told
+    return told | {"cash": str(request.cash), "fills": request.fills.value}
 
 
 def identity_of(request: BacktestRequest, build: Build, data: str) -> Identity:
