@@ -64,9 +64,8 @@ class Recorder:
                 elif type(event) is RequestDenied:
                     self.denied[event.reason.value] += 1
                 elif type(event) is BooksMoved and event.symbol is not None:
-                    self._held[event.symbol] += (
-                        event.quantity
-                    )  # A split: no fill, and other shares.
+                    # A split: no fill, and other shares.
+                    self._held[event.symbol] += event.quantity
                 elif type(event) is Quarantined and event.symbol is not None:
                     self.quarantined.setdefault(event.symbol, event.reason)
                 elif type(event) is Released and event.symbol is not None:

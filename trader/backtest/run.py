@@ -55,7 +55,6 @@ def backtested(
     days: Days = RoundTheClock() if request.is_always_open else Sessions()
     request, unfit = fit(request)
     request, past = _begun(request)
-    unfit = (*request.left_out, *unfit)
     lanes, stops = _lanes(request, past, days)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
     points = _Points(progress, request.histories)
@@ -110,10 +109,8 @@ def backtested(
         inputs=dict(sorted(driver.inputs.items())),
         assumed=(*_assumed(request), *events_told, *_passed_by(request, driver.course.bars)),
         quarantined=dict(sorted(recorder.quarantined.items())),
-        would_have_halted=tuple(
-            recorder.would_have_halted[one] for one in sorted(recorder.would_have_halted)
-        ),
-        unfit=unfit,
+        would_have_halted=tuple(said for _, said in sorted(recorder.would_have_halted.items())),
+        unfit=(*request.left_out, *unfit),
     )
 
 
