@@ -288,13 +288,12 @@ def test_a_line_that_was_cut_is_run_again_and_the_others_are_not(
 def test_what_all_days_after_came_to_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     axes = ("--grid", "slow=15,20", "--folds", "1")
     told = swept(capsys, *axes)
-    [fold] = told["folds"]  # type: ignore[misc, attr-defined]
+    folds = told["folds"]
+    assert isinstance(folds, list)
+    grown = 100 * folds[0]["after"]["total_return"]
     assert main(["sweep", *SMALL, *axes]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert (
-        last
-        == f"all days after, one after the other: return {100 * fold['after']['total_return']:+.2f}%"
-    )
+    assert last == f"all days after, one after the other: return {grown:+.2f}%"
 
 
 def test_an_axis_that_is_told_twice_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,8 +77,9 @@ def test_equity_as_a_file_has_what_came_and_the_drawn_fall_is_that_of_the_figure
     made = with_deposits((0, -50), 110, 60)
     assert EQUITY[-1] == "deposited"
     assert equity_row(made.equity[1])[-1] == "-50"
-    lower = equity_chart(made)["data"][1]
-    assert lower["y"] == pytest.approx([0, 0])
+    lines = equity_chart(made)["data"]
+    assert isinstance(lines, list)
+    assert lines[1]["y"] == pytest.approx([0, 0])
 
 
 def test_what_befell_before_the_first_day_is_left_out_and_said() -> None:
@@ -108,7 +109,8 @@ def test_a_trade_over_a_split_ends_when_its_last_share_is_sold() -> None:
     halved = after(minutes(JD, 30, 31, 31), minutes(JD, 15.5, 15.5, 15, 15, day=TUESDAY))
     split = event(TUESDAY, EventName.SPLIT, symbol=JD, ratio=Decimal(2))
     found = outcome_of(halved, config=RISING + FREE, events=[split])
-    assert [(one.quantity, one.position) for one in found.fills] == [(10, 10), (20, 0)]
+    assert [int(one.quantity) for one in found.fills] == [10, 20]
+    assert [int(one.position) for one in found.fills] == [10, 0]
     said = statistics_of(found)
     assert (said.trades, said.trades_open) == (1, 0)
     assert said.average_loss == -10
