@@ -276,8 +276,12 @@ def _parameters(request: BacktestRequest) -> dict[str, str]:
     """What it was run with, what was given of a strategy first, then what it is by default."""
     told: dict[str, str] = {}
     for name, strategy in request.config.strategies.items():
-        settings = msgspec.structs.asdict(settings_of(strategy.kind, strategy.params))
-        for key, value in sorted(strategy.params.items()) + sorted(settings.items()):
+        settings = settings_of(strategy.kind, strategy.params)
+        # Its own before those that it shares with others.
+        own = type(settings).__annotations__
+        ordered = sorted(settings.__struct_fields__, key=lambda key: key not in own)
+        values = {key: getattr(settings, key) for key in ordered}
+        for key, value in (strategy.params | values).items():
             if value is not None:
                 told[f"{name}.{key}"] = str(value)
         ((unit, amount),) = strategy.size.given().items()

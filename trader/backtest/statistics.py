@@ -47,7 +47,7 @@ DEFINITIONS = {
     "exposure_invested": "Mean, over sessions, of the positions' value at the close / equity.",
     "turnover": "Half of all that was bought and sold / mean equity, a year of 252 sessions:"
     " 1 is the whole account put in and taken out once a year.",
-    "fees": "All fees of all fills, as the fill model charged them.",
+    "fees": "All fees: of fills, as the fill model charged them, and those that the events file charges.",
     "fees_share": "Fees / what would have been made without them (profit + fees)."
     " Profit is final equity - opening cash - deposits + withdrawals.",
     "monthly": "Daily returns of the sessions of a month, or of a year, compounded.",
