@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from trader.backtest.files import summary_json, summary_lines, write_files
+from trader.backtest.files import summary_lines, write_files
 from trader.backtest.outcome import Outcome
 from trader.backtest.page import page_of
 from trader.backtest.request import BacktestRequest
@@ -130,7 +130,7 @@ def _report(folder: Path, outcome: Outcome, history: Mapping[Symbol, Columns]) -
 
 def _say(common: Common, folder: Path, outcome: Outcome, lacks: str) -> None:
     if common.json:
-        click.echo(summary_json(outcome).decode())
+        click.echo((folder / SUMMARY).read_text(encoding="utf-8"))
         return
     for line in summary_lines(outcome):
         click.echo(line)
