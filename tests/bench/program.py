@@ -1,11 +1,13 @@
-"""The program as a person starts it: seconds until help is there, and what a whole default run needs."""
+"""The program as a person starts it: seconds until help is there, what a whole default run needs, and a backtest."""
 
 from pathlib import Path
 
 from tests.bench.measure import ROOT, Ended, Sample, ended, quantile
+from tests.bench.whole_process import samples
 
 WORK = 10  # starts
 WORK_TINY = 1
+BARS, BARS_TINY = 10_000, 60  # of each of ten symbols
 LAUNCHER = str(ROOT / "bin" / "trade")
 
 
@@ -36,6 +38,7 @@ def once(work: int, folder: Path) -> list[Sample]:
             goal=150,
             is_ceiling=True,
         ),
+        *samples([LAUNCHER], BARS if work >= WORK else BARS_TINY, folder),
     ]
 
 

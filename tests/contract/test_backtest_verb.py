@@ -96,6 +96,41 @@ def test_the_same_request_has_the_same_name_and_the_same_rows(
     assert folder.name.startswith("sma-crossover-")
 
 
+def test_other_days_have_another_name(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(Path("other") / "minute", minutes(JD, *walk(2, 120)))
+    for one in ("data", "other"):
+        assert backtest("--data", one, "--param", "slow=5") == 0
+    assert len(list(Path("backtests").iterdir())) == 2
+
+
+def test_a_folder_beside_it_is_nobodys_to_clear(data: Path) -> None:
+    Path("mine.partial").mkdir()
+    Path("mine.partial/notes.txt").write_text("years of work")
+    assert backtest("--data", str(data), "--param", "slow=5", "--out", "mine") == 0
+    assert Path("mine.partial/notes.txt").read_text() == "years of work"
+    assert sorted(one.name for one in Path.cwd().iterdir()) == ["data", "mine", "mine.partial"]
+
+
+def test_parameters_that_were_not_given_are_told_too(data: Path) -> None:
+    assert backtest("--data", str(data), "--out", "mine") == 0
+    told = json.loads(Path("mine/summary.json").read_text())["parameters"]
+    assert (told["sma-crossover.fast"], told["sma-crossover.slow"]) == ("2", "30")
+
+
+def test_a_configuration_that_names_no_symbols_takes_all_that_there_are(data: Path) -> None:
+    written(data / "minute", minutes(GS, *walk(2, 120)))
+    Path("trader.toml").write_text("[limits]\nadds_max = 0\n")
+    assert backtest("--data", str(data), "--out", "mine") == 0
+    assert json.loads(Path("mine/summary.json").read_text())["symbols"] == ["GS", "JD"]
+    Path("trader.toml").write_text('symbols = ["GS"]\n')
+    assert backtest("--data", str(data), "--out", "mine") == 0
+    assert json.loads(Path("mine/summary.json").read_text())["symbols"] == ["GS"]
+
+
+def test_the_last_day_of_the_calendar_may_be_the_end(data: Path) -> None:
+    assert backtest("--data", str(data), "--out", "mine", "--end", "2029-12-31") == 0
+
+
 def test_without_data_it_goes_over_the_synthetic_market(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,16 +237,29 @@ def test_an_event_that_cannot_befall_a_backtest_is_a_mistake(
     assert "disconnect can't befall a backtest" in capsys.readouterr().err
 
 
+BROKEN = """
+from trader.strategies.base import Strategy
+
+
+class Own(Strategy):
+    def on_bar(self, bar, view):
+        if bar.start_ns % 7 == 0 and view.is_idle():
+            raise ValueError("enough")
+        return ()
+"""
+
+
 def test_what_fails_in_the_middle_leaves_the_run_before_it(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert backtest("--data", str(data), "--out", "out") == 0
     before = (Path("out") / "summary.json").read_bytes()
-    full = Path("out.partial")
-    full.write_text("in the way of the next one")
-    assert backtest("--data", str(data), "--out", "out", "--cash", "5000") == 2
+    Path("strategies").mkdir()
+    Path("strategies/own.py").write_text(BROKEN)
+    assert main(["backtest", "--strategy", "own", "--data", str(data), "--out", "out"]) == 2
+    assert capsys.readouterr().err == "trade: strategies/own.py:8: ValueError: enough\n"
     assert (Path("out") / "summary.json").read_bytes() == before
-    assert capsys.readouterr().err.startswith("trade: --out out: can't be made: ")
+    assert sorted(one.name for one in Path.cwd().iterdir()) == ["data", "out", "strategies"]
 
 
 ORDERS = (

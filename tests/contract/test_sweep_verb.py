@@ -139,6 +139,174 @@ def test_a_strategy_that_is_told_bars_cannot_look_ahead_and_one_that_sees_column
     assert "signals say otherwise where to enter JD" in told["changes"][0]
 
 
+OWN = """
+import numpy as np
+from decimal import Decimal
+
+from trader.model import Purpose, Side, Size
+from trader.strategies.base import Strategy, Wish
+from trader.strategies.signals import Signals
+
+SEEN = {}
+
+
+class Own(Strategy):
+    def on_bar(self, bar, view):
+        return ()
+
+    def signals(self, columns):
+        close, place = columns.close, np.arange(len(columns))
+        after = np.append(close[1:], close[-1:])
+"""
+SIGNALS = "        return Signals(enter={}, leave=place % 7 == 6, words=lambda place, side: {}{})\n"
+PEEKS = {
+    "a bar ahead, seldom": SIGNALS.format("(place % 53 == 5) & (after > close)", "''", ""),
+    "a bar ahead, to leave out what loses": SIGNALS.format(
+        "(place % 53 == 5) & ~(after < close)", "''", ""
+    ),
+    "in the size": SIGNALS.format(
+        "place % 9 == 5",
+        "''",
+        ", size=lambda place: Size(unit='shares', amount=Decimal(1 + int(after[place] > close[place])))",
+    ),
+    "in the reason": SIGNALS.format("place % 9 == 5", "str(after[place])", ""),
+    "in what it keeps for the next": """
+        if columns.symbol not in SEEN:
+            SEEN[columns.symbol] = close.max()
+        enter = close == SEEN[columns.symbol]
+        return Signals(enter=enter, leave=~enter, words=lambda place, side: "")
+""",
+    "in a column that is kept": """
+        enter = SEEN.setdefault("enter", place % 5 == 0)
+        return Signals(enter=enter, leave=enter, words=lambda place, side: "")
+""",
+}
+
+
+@pytest.mark.parametrize("peek", PEEKS)
+def test_columns_that_see_one_bar_more_are_found(
+    peek: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("strategies").mkdir()
+    Path("strategies/own.py").write_text(OWN + PEEKS[peek])
+    assert main(["lookahead", "own", "--symbols", "JD", "--sessions", "2", "--cuts", "2"]) == 1
+    assert "signals say" in capsys.readouterr().out
+
+
+KEEPS = """
+from decimal import Decimal
+
+from trader.model import Purpose, Side, Size
+from trader.strategies.base import Strategy, Wish
+
+SEEN = {}
+
+
+class Own(Strategy):
+    def on_bar(self, bar, view):
+        SEEN[bar.start_ns] = bar.close
+        latest = SEEN[max(SEEN)]
+        size = Size(unit="shares", amount=Decimal(1 + (latest > bar.close)))
+        return (Wish(side=Side.BUY, purpose=Purpose.ENTER, size=size, reason="up"),)
+"""
+
+
+def test_what_a_strategy_keeps_of_one_run_is_gone_in_the_next(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("strategies").mkdir()
+    Path("strategies/own.py").write_text(KEEPS)
+    assert main(["lookahead", "own", "--symbols", "JD", "--sessions", "1", "--cuts", "2"]) == 0
+    assert "none of them changes" in capsys.readouterr().out
+
+
+BROKEN = """
+from trader.strategies.base import Strategy
+
+class Own(Strategy):
+    told = 0
+
+    def on_bar(self, bar, view):
+        self.told += 1
+        if self.told == 30:
+            {}
+        return ()
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("raise KeyError('JD')", "strategies/own.py:10: KeyError: 'JD'"),
+        ("import nothing_like_it", "strategies/own.py:10: ModuleNotFoundError: No module named"),
+        ("raise SystemExit('enough')", "strategies/own.py:10: SystemExit: enough"),
+        ("return 5", "strategies/own.py: TypeError: 'int' object is not iterable"),
+        ("return [5]", "strategies/own.py: AttributeError: "),
+    ],
+)
+@pytest.mark.parametrize("verb", ["backtest", "lookahead", "sweep"])
+def test_a_strategy_that_fails_on_the_way_is_one_line_with_its_place(
+    verb: str, does: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("strategies").mkdir()
+    Path("strategies/own.py").write_text(BROKEN.format(does))
+    which = {
+        "backtest": ["--strategy", "own"],
+        "lookahead": ["own"],
+        "sweep": ["--strategy", "own", "--grid", "none=1", "--jobs", "1"],
+    }
+    if verb == "sweep":
+        Path("strategies/own.py").write_text(
+            BROKEN.format(does).replace(
+                "    told = 0",
+                "    class Parameters(__import__('msgspec').Struct):\n        none: int = 0\n    told = 0",
+            )
+        )
+        said = said.replace(":10:", ":12:")
+    assert main([verb, *which[verb], "--symbols", "JD", "--sessions", "1"]) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.count("\n") == 1
+    assert not list(Path().glob("backtests/*"))
+
+
+def test_a_line_that_was_cut_is_run_again_and_the_others_are_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = swept(capsys, "--grid", "slow=15,20", "--jobs", "1")
+    trials = Path("sweep/trials.jsonl")
+    whole = trials.read_bytes()
+    first, second = whole.splitlines(keepends=True)
+    trials.write_bytes(first + second[:40])
+    assert swept(capsys, "--grid", "slow=15,20", "--jobs", "1") == told
+    assert trials.read_bytes() == whole
+    trials.write_bytes(first[:40] + b"\n" + second)
+    assert main(["sweep", *SMALL, "--grid", "slow=15,20"]) == 2
+    assert "trials.jsonl:1: no trial of a sweep" in capsys.readouterr().err
+
+
+def test_what_all_days_after_came_to_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    axes = ("--grid", "slow=15,20", "--folds", "1")
+    told = swept(capsys, *axes)
+    folds = told["folds"]
+    assert isinstance(folds, list)
+    grown = 100 * folds[0]["after"]["total_return"]
+    assert main(["sweep", *SMALL, *axes]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"all days after, one after the other: return {grown:+.2f}%"
+
+
+def test_an_axis_that_is_told_twice_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", *SMALL, "--grid", "fast=2..3", "--grid", "fast=4"]) == 2
+    assert capsys.readouterr().err == "trade: --grid fast: is there twice\n"
+
+
+def test_what_trials_are_sorted_by_stands_in_their_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", *SMALL, "--grid", "slow=15,20", "--by", "profit_factor"]) == 0
+    for row in capsys.readouterr().out.splitlines()[:2]:
+        assert "  profit factor " in row
+
+
 @pytest.mark.parametrize("verb", ["sweep", "lookahead sma-crossover"])
 @pytest.mark.parametrize("option", ["--database", "--log"])
 def test_the_books_and_the_log_of_a_run_are_none_of_theirs(

@@ -1,6 +1,6 @@
 """Bugs planted in how history is read and gone through: a backtest that knows more, or pays less, than it could."""
 
-from tests.mutants.planted import Edit, planted, plays, properties
+from tests.mutants.planted import Edit, contract, planted, plays, properties
 
 TICKS = (
     planted(
@@ -113,5 +113,86 @@ TICKS = (
         Edit("feeds/quotes.py", "        keeps[place] = False\n", ""),
         plays("history_ticks", "quotes_that_are_not_fit_are_left_out_and_named"),
         properties("quotes", "it_is_what_the_guard_says_of_each_one_after_the_other"),
+    ),
+)
+
+# What a run says of itself, and where it begins.
+TOLD = (
+    planted(
+        "money that is brought is a return",
+        Edit("backtest/statistics.py", "            scale *= float(before) / float(began)\n", ""),
+        plays("backtest_money", "money_that_comes_and_goes_is_no_return_and_no_profit"),
+    ),
+    planted(
+        "money that is brought is a profit",
+        Edit(
+            "backtest/statistics.py",
+            "plain(final - outcome.opening_cash - brought)",
+            "plain(final - outcome.opening_cash)",
+        ),
+        plays("backtest_money", "money_that_comes_and_goes_is_no_return_and_no_profit"),
+    ),
+    planted(
+        "a trade over a split is never over",
+        Edit(
+            "backtest/recorder.py",
+            "self._held[event.symbol] += event.quantity",
+            "pass",
+        ),
+        plays("backtest_money", "a_trade_over_a_split_ends_when_its_last_share_is_sold"),
+    ),
+    planted(
+        "what befell before a run befalls it",
+        Edit("backtest/run.py", "if begins_ns <= one.at_ns <= last_ns", "if one.at_ns <= last_ns"),
+        plays("backtest_money", "what_befell_before_the_first_day_is_left_out_and_said"),
+    ),
+    planted(
+        "a fold begins without what lies before it",
+        Edit(
+            "backtest/request.py",
+            "bars_between(one, 0, last_ns)",
+            "bars_between(one, first_ns, last_ns)",
+        ),
+        plays(
+            "backtest_begin",
+            "a_part_of_a_request_is_told_what_lies_before_and_not_what_comes_after",
+        ),
+    ),
+    planted(
+        "strategies are told prices of before an unexplained jump",
+        Edit("backtest/shares.py", "return bars[place:]", "return bars"),
+        plays("backtest_begin", "what_lies_before_an_unexplained_jump_is_not_told"),
+    ),
+    planted(
+        "a fold does not look at the night before it",
+        Edit(
+            "backtest/lanes.py",
+            "columns = from_place(self._history.columns, self._before - 1)",
+            "pass",
+        ),
+        plays("backtest_begin", "a_jump_that_nothing_explains_is_one_where_it_begins_too"),
+    ),
+    planted(
+        "a column is cut off at a few moments only",
+        Edit(
+            "cli/lookahead.py",
+            "for place in sorted(places.union(_places(len(beginning), PLACES))):",
+            "for place in ():",
+        ),
+        contract("sweep_verb", "columns_that_see_one_bar_more_are_found"),
+    ),
+    planted(
+        "one bar's signals are as good as their sizes",
+        Edit("cli/lookahead.py", "nonzero()[0][-ASKED:].tolist()", "nonzero()[0][:0].tolist()"),
+        contract("sweep_verb", "columns_that_see_one_bar_more_are_found"),
+    ),
+    planted(
+        "a strategy keeps what it has seen of the future",
+        Edit(
+            "cli/lookahead.py",
+            "    renew()\n    heard = _Heard()\n",
+            "    heard = _Heard()\n",
+        ),
+        contract("sweep_verb", "what_a_strategy_keeps_of_one_run_is_gone_in_the_next"),
     ),
 )

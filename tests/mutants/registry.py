@@ -51,6 +51,7 @@ AREAS: dict[str, Sequence[Planted]] = {
         *venue_bugs.WIRE,
     ),
     "Quotes and trades as history": history_bugs.TICKS,
+    "What a backtest says, and where it begins": history_bugs.TOLD,
     "Another program's books": (*audit_bugs.AUDIT, *audit_bugs.REPAIR),
 }
 MUTANTS = tuple(one for area in AREAS.values() for one in area)

@@ -65,6 +65,7 @@ def test_a_line_a_session_of_the_account(tmp_path: Path) -> None:
         "equity": "99.5",
         "cash": "68.5",
         "positions_value": "31",
+        "deposited": "0",
     }
     assert second["equity"] == "101.123456789"
 

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trader.backtest.outcome import EquityPoint, Fill, Outcome
+from trader.backtest.statistics import equity_curve
 from trader.backtest.telling import counted
 from trader.calendar import DAY_NS
 from trader.feeds.columns import Columns
@@ -44,11 +44,14 @@ def kept(values: NDArray[np.int64] | NDArray[np.float64], at_most: int) -> Place
 # ----------------------------------------------------------------------------------------- the account
 
 
-def equity_chart(opening_cash: Decimal, equity: Sequence[EquityPoint]) -> Chart:
-    """Equity, and below it how far it is under its highest, the opening cash included."""
+def equity_chart(outcome: Outcome) -> Chart:
+    """Equity, and below it how far it is under its highest, the opening cash included, deposits taken out."""
+    equity = outcome.equity
     values = np.array([float(point.equity) for point in equity])
-    heights = np.maximum.accumulate(np.maximum(values, float(opening_cash)))
-    falls = (values / np.where(heights > 0, heights, np.nan) - 1) * 100
+    opening = float(outcome.opening_cash)
+    curve = np.array(equity_curve(outcome)[1:] or values)
+    heights = np.maximum.accumulate(np.maximum(curve, opening))
+    falls = (curve / np.where(heights > 0, heights, np.nan) - 1) * 100
     # The deepest fall needs not be at the lowest equity: both lines keep their own.
     places = np.union1d(kept(values, POINTS_MAX // 2), kept(falls, POINTS_MAX // 2))
     sessions = [equity[place].session for place in places]

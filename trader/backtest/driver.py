@@ -217,7 +217,7 @@ class Driver:
         if lane is not None and event.name is EventName.SPLIT:
             self._protector.split(event.symbol)
             self.course.catch_up(lane, self._ended_ns)
-            lane.split(event.ratio)
+            lane.split(event.ratio, event.at_ns)
             self.course.touch(lane)
             self._look_after(lane)
         self._settle()

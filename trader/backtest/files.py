@@ -34,7 +34,7 @@ TRADES = (
     "time,session,symbol,strategy,side,purpose,quantity,price,notional,fees,realized,position,"
     "client_order_id"
 ).split(",")
-EQUITY = "time,session,equity,cash,positions_value".split(",")
+EQUITY = "time,session,equity,cash,positions_value,deposited".split(",")
 
 
 def write_files(folder: Path, outcome: Outcome) -> None:
@@ -77,7 +77,7 @@ def trade_row(fill: Fill) -> tuple[str, ...]:
 
 def equity_row(point: EquityPoint) -> tuple[str, ...]:
     """A session's close as EQUITY names it: time UTC, amounts exact."""
-    amounts = (point.equity, point.cash, point.positions_value)
+    amounts = (point.equity, point.cash, point.positions_value, point.deposited)
     return (iso(point.at_ns), point.session, *map(canonical, amounts))
 
 
@@ -116,7 +116,7 @@ def summary_lines(outcome: Outcome) -> list[str]:
 
 
 def _headed(outcome: Outcome) -> str:
-    said = parameters_told(outcome.parameters)
+    said = parameters_told(outcome)
     return f"{outcome.strategy}: {said}" if said else outcome.strategy
 
 

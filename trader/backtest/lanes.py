@@ -7,8 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from trader.backtest.hearing import Ahead, Heard, Ways
-from trader.backtest.shares import in_shares
-from trader.calendar import HOUR_NS
+from trader.backtest.shares import NIGHT_NS, ShareHistory, in_shares
 from trader.feeds.columns import Columns, bar_of, columns_of, from_place, joined
 from trader.feeds.quotes import Quotes
 from trader.feeds.recorded import quote_around
@@ -20,7 +19,6 @@ from trader.worker import Worker
 
 BLOCK = 128  # bars that are made at a time
 NEAR = 16  # bars ahead that are looked through first
-NIGHT_NS = 4 * HOUR_NS  # without a bar
 
 Hire = Callable[[int], Sequence[Worker]]  # workers of their n-th incarnation
 
@@ -31,11 +29,13 @@ class Lane:
     __slots__ = (
         "_bar",
         "_bar_place",
+        "_before",
         "_block",
         "_block_first",
         "_closes",
         "_ends",
         "_hire",
+        "_history",
         "_incarnation",
         "_reads_all",
         "_spread_rate",
@@ -60,12 +60,13 @@ class Lane:
         self,
         number: int,
         columns: Columns,
+        history: ShareHistory,
         hire: Hire,
         spread_rate: Decimal,
         ways: Ways,
         quotes: Quotes | None = None,
     ) -> None:
-        """quotes: those that its orders trade with, where it has any."""
+        """history: these columns, perhaps with bars before. quotes: what its orders trade with, where there are any."""
         self.number = number
         self.symbol = columns.symbol
         self.columns = columns
@@ -77,6 +78,8 @@ class Lane:
         self.expected = -1  # whose open is waited for; of a lane with quotes: which of these
         self.opening = -1  # that opened last, as far as somebody waited for it
         self._hire = hire
+        self._history = history
+        self._before = len(history.columns) - len(columns)
         self._incarnation = 0
         self._spread_rate = spread_rate
         self._ways = ways
@@ -87,8 +90,28 @@ class Lane:
         self._bar_place = -1
         self._views = columns.views()
         self.starts, self._ends, self._closes = (self._views[one] for one in (0, 1, 5))
-        self._take(hire(0), lambda _: (columns, 0))
+        self._begin(self.starts[0] if self._before and len(columns) else 0)
         columns.rest()
+
+    def _begin(self, at_ns: int) -> None:
+        """Workers that are told the last bars until now, in the shares of that moment."""
+        workers, after_it = self._hire(self._incarnation), self.place + 1
+        told = {
+            worker.name: self._history.last(
+                worker.strategy.bars_needed, self._before + after_it, at_ns
+            )
+            for worker in workers
+        }
+
+        def heard(worker: Worker) -> tuple[Columns, int]:
+            last, rest = told[worker.name], from_place(self.columns, after_it)
+            parts = [columns_of(self.symbol, last), rest] if last else [rest]
+            return joined(parts), after_it - len(last)
+
+        self._take(workers, heard)
+        for worker in workers:
+            if told[worker.name]:
+                worker.warm_up(told[worker.name], self.view)
 
     def _take(self, workers: Sequence[Worker], heard: Heard) -> None:
         self.workers = workers
@@ -149,31 +172,19 @@ class Lane:
             place = self.listener.next_place(self.place, self.view)
         return self._ends[place] if place < len(self._ends) else None
 
-    def split(self, ratio: Decimal) -> None:
+    def split(self, ratio: Decimal, at_ns: int) -> None:
         """New workers hear the last bars again, in today's shares: what the old ones remember is of others."""
         bar = self.bar
         if bar is not None:
             self._bar = in_shares(bar, ratio)
         self._incarnation += 1
-        workers = self._hire(self._incarnation)
-        after_it = self.place + 1
-
-        def history(worker: Worker) -> list[Bar]:
-            first = max(0, after_it - worker.strategy.bars_needed)
-            return [in_shares(self.bar_at(one), ratio) for one in range(first, after_it)]
-
-        def heard(worker: Worker) -> tuple[Columns, int]:
-            last = history(worker)
-            rest = from_place(self.columns, after_it)
-            return joined([columns_of(self.symbol, last), rest]), after_it - len(last)
-
-        self._take(workers, heard)
-        for worker in workers:
-            worker.warm_up(history(worker), self.view)
+        self._begin(at_ns)
 
     def jumps(self) -> Iterator[tuple[int, int, int, int]]:
         """(when a bar ends, when the one before did, the close of that, its open) where a price jumped over a night."""
         columns = self.columns
+        if self._before:  # The night before the first of them was one, too.
+            columns = from_place(self._history.columns, self._before - 1)
         before, opened = columns.close[:-1], columns.open[1:]
         is_night = columns.start_ns[1:] - columns.ends_ns[:-1] > NIGHT_NS
         is_far = np.abs(opened - before) * 1000 > before * JUMP_PER_MILLE_MAX

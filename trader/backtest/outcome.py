@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from trader.model import Purpose, Side, StrategyName, Symbol
+from trader.money import ZERO
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -34,13 +35,17 @@ class Fill(Struct, frozen=True, kw_only=True):
 
 
 class EquityPoint(Struct, frozen=True, kw_only=True):
-    """The account at the close of a session or, where the market never closes, of a day; dollars."""
+    """The account at the close of a session or, where the market never closes, of a day; dollars.
+
+    deposited: what its owner has brought since the one before, less what they took: no profit and no loss.
+    """
 
     at_ns: int
     session: str
     equity: Decimal
     cash: Decimal
     positions_value: Decimal
+    deposited: Decimal = ZERO
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ def page_of(outcome: Outcome, prices: Mapping[Symbol, Columns], script: str) -> 
     charts: list[Chart] = []
     if outcome.equity:
         charts = [
-            equity_chart(outcome.opening_cash, outcome.equity),
+            equity_chart(outcome),
             invested_chart(outcome.equity),
         ]
     own = len(charts)
@@ -82,7 +82,7 @@ def _about(outcome: Outcome) -> str:
     if (more := len(outcome.symbols) - SYMBOLS_NAMED_MAX) > 0:
         named += f" and {more:,} more"
     lines = [
-        f"Parameters: {parameters_told(outcome.parameters) or 'none'}.",
+        f"Parameters: {parameters_told(outcome) or 'none'}.",
         f"{counted(outcome.bars, 'bar')} of {counted(len(outcome.symbols), 'symbol')}: {named}.",
         f"{period_of(outcome)}, {counted(len(outcome.equity), 'session')}."
         f" Opening cash {money(outcome.opening_cash)}; amounts are US dollars.",

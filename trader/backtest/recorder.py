@@ -9,6 +9,7 @@ from trader.backtest.outcome import Fill
 from trader.calendar import clock_text
 from trader.limits import Limits
 from trader.messages import (
+    BooksMoved,
     Brake,
     ClockMoved,
     Entry,
@@ -24,7 +25,7 @@ from trader.ports import Batch
 from trader.state import ExecutionState
 
 ENTRIES_AT_ONCE = 4_096
-READ = {ExecutionBooked, RequestDenied, Quarantined, Released, ClockMoved}
+READ = {BooksMoved, ExecutionBooked, RequestDenied, Quarantined, Released, ClockMoved}
 LOSSES = {Brake.LOSS_DAY, Brake.DRAWDOWN}
 LOOKED_FOR = (*sorted(LOSSES), Brake.REPEATED_EXECUTIONS)
 
@@ -62,6 +63,9 @@ class Recorder:
                     self.fills.append(self._fill(entry, event, batch.after))
                 elif type(event) is RequestDenied:
                     self.denied[event.reason.value] += 1
+                elif type(event) is BooksMoved and event.symbol is not None:
+                    # A split: no fill, and other shares.
+                    self._held[event.symbol] += event.quantity
                 elif type(event) is Quarantined and event.symbol is not None:
                     self.quarantined.setdefault(event.symbol, event.reason)
                 elif type(event) is Released and event.symbol is not None:

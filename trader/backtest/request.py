@@ -57,12 +57,14 @@ class KnownJump(Struct, frozen=True, kw_only=True):
 class BacktestRequest(Struct, frozen=True, kw_only=True):
     """The same request gives the same outcome. histories: one of each of the configuration's symbols, by symbol.
 
-    quotes: of those that have any, for Fills.NEXT_QUOTE. told and left_out: what the outcome is to say of how history
-    was read. columns and runs_ahead only say how it is gone through: nothing of the outcome depends on them.
+    begins_ns: nothing is traded on bars that begin before; strategies are told the last of them first, as at the start
+    of a run. quotes: of those that have any, for Fills.NEXT_QUOTE. told and left_out: what the outcome is to say of how
+    history was read. columns and runs_ahead only say how it is gone through: nothing of the outcome depends on them.
     """
 
     config: Config
     histories: Sequence[Columns]
+    begins_ns: int = 0
     quotes: Sequence[Quotes] = ()
     told: Sequence[str] = ()
     left_out: Sequence[str] = ()
@@ -112,9 +114,13 @@ class BacktestRequest(Struct, frozen=True, kw_only=True):
         return {one.symbol: one for one in self.quotes} if is_wanted else {}
 
     def between(self, first_ns: int, last_ns: int) -> "BacktestRequest":
-        """Over bars that begin at or after the one moment and end at or before the other, and quotes until then."""
+        """Over bars that begin at or after the one moment and end at or before the other, and quotes until then.
+
+        Those of before stay, for strategies to be told first.
+        """
         return replace(
             self,
-            histories=[bars_between(one, first_ns, last_ns) for one in self.histories],
+            begins_ns=first_ns,
+            histories=[bars_between(one, 0, last_ns) for one in self.histories],
             quotes=[quotes_between(one, 0, last_ns) for one in self.quotes],
         )

@@ -1,11 +1,12 @@
 """From a request to an outcome: puts workers, executor, venue and history together, and says what came of it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
 import msgspec
+import numpy as np
 
 from trader.backtest.broker import ACCOUNT, ReplayBroker
 from trader.backtest.days import Day, Days, RoundTheClock, Sessions
@@ -20,14 +21,18 @@ from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.backtest.shares import ShareHistory
 from trader.backtest.visits import day_stops
 from trader.build import Build
+from trader.calendar import iso
 from trader.config import AtClose
-from trader.feeds.columns import Columns
+from trader.feeds.columns import Columns, from_place
 from trader.feeds.quotes import dates_of
 from trader.live.assembly import Identity as LifeIdentity
 from trader.live.assembly import boot_of, worker_plans
 from trader.messages import Boot, Gate, GateReport, LifeEnd
-from trader.money import plain
+from trader.model import Symbol
+from trader.money import ZERO, plain
+from trader.simulator.scheduled import ScheduledEvent
 from trader.state import ExecutionState
+from trader.strategies import settings_of
 from trader.supervisor import WorkerPlan
 from trader.worker import Worker
 
@@ -49,11 +54,12 @@ def backtested(
     """Run it; `data` is the identity of the histories. Raises Mistake where a strategy can't be made."""
     days: Days = RoundTheClock() if request.is_always_open else Sessions()
     request, unfit = fit(request)
-    unfit = (*request.left_out, *unfit)
-    lanes, stops = _lanes(request, days)
+    request, past = _begun(request)
+    lanes, stops = _lanes(request, past, days)
     recorder = Recorder(journal, None if request.brakes else request.config.limits)
     points = _Points(progress, request.histories)
     first_ns, last_ns = _span(request)
+    events, events_told = _befalling(request, days, first_ns, last_ns)
     broker = ReplayBroker(
         request.symbols,
         terms=request.venue_terms(),
@@ -69,7 +75,7 @@ def backtested(
         write=recorder.write,
         trades_at_open=request.fills is not Fills.QUOTE,
         day_ended=points.day_ended,
-        events=request.events,
+        events=events,
         jumps=request.jumps,
         closing_minutes=_closing_minutes(request),
     )
@@ -101,12 +107,10 @@ def backtested(
         blocked=state.counts.blocked,
         denied=dict(sorted(recorder.denied.items())),
         inputs=dict(sorted(driver.inputs.items())),
-        assumed=_assumed(request),
+        assumed=(*_assumed(request), *events_told, *_passed_by(request, driver.course.bars)),
         quarantined=dict(sorted(recorder.quarantined.items())),
-        would_have_halted=tuple(
-            recorder.would_have_halted[one] for one in sorted(recorder.would_have_halted)
-        ),
-        unfit=unfit,
+        would_have_halted=tuple(said for _, said in sorted(recorder.would_have_halted.items())),
+        unfit=(*request.left_out, *unfit),
     )
 
 
@@ -116,6 +120,7 @@ class _Points:
     def __init__(self, progress: Callable[[int, int], None], histories: Sequence[Columns]) -> None:
         self.points: list[EquityPoint] = []
         self.driver: Driver | None = None
+        self._deposits = ZERO
         self._progress = progress
         self._bars = sum(map(len, histories))
         self._in_files = [one for one in histories if not one.are_in_memory]
@@ -132,8 +137,10 @@ class _Points:
                 equity=plain(state.equity),
                 cash=plain(state.books.cash),
                 positions_value=plain(state.positions_value),
+                deposited=plain(state.books.deposits - self._deposits),
             )
         )
+        self._deposits = state.books.deposits
 
 
 def _closing_minutes(request: BacktestRequest) -> int:
@@ -152,7 +159,35 @@ def _span(request: BacktestRequest) -> tuple[int, int]:
     return first_ns, max((int(one.ends_ns[-1]) for one in histories), default=0)
 
 
-def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] | None]:
+def _befalling(
+    request: BacktestRequest, days: Days, first_ns: int, last_ns: int
+) -> tuple[Sequence[ScheduledEvent], Sequence[str]]:
+    """What befalls the account, from the beginning of the first bar's day on; and a word about what doesn't."""
+    if not request.events:
+        return (), ()
+    day = days.day_of(first_ns) if last_ns else None
+    begins_ns = first_ns if day is None else min(day.begins_ns, first_ns)
+    events = [one for one in request.events if begins_ns <= one.at_ns <= last_ns]
+    left_out = len(request.events) - len(events)
+    within = f"before {iso(begins_ns)} or after {iso(last_ns)}"
+    return events, (f"events {within} are left out: {left_out}",) if left_out else ()
+
+
+def _begun(request: BacktestRequest) -> tuple[BacktestRequest, Mapping[Symbol, ShareHistory]]:
+    """The request over the bars that it trades on; and all that there are, by symbol."""
+    past = {one.symbol: ShareHistory(one, request.events) for one in request.histories}
+    if not request.begins_ns:
+        return request, past
+    begun = [
+        from_place(one, int(np.searchsorted(one.start_ns, request.begins_ns)))
+        for one in request.histories
+    ]
+    return msgspec.structs.replace(request, histories=begun), past
+
+
+def _lanes(
+    request: BacktestRequest, past: Mapping[Symbol, ShareHistory], days: Days
+) -> tuple[list[Lane], list[int] | None]:
     """And the moments that are visited anyway; None where every bar is, for somebody has to hear of each."""
     stops = day_stops(request.histories, days)
     if stops is not None:
@@ -164,19 +199,22 @@ def _lanes(request: BacktestRequest, days: Days) -> tuple[list[Lane], list[int] 
             own=columns is Hearing.ON,
             ahead=request.runs_ahead,
         )
-        lanes = _lanes_heard(request, ways)
+        lanes = _lanes_heard(request, past, ways)
         if not any(isinstance(lane.listener, OneByOne) for lane in lanes):
             return lanes, stops
-    return _lanes_heard(request, Ways()), None
+    return _lanes_heard(request, past, Ways()), None
 
 
-def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
+def _lanes_heard(
+    request: BacktestRequest, past: Mapping[Symbol, ShareHistory], ways: Ways
+) -> list[Lane]:
     plans, quotes = worker_plans(request.config, None), request.quotes_by_symbol
     return [
         Lane(
             number,
             columns,
-            partial(_hired, request, [one for one in plans if one.symbol == columns.symbol]),
+            past[columns.symbol],
+            partial(_hired, past, request, [one for one in plans if one.symbol == columns.symbol]),
             request.terms.spread_rate,
             ways,
             quotes.get(columns.symbol),
@@ -185,10 +223,15 @@ def _lanes_heard(request: BacktestRequest, ways: Ways) -> list[Lane]:
     ]
 
 
-def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: int) -> list[Worker]:
+def _hired(
+    past: Mapping[Symbol, ShareHistory],
+    request: BacktestRequest,
+    plans: Sequence[WorkerPlan],
+    incarnation: int,
+) -> list[Worker]:
     named = f"{EPOCH}.{incarnation}"
     return [
-        _listening(request, plan, named)
+        _listening(past, request, plan, named)
         if plan.hears
         else Worker(
             name=plan.name,
@@ -203,19 +246,19 @@ def _hired(request: BacktestRequest, plans: Sequence[WorkerPlan], incarnation: i
     ]
 
 
-def _listening(request: BacktestRequest, plan: WorkerPlan, incarnation: str) -> ListeningWorker:
-    histories = {
-        columns.symbol: ShareHistory(columns, request.events)
-        for columns in request.histories
-        if columns.symbol == plan.symbol or columns.symbol in plan.hears
-    }
+def _listening(
+    past: Mapping[Symbol, ShareHistory],
+    request: BacktestRequest,
+    plan: WorkerPlan,
+    incarnation: str,
+) -> ListeningWorker:
     return ListeningWorker(
         name=plan.name,
         incarnation=incarnation,
         account=ACCOUNT,
         make=plan.make,
-        own=histories[plan.symbol],
-        others=[histories[one] for one in plan.hears],
+        own=past[plan.symbol],
+        others=[past[one] for one in plan.hears],
         extended_hours=request.config.extended_hours,
         protection=plan.protection,
     )
@@ -230,14 +273,20 @@ def _boot(request: BacktestRequest, build: Build, at_ns: int) -> Boot:
 
 
 def _parameters(request: BacktestRequest) -> dict[str, str]:
-    """All that the outcome depends on, beside code and data."""
-    told: dict[str, str] = {"cash": str(request.cash), "fills": request.fills.value}
+    """What it was run with, what was given of a strategy first, then what it is by default."""
+    told: dict[str, str] = {}
     for name, strategy in request.config.strategies.items():
-        for key, value in sorted(strategy.params.items()):
-            told[f"{name}.{key}"] = str(value)
+        settings = settings_of(strategy.kind, strategy.params)
+        # Its own before those that it shares with others.
+        own = type(settings).__annotations__
+        ordered = sorted(settings.__struct_fields__, key=lambda key: key not in own)
+        values = {key: getattr(settings, key) for key in ordered}
+        for key, value in (strategy.params | values).items():
+            if value is not None:
+                told[f"{name}.{key}"] = str(value)
         ((unit, amount),) = strategy.size.given().items()
         told[f"{name}.size"] = f"{unit} {amount}"
-    return told
+    return told | {"cash": str(request.cash), "fills": request.fills.value}
 
 
 def identity_of(request: BacktestRequest, build: Build, data: str) -> Identity:
@@ -288,6 +337,12 @@ def _assumed(request: BacktestRequest) -> tuple[str, ...]:
         for one in (*_prices(request), part, slip, lag, cost, clock, brakes, *known, *request.told)
         if one
     )
+
+
+def _passed_by(request: BacktestRequest, heard: int) -> Iterator[str]:
+    passed = sum(map(len, request.histories)) - heard
+    if passed:
+        yield f"{passed:,} bars of no session (nights, weekends, holidays) are left out"
 
 
 def _prices(request: BacktestRequest) -> Iterator[str]:

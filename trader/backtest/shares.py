@@ -5,10 +5,14 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from trader.calendar import HOUR_NS
 from trader.feeds.columns import Columns
 from trader.model import Bar, Symbol
 from trader.money import ONE, share
+from trader.nights import JUMP_PER_MILLE_MAX
 from trader.simulator.scheduled import EventName, ScheduledEvent
+
+NIGHT_NS = 4 * HOUR_NS  # without a bar
 
 
 def in_shares(bar: Bar, ratio: Decimal) -> Bar:
@@ -28,7 +32,10 @@ def in_shares(bar: Bar, ratio: Decimal) -> Bar:
 
 
 class ShareHistory:
-    """The bars of one symbol, each in the shares of whatever moment is asked about."""
+    """The bars of one symbol, each in the shares of whatever moment is asked about.
+
+    They may be more than a backtest goes through: `last` is what a strategy is told before its first.
+    """
 
     def __init__(self, columns: Columns, events: Sequence[ScheduledEvent]) -> None:
         self.columns = columns
@@ -41,6 +48,20 @@ class ShareHistory:
             if bar.start_ns < split_ns <= at_ns:
                 bar = in_shares(bar, ratio)
         return bar
+
+    def last(self, count: int, end: int, at_ns: int) -> list[Bar]:
+        """At most so many before the place `end`, as of a moment; none from before a jump that no split explains."""
+        bars = [self.bar(one, at_ns) for one in range(max(0, end - count), end)]
+        for place in range(len(bars) - 1, 0, -1):
+            if _is_jump(bars[place - 1], bars[place]):
+                return bars[place:]
+        return bars
+
+
+def _is_jump(before: Bar, after: Bar) -> bool:
+    """As the lanes look for them: over a night, by more than any ordinary one."""
+    is_night = after.start_ns - (before.start_ns + before.span_ns) > NIGHT_NS
+    return is_night and abs(after.open - before.close) * 1000 > before.close * JUMP_PER_MILLE_MAX
 
 
 def splits_of(symbol: Symbol, events: Sequence[ScheduledEvent]) -> list[tuple[int, Decimal]]:

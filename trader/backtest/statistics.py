@@ -1,8 +1,9 @@
 """What a run came to in figures: returns, risk, trades, exposure and costs, each with its definition.
 
-Returns are simple and of a day each, the first against the opening cash; a year has 252 of them, also where the
-market never closes; the risk-free rate is 0. Formulas of returns are those of empyrical-reloaded, which a test
-holds them to. Statistics of returns are floats; dollars are Decimals. What has no value is None.
+Returns are simple and of a day each, the first against the opening cash; what the account's owner brings or takes is
+none of them. A year has 252 days, also where the market never closes; the risk-free rate is 0. Formulas of returns are
+those of empyrical-reloaded, which a test holds them to. Statistics of returns are floats; dollars are Decimals. What
+has no value is None.
 """
 
 import math
@@ -20,7 +21,8 @@ DAYS_PER_YEAR = 252
 Returns = Sequence[float]
 
 DEFINITIONS = {
-    "total_return": "Final equity / opening cash - 1.",
+    "total_return": "Daily returns, compounded: final equity / opening cash - 1 where nothing was brought or taken."
+    " The return of a session is its equity / (the equity before + deposits of the session - withdrawals), - 1.",
     "cagr": "(1 + total return) to the power of 252 / sessions, - 1: the return a year that compounds to it;"
     " over less than a year it is extrapolated.",
     "volatility": "Standard deviation of daily returns (sample, n - 1) x the root of 252.",
@@ -29,7 +31,8 @@ DEFINITIONS = {
     "sortino": "Mean of daily returns x 252 / downside deviation, which is the root of the mean, over all days,"
     " of squared negative returns, x the root of 252.",
     "calmar": "CAGR / size of the deepest drawdown.",
-    "max_drawdown": "Lowest value of equity / its highest value until then - 1, at the close of sessions;"
+    "max_drawdown": "Lowest value of equity / its highest value until then - 1, at the close of sessions,"
+    " deposits and withdrawals taken out;"
     " it lasts from that height until it is reached again, in sessions.",
     "best_day": "Highest return of a session, close to close.",
     "worst_day": "Lowest return of a session, close to close.",
@@ -44,8 +47,9 @@ DEFINITIONS = {
     "exposure_invested": "Mean, over sessions, of the positions' value at the close / equity.",
     "turnover": "Half of all that was bought and sold / mean equity, a year of 252 sessions:"
     " 1 is the whole account put in and taken out once a year.",
-    "fees": "All fees of all fills, as the fill model charged them.",
-    "fees_share": "Fees / what would have been made without them (final equity - opening cash + fees).",
+    "fees": "All fees: of fills, as the fill model charged them, and those that the events file charges.",
+    "fees_share": "Fees / what would have been made without them (profit + fees)."
+    " Profit is final equity - opening cash - deposits + withdrawals.",
     "monthly": "Daily returns of the sessions of a month, or of a year, compounded.",
 }
 
@@ -109,13 +113,16 @@ def statistics_of(outcome: Outcome) -> Statistics:
         Day(session=session, returned=returned)
         for session, returned in zip(sessions, returns, strict=False)
     ]
+    curve = equity_curve(outcome)
     closed, still_open = trips_of(outcome.fills)
     final = outcome.equity[-1].equity if outcome.equity else outcome.opening_cash
+    brought = sum((point.deposited for point in outcome.equity), ZERO)
+    profit = plain(final - outcome.opening_cash - brought)
     return Statistics(
         sessions=len(sessions),
         final_equity=final,
-        profit=plain(final - outcome.opening_cash),
-        total_return=total_return(outcome.opening_cash, final),
+        profit=profit,
+        total_return=total_return(curve),
         cagr=cagr(returns),
         volatility=volatility(returns),
         sharpe=sharpe(returns),
@@ -134,7 +141,7 @@ def statistics_of(outcome: Outcome) -> Statistics:
         exposure_invested=exposure_invested(outcome.equity),
         turnover=turnover(outcome.equity, outcome.fills),
         fees=outcome.fees,
-        fees_share=fees_share(final - outcome.opening_cash, outcome.fees),
+        fees_share=fees_share(profit, outcome.fees),
         months=compounded([session[:7] for session in sessions], returns),
         years=compounded([session[:4] for session in sessions], returns),
     )
@@ -144,24 +151,38 @@ def statistics_of(outcome: Outcome) -> Statistics:
 
 
 def daily_returns(outcome: Outcome) -> Returns:
-    """equity / equity of the session before - 1, the first against the opening cash.
+    """equity / (equity of the session before + what was brought since) - 1, the first against the opening cash.
 
     Empty where the account wasn't above zero throughout: what is lost then has no fraction.
     """
     values = equity_curve(outcome)
-    if min(values) <= 0:
+    if not values or min(values) <= 0:
         return ()
     return tuple((after - before) / before for before, after in pairwise(values))
 
 
 def equity_curve(outcome: Outcome) -> list[float]:
-    """The opening cash, then the equity at each close; dollars."""
-    return [float(outcome.opening_cash), *(float(point.equity) for point in outcome.equity)]
+    """The opening cash, then the equity at each close as if nothing had been brought or taken; dollars.
+
+    What comes is taken to have been there for the whole day: it thins out the day's gains and losses alike. Empty
+    where a day began with nothing, or with less than was taken: what it grew by is unknown.
+    """
+    before, scale = outcome.opening_cash, 1.0
+    curve = [float(before)]
+    for point in outcome.equity:
+        if point.deposited:
+            began = before + point.deposited
+            if before <= 0 or began <= 0:
+                return []
+            scale *= float(before) / float(began)
+        before = point.equity
+        curve.append(float(before) * scale)
+    return curve
 
 
-def total_return(opening: Decimal, final: Decimal) -> float | None:
-    """final / opening - 1, which is the product of (1 + r), - 1; None where there was nothing to begin with."""
-    return float(final - opening) / float(opening) if opening > 0 else None
+def total_return(curve: Sequence[float]) -> float | None:
+    """Last / first - 1, which is the product of (1 + r), - 1; None where there was nothing to begin with."""
+    return (curve[-1] - curve[0]) / curve[0] if curve and curve[0] > 0 else None
 
 
 def cagr(returns: Returns) -> float | None:
@@ -217,7 +238,7 @@ def _deviation(returns: Returns) -> float | None:
 def max_drawdown(outcome: Outcome) -> Drawdown | None:
     """min(equity / highest equity until then - 1), the opening cash included; None without sessions or cash."""
     values = equity_curve(outcome)
-    if len(values) == 1 or values[0] <= 0:
+    if len(values) <= 1 or values[0] <= 0:
         return None
     names = [None, *(point.session for point in outcome.equity)]
     deepest, trough, peak_of_trough, peak = 0.0, 0, 0, 0

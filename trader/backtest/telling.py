@@ -1,6 +1,5 @@
 """An outcome in words and figures for people: what the page and the table in the terminal share."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from trader.backtest.outcome import Identity, Outcome
@@ -93,9 +92,12 @@ def identity_told(identity: Identity) -> dict[str, str]:
     }
 
 
-def parameters_told(parameters: Mapping[str, str]) -> str:
-    """'fast=10, slow=30'."""
-    return ", ".join(f"{name}={value}" for name, value in parameters.items())
+def parameters_told(outcome: Outcome) -> str:
+    """'fast=10, slow=30': of the only strategy without its name, of several with theirs."""
+    own = f"{outcome.strategy}."
+    return ", ".join(
+        f"{name.removeprefix(own)}={value}" for name, value in outcome.parameters.items()
+    )
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,24 +1,25 @@
 """The verb `backtest`: a strategy over history, through the same rules, executor and books as a live run."""
 
+import hashlib
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from trader.backtest.files import summary_json, summary_lines, write_files
+from trader.backtest.files import summary_lines, write_files
 from trader.backtest.outcome import Outcome
 from trader.backtest.page import page_of
+from trader.backtest.request import BacktestRequest
 from trader.backtest.run import backtested, identity_of
-from trader.build import running_build
+from trader.build import Build, running_build
 from trader.cli.history_options import Asked, asked_request, history_options
-from trader.cli.options import (
-    Common,
-    bookless_options,
-    quiet_interpreter,
-)
+from trader.cli.options import Common, bookless_options, quiet_interpreter
+from trader.cli.own_strategies import blaming_strategies
 from trader.exits import Exit, Mistake
 from trader.feeds.columns import Columns
 from trader.feeds.history import data_identity
@@ -39,22 +40,28 @@ def command(common: Common, asked: Asked, out: str | None) -> int:
     request = asked_request(common, asked)
     history = {one.symbol: one for one in request.histories}
     build, data = running_build(), data_identity(history, request.quotes_by_symbol)
-    parameters = identity_of(request, build, data).parameters
-    name = f"{'-'.join(request.config.strategies)}-{parameters[:HASH_CHARACTERS]}"
-    folder = Path(out) if out is not None else Path("backtests") / name
+    folder = Path(out) if out is not None else Path("backtests") / _name(request, build, data)
     quiet_interpreter()
     with _draft(folder) as draft, _progress(common, history) as progress:
         journal = open_journal(
             draft.resolve() / DATABASE, create=True, since="backtest", inline=True
         )
         try:
-            outcome = backtested(request, build, data=data, journal=journal, progress=progress)
+            with blaming_strategies(request.config, common.config):
+                outcome = backtested(request, build, data=data, journal=journal, progress=progress)
         finally:
             journal.close()
         write_files(draft, outcome)
         lacks = _report(draft, outcome, history)
     _say(common, folder, outcome, lacks)
     return Exit.WELL
+
+
+def _name(request: BacktestRequest, build: Build, data: str) -> str:
+    """The same for the same request over the same data, and no other."""
+    whole = identity_of(request, build, data)
+    asked = hashlib.sha256(f"{whole.parameters} {whole.data} {whole.seed}".encode()).hexdigest()
+    return f"{'-'.join(request.config.strategies)}-{asked[:HASH_CHARACTERS]}"
 
 
 # ------------------------------------------------------------------------------------------- what it leaves
@@ -69,10 +76,11 @@ def _draft(folder: Path) -> Iterator[Path]:
         raise Mistake(
             "is there, and is no backtest", where=f"--out {folder}", remedy="give another --out"
         )
-    draft = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(draft, ignore_errors=True)
     try:
-        draft.mkdir(parents=True)
+        with suppress(FileExistsError):
+            folder.parent.mkdir(parents=True)
+        draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))
+        draft.chmod(0o777 & ~_umask())  # It was made for its owner alone.
     except OSError as error:
         raise Mistake(f"can't be made: {error.strerror}", where=f"--out {folder}") from None
     try:
@@ -83,6 +91,13 @@ def _draft(folder: Path) -> Iterator[Path]:
     if folder.exists():
         shutil.rmtree(folder)
     draft.rename(folder)
+
+
+def _umask() -> int:
+    """Which can't be asked for without setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _is_backtest(folder: Path) -> bool:
@@ -115,7 +130,7 @@ def _report(folder: Path, outcome: Outcome, history: Mapping[Symbol, Columns]) -
 
 def _say(common: Common, folder: Path, outcome: Outcome, lacks: str) -> None:
     if common.json:
-        click.echo(summary_json(outcome).decode())
+        click.echo((folder / SUMMARY).read_text(encoding="utf-8"))
         return
     for line in summary_lines(outcome):
         click.echo(line)

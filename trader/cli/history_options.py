@@ -1,5 +1,6 @@
 """What the verbs over history are asked: which bars, which strategy, and how the market is modelled."""
 
+import tomllib
 from collections.abc import Callable
 from decimal import Decimal
 from functools import wraps
@@ -14,7 +15,7 @@ from trader.backtest.request import BacktestRequest, Fills, Hearing
 from trader.calendar import next_session
 from trader.cli.choosing import chosen, symbols_of
 from trader.cli.events_file import read_events_file
-from trader.cli.options import Common, read_config, stated_at
+from trader.cli.options import Common, config_text, read_config, stated_at
 from trader.cli.own_strategies import learn_strategies
 from trader.config import Config
 from trader.exits import Mistake
@@ -158,7 +159,7 @@ def history_of(common: Common, asked: Asked, config: Config) -> History:
         return History(bars=_synthetic(common, asked, config), quotes={})
     if asked.symbols is not None:
         symbols = symbols_of(asked.symbols)
-    elif common.config is not None:
+    elif common.config is not None and "symbols" in tomllib.loads(config_text(common.config)):
         symbols = config.symbols
     wanted = Wanted(
         symbols=symbols,

@@ -9,7 +9,8 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,8 @@ from trader.strategies.base import Strategy, StrategyError, SymbolView, Wish
 T = TypeVar("T")
 PACKAGE = "strategies"  # the folder's name, and under it the modules'
 NAME = r"[a-z][a-z0-9-]{0,31}"
+LIBRARY = frozenset(STRATEGIES)
+WISHES_READ = {"trader.worker", "trader.strategies.base"}  # where what a strategy gave is looked at
 CLASS = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 
 
@@ -73,6 +76,57 @@ def learn_strategies(config: Config, config_path: Path | None) -> None:
         raise next(iter(broken.values()))
     for name, kind in absent.items():
         click.echo(f"trade: {broken[kind]}: strategy {name} trades nothing in this run", err=True)
+
+
+def renew_strategies(config: Config, config_path: Path | None) -> None:
+    """Load those of the folder again: nothing is left of what their modules have kept."""
+    own = {one.kind for one in config.strategies.values() if re.fullmatch(NAME, one.kind)}
+    own -= LIBRARY
+    if not own:
+        return
+    for kind in own:
+        STRATEGIES.pop(kind, None)
+    for loaded in [one for one in sys.modules if one.startswith(f"{PACKAGE}.")]:
+        del sys.modules[loaded]
+    learn_strategies(config, config_path)
+
+
+@contextmanager
+def blaming_strategies(config: Config, config_path: Path | None) -> Iterator[None]:
+    """What fails in one's own strategies, or in what they gave, is a StrategyBroken with its place."""
+    kinds = [one.kind for one in config.strategies.values() if one.kind not in LIBRARY]
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if not kinds or isinstance(error, Mistake):
+            raise
+        where = _within(error, folder_of(config_path), kinds) or _given_by(error, kinds)
+        if not where:
+            raise
+        raise StrategyBroken(f"{type(error).__name__}: {error}", where=where) from None
+
+
+def _within(error: BaseException, folder: Path, kinds: Sequence[str]) -> str:
+    """File and line, the innermost, of one's own code; empty where it isn't in it."""
+    files = {_source(kind) for kind in kinds}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path in files or path.is_relative_to(folder):
+            return f"{shown_path(path)}:{frame.lineno}"
+    return ""
+
+
+def _given_by(error: BaseException, kinds: Sequence[str]) -> str:
+    """The files of those whose wishes may be what it fails on; empty where it doesn't fail on a wish."""
+    modules = {
+        frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)
+    }
+    return ", ".join(shown_path(_source(kind)) for kind in kinds) if WISHES_READ & modules else ""
+
+
+def _source(kind: str) -> Path:
+    module = sys.modules.get(STRATEGIES[kind].__module__)
+    return Path(getattr(module, "__file__", None) or kind)
 
 
 def _check_stated(config: Config, config_path: Path | None, broken: Collection[str]) -> None:

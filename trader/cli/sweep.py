@@ -1,6 +1,7 @@
 """The verb `sweep`: one strategy with every combination of some parameters, in several processes."""
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from trader.backtest.run import backtested
 from trader.build import running_build
 from trader.cli.history_options import Asked, asked_request, history_options
 from trader.cli.options import Common, bookless_options, quiet_interpreter
+from trader.cli.own_strategies import blaming_strategies
 from trader.exits import Exit, Mistake
 from trader.feeds.history import data_identity
 from trader.model import StrategyName
@@ -30,6 +32,7 @@ from trader.model import StrategyName
 SERVES = "--serves"  # makes it one of the processes
 TRIALS = "trials.jsonl"
 SHOWN = 10
+SHOWN_ALWAYS = ("total_return", "sharpe")
 JOBS_MAX = 256
 FOLDS_MAX = 50
 PARAMS_CHARACTERS = 34
@@ -75,7 +78,11 @@ def command(
     serves: bool,
 ) -> int:
     """Run a strategy with every combination of parameters; what was run before is not run again."""
-    axes = dict(axis(one) for one in grid)
+    told = [axis(one) for one in grid]
+    axes = dict(told)
+    twice = [name for place, (name, _) in enumerate(told) if name in dict(told[:place])]
+    if twice:
+        raise Mistake("is there twice", where=f"--grid {twice[0]}")
     if not axes and not serves:
         raise Mistake("which parameters?", where="--grid", remedy="--grid fast=5..20")
     request = asked_request(common, asked)
@@ -83,7 +90,7 @@ def command(
         raise Mistake("of which strategy?", where="--grid", remedy="name it with --strategy")
     quiet_interpreter()
     if serves:
-        _serve(request)
+        _serve(request, common.config)
         return Exit.WELL
     sweep = Sweep(request, Path(out), jobs, _command(common, asked))
     wanted = points(axes)
@@ -128,12 +135,20 @@ class Sweep:
     def _read(self) -> dict[str, Trial]:
         if not self._file.exists():
             return {}
+        known: dict[str, Trial] = {}
         try:
-            lines = self._file.read_bytes().splitlines()
-            trials = [msgspec.json.decode(line, type=Trial) for line in lines]
-        except (OSError, msgspec.MsgspecError) as error:
-            raise Mistake(f"no trials of a sweep: {error}", where=str(self._file)) from None
-        return {one.run: one for one in trials}
+            # Of a line that was cut, where the program or the machine died, the run is made again.
+            *lines, _ = self._file.read_bytes().split(b"\n")
+        except OSError as error:
+            raise Mistake(f"can't be read: {error.strerror}", where=str(self._file)) from None
+        for number, line in enumerate(lines, 1):
+            try:
+                trial = msgspec.json.decode(line, type=Trial)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                what = f"no trial of a sweep: {error}"
+                raise Mistake(what, where=f"{self._file}:{number}") from None
+            known[trial.run] = trial
+        return known
 
     def run(
         self, wanted: Sequence[dict[str, str]], first_ns: int = 0, last_ns: int = 2**62
@@ -173,7 +188,11 @@ class Sweep:
     def _opened(self) -> BinaryIO:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            return self._file.open("ab")
+            file = self._file.open("ab")
+            if self._file.stat().st_size:
+                whole = self._file.read_bytes()
+                file.truncate(whole.rfind(b"\n") + 1)
+            return file
         except OSError as error:
             where = f"--out {self._file.parent}"
             raise Mistake(f"can't be written to: {error.strerror}", where=where) from None
@@ -207,7 +226,7 @@ class Sweep:
         return hashlib.sha256(self._same + what).hexdigest()
 
 
-def _serve(request: BacktestRequest) -> None:
+def _serve(request: BacktestRequest, config_path: Path | None) -> None:
     """A line asks, a line answers, until nobody asks any more."""
     [(name, base)] = request.config.strategies.items()
     build = running_build()
@@ -217,7 +236,8 @@ def _serve(request: BacktestRequest) -> None:
         config = replace(request.config, strategies={StrategyName(name): changed})
         one = replace(request, config=config).between(ask.first_ns, ask.last_ns)
         try:
-            trial = trial_of(backtested(one, build, data=""), ask.run, ask.params)
+            with blaming_strategies(config, config_path):
+                trial = trial_of(backtested(one, build, data=""), ask.run, ask.params)
         except Mistake as mistake:  # fast above slow: no such strategy
             trial = Trial(run=ask.run, params=ask.params, impossible=str(mistake))
         sys.stdout.buffer.write(msgspec.json.encode(trial) + b"\n")
@@ -239,7 +259,7 @@ def _say(common: Common, trials: Sequence[Trial], by: str) -> None:
         click.echo(msgspec.json.encode({"by": by, "trials": trials}).decode())
         return
     ordered = _sorted(trials, by)
-    _say_rows("", ordered[:SHOWN])
+    _say_rows("", ordered[:SHOWN], by)
     without = len(trials) - len(ordered)
     also = f"; {without:,} more can't be" if without else ""
     click.echo(
@@ -254,19 +274,24 @@ def _say_folds(common: Common, folds: Sequence[tuple[Trial, Trial]], by: str, tr
         click.echo(msgspec.json.encode({"by": by, "trials": trials, "folds": told}).decode())
         return
     for number, (before, after) in enumerate(folds, 1):
-        _say_rows(f"{number} before", [before])
-        _say_rows(f"{number} after", [after])
+        _say_rows(f"{number} before", [before], by)
+        _say_rows(f"{number} after", [after], by)
     click.echo(
         f"each time the best of {trials:,} trials by {by} on all days before; its days after follow it"
     )
+    grown = math.prod(1 + (after.total_return or 0.0) for _, after in folds)
+    click.echo(f"all days after, one after the other: return {_percent(grown - 1).strip()}")
 
 
-def _say_rows(head: str, trials: Sequence[Trial]) -> None:
+def _say_rows(head: str, trials: Sequence[Trial], by: str) -> None:
+    """What they are sorted by is among the figures, or comes after them."""
+    more = "" if by in SHOWN_ALWAYS else by.replace("_", " ")
     for one in trials:
         params = " ".join(f"{name}={value}" for name, value in one.params.items())
         click.echo(
             f"{head:<9}{params:<{PARAMS_CHARACTERS}} {one.trades:>6,} trades  return {_percent(one.total_return)}"
             f"  Sharpe {_number(one.sharpe)}  drawdown {_percent(one.max_drawdown)}"
+            + (f"  {more} {_number(getattr(one, by))}" if more else "")
         )
 
 

@@ -115,6 +115,11 @@ def from_place(columns: Columns, first: int) -> Columns:
     return _each(columns, lambda name: getattr(columns, name)[first:])
 
 
+def until_place(columns: Columns, end: int) -> Columns:
+    """Without those from that place on."""
+    return _each(columns, lambda name: getattr(columns, name)[:end])
+
+
 def _each(columns: Columns, column: Callable[[str], Column]) -> Columns:
     return Columns(symbol=columns.symbol, **{name: column(name) for name in NUMBERS})
 

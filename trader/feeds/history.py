@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from trader.calendar import DAY_NS, iso, new_york_ns, parse_iso
+from trader.calendar import DAY_NS, iso, new_york_ns
 from trader.exits import Mistake
 from trader.feeds import quotes as of_quotes
 from trader.feeds.columns import NUMBERS, Columns
@@ -302,9 +302,8 @@ def _bounds(start: str | None, end: str | None) -> Bounds | None:
 
 def _midnight_ns(date: str, option: str, days_later: int = 0) -> int:
     try:
-        new_york_ns(date, 0)
-        later = iso(parse_iso(f"{date}T00:00:00Z") + days_later * DAY_NS)[:10]
-        return new_york_ns(later, 0)
+        # By New York's clock: a day on which it is changed is an hour longer or shorter.
+        return new_york_ns(date, days_later * DAY_NS)
     except ValueError as error:
         raise Mistake(str(error), where=f"{option} {date}") from None
 

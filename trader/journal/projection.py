@@ -281,11 +281,27 @@ class Projection:
     def _orders_met(
         self, batch: Batch, names: Collection[ClientOrderId]
     ) -> Iterator[tuple[ClientOrderId, Order]]:
-        """These orders as each event of the batch left them, so that the last of each is how it ended up."""
+        """These orders as each event of the batch left them, so that the last of each is how it ended up.
+
+        An event that names an order changes no other: a large batch has too many to look at all of them each time.
+        """
         state = self._past()
+        yield from ((name, state.orders[name]) for name in names if name in state.orders)
         for event in (event for entry in batch.entries for event in entry.events):
-            state = evolve(state, event)
-            yield from ((name, state.orders[name]) for name in names if name in state.orders)
+            before, state = state.orders, evolve(state, event)
+            if state.orders is before:
+                continue
+            named = _order_named(event)
+            met = names if named is None else (named,) if named in names else ()
+            yield from ((name, state.orders[name]) for name in met if name in state.orders)
+
+
+def _order_named(event: Event) -> ClientOrderId | None:
+    if isinstance(event, RequestAccepted):
+        return event.order.client_order_id
+    if isinstance(event, OrderChanged | ExecutionBooked):
+        return event.client_order_id
+    return None
 
 
 def revived_by(entries: Sequence[Entry], past: ExecutionState) -> Collection[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
+from msgspec import Struct
 
 from trader.model import Size, StrategyName
 from trader.strategies.base import Strategy, StrategyError
@@ -32,6 +33,14 @@ STRATEGIES: dict[str, type[Strategy]] = {
 }
 
 
+def settings_of(kind: str, parameters: Mapping[str, object]) -> Struct:
+    """Of a kind that there is: all its parameters, those that weren't given as well; raises StrategyError."""
+    try:
+        return msgspec.convert(dict(parameters), STRATEGIES[kind].Parameters, strict=False)
+    except msgspec.ValidationError as error:
+        raise StrategyError(f"strategy {kind}: {error}") from None
+
+
 def build(kind: str, name: StrategyName, parameters: Mapping[str, object], size: Size) -> Strategy:
     """A fresh strategy for one symbol; values may be texts, as a command line has them.
 
@@ -40,10 +49,7 @@ def build(kind: str, name: StrategyName, parameters: Mapping[str, object], size:
     found = STRATEGIES.get(kind)
     if found is None:
         raise StrategyError(f"unknown strategy {kind!r}; there are: {', '.join(STRATEGIES)}")
-    try:
-        settings = msgspec.convert(dict(parameters), found.Parameters, strict=False)
-    except msgspec.ValidationError as error:
-        raise StrategyError(f"strategy {kind}: {error}") from None
+    settings = settings_of(kind, parameters)
     if size.unit == VOLATILITY and not found.sizes_by_volatility:
         raise StrategyError(f"strategy {kind} can't size by volatility: give another size")
     return found(name, size, settings)
