@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from trader.audit.cash import cash_findings, cash_judged, profit_findings, profits_of
 from trader.audit.cells import Moments
-from trader.audit.columns import Told, mapped
+from trader.audit.columns import Mapped, Told, mapped
 from trader.audit.findings import findings_of, notes_of, reading_lines, timeline_of
 from trader.audit.judging import judged
 from trader.audit.reading import Reading
-from trader.audit.source import file_digest, looking_at, quoted
+from trader.audit.source import OtherEncoding, file_digest, looking_at, quoted
 from trader.audit.statement import read_statement
 from trader.audit.timing import Clocked
 from trader.audit.traces import gone_since, traces_of
@@ -30,6 +30,7 @@ from trader.audit.words import (
     Statement,
     Trades,
 )
+from trader.exits import Mistake
 from trader.money import ZERO
 
 Progress = Callable[[int], None]  # told how many more rows were read
@@ -53,15 +54,32 @@ def silent(_rows: int) -> None:
 
 def audit(wanted: Wanted, progress: Progress = silent) -> Audit:
     """Everything that can be found; raises Mistake or StartRefused where the file can't be read."""
+    try:
+        return _audit(wanted, progress, is_lenient=False)
+    except OtherEncoding:  # Reading each text leniently takes longer.
+        return _audit(wanted, progress, is_lenient=True)
+
+
+def _audit(wanted: Wanted, progress: Progress, *, is_lenient: bool) -> Audit:
     digest = file_digest(wanted.path) if wanted.path.is_file() else ""
-    with looking_at(wanted.path) as database, ExitStack() as stack:
+    with looking_at(wanted.path, is_lenient=is_lenient) as database, ExitStack() as stack:
         found = audit_of(database, wanted, digest=digest, progress=progress)
         if wanted.earlier is None:
             return found
-        earlier = stack.enter_context(looking_at(wanted.earlier))
-        names = (mapped(one, wanted.told) for one in (database, earlier))
-        gone = gone_since(database, next(names), earlier, next(names))
+        earlier = stack.enter_context(looking_at(wanted.earlier, is_lenient=is_lenient))
+        now = _numbered(database, wanted.path, wanted.told)
+        then = _numbered(earlier, wanted.earlier, wanted.told)
+        gone = gone_since(database, now, earlier, then)
         return replace(found, findings=(*found.findings, *gone))
+
+
+def _numbered(database: sqlite3.Connection, path: Path, told: Told) -> Mapped:
+    """Raises Mistake where rows can't be told apart from one copy to another."""
+    names = mapped(database, told)
+    if not names.trades.has_rowid:
+        what = f"the rows of {names.trades.name} have no numbers to be compared by"
+        raise Mistake(what, where=str(path), remedy="leave --earlier out")
+    return names
 
 
 def rows_to_read(path: Path, told: Told) -> int:
@@ -90,6 +108,8 @@ def audit_of(
     symbols = _judged(reading, positions, statement, clocked, can_tell, progress)
     flows = sorted((*reading.flows(), *(statement.flows if statement else ())))
     money = cash_judged(account, wanted.start, symbols, flows, history, clocked, can_tell=can_tell)
+    if not reading.is_whole:
+        money = replace(money, is_sure=False, checks=())
     last = history[-1] if history else None
     profits = profits_of(
         account, money, symbols, last, reading.position_profit(), can_tell=can_tell
@@ -134,6 +154,7 @@ def _adjusted(account: Account, reading: Reading) -> Account:
         cash=with_repairs(account.cash, "cash"),
         equity=with_repairs(account.equity, "equity"),
         profit=with_repairs(account.profit, "profit"),
+        total=account.total,
         start=account.start,
     )
 

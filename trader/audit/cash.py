@@ -155,6 +155,13 @@ def profits_of(
         found.append(Profit(source="the trades that happened", amount=real))
     if account.profit is not None:
         found.append(Profit(source="account, its own column", amount=account.profit))
+    unrealized = _unrealized(symbols)
+    if account.total is not None and unrealized is not None:
+        amount, real = account.total - unrealized, found[0].amount if can_tell else None
+        # Some write there what was realized alone.
+        if real is not None and abs(account.total - real) <= TOLERANCE:
+            amount = account.total
+        found.append(Profit(source="account, its total less what is open", amount=amount))
     rows = [one.profit for one in symbols if one.profit is not None]
     if rows:
         found.append(Profit(source="trades, their own column", amount=sum(rows, ZERO)))
@@ -163,7 +170,6 @@ def profits_of(
     if last is not None and last.profit is not None:
         found.append(Profit(source="history, its last row", amount=last.profit))
     if account.equity is not None and money.start is not None:
-        unrealized = _unrealized(symbols)
         if unrealized is not None:
             earned = account.equity - money.start - money.deposits - unrealized
             found.append(Profit(source="account, equity less start", amount=earned))

@@ -72,11 +72,12 @@ class Position(Struct, frozen=True, kw_only=True):
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """As recorded; None where the table doesn't say. Dollars."""
+    """As recorded; None where the table doesn't say. Dollars; profit is what was realized, total what is not, too."""
 
     cash: Decimal | None = None
     equity: Decimal | None = None
     profit: Decimal | None = None
+    total: Decimal | None = None
     start: Decimal | None = None
 
 

@@ -1,0 +1,125 @@
+"""What other programs' tables say in ways of their own: amounts, flows, profits, rows and texts that nobody may guess."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trader.__main__ import main
+from trader.exits import Exit
+
+Captured = pytest.CaptureFixture[str]
+TRADES = "CREATE TABLE trades(id INTEGER PRIMARY KEY, symbol, side, quantity, price, timestamp);"
+POSITIONS = "CREATE TABLE positions(symbol, quantity, avg_cost);"
+ACCOUNT = "CREATE TABLE account(cash, equity, realized_pnl, starting_cash);"
+HELD = "INSERT INTO positions VALUES ('JD', 10, 5);"
+BUY = "INSERT INTO trades VALUES (1, 'JD', 'BUY', 10, 5, '2026-01-26 10:00:00');"
+
+
+def made(path: Path, *scripts: str) -> str:
+    connection = sqlite3.connect(path)
+    for script in scripts:
+        connection.executescript(script)
+    connection.close()
+    return str(path)
+
+
+def report(captured: Captured, *arguments: str) -> dict[str, Any]:
+    code = main(["audit", *arguments, "--json"])
+    found = json.loads(captured.readouterr().out)
+    assert isinstance(found, dict)
+    assert code == (Exit.DIFFERENCES if found["findings"] else Exit.WELL)
+    return found
+
+
+def kinds(found: dict[str, Any]) -> list[str]:
+    return [one["kind"] for one in found["findings"]]
+
+
+def test_a_comma_that_may_be_a_decimal_point_is_no_amount(tmp_path: Path, capsys: Captured) -> None:
+    buy = BUY.replace("5,", "'5,00',")
+    account = "INSERT INTO account VALUES (50, 100, 0, 100);"
+    path = made(tmp_path / "old.db", TRADES + POSITIONS + ACCOUNT + buy + HELD + account)
+    found = report(capsys, path)
+    assert "row 1: no price" in found["findings"][0]["says"]
+    assert found["cash"]["is_sure"] is False
+
+
+def test_money_that_went_is_no_deposit(tmp_path: Path, capsys: Captured) -> None:
+    flows = """CREATE TABLE cash_flows(timestamp, type, amount);
+    INSERT INTO cash_flows VALUES ('2026-01-26 09:00:00', 'deposit', 50),
+      ('2026-01-26 09:01:00', 'Withdrawal', 20), ('2026-01-26 09:02:00', 'withdraw', -5);"""
+    account = "INSERT INTO account VALUES (75, 125, 0, 100);"
+    path = made(tmp_path / "old.db", TRADES + POSITIONS + ACCOUNT + BUY + HELD + account + flows)
+    found = report(capsys, path)
+    assert found["findings"] == []
+    assert found["cash"]["right"] == "75.00"
+
+
+def test_a_flow_that_cannot_be_read_leaves_the_cash_unproved(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    flows = """CREATE TABLE cash_flows(timestamp, amount);
+    INSERT INTO cash_flows VALUES ('2026-01-26 09:00:00', 50), ('some day', 20);"""
+    account = "INSERT INTO account VALUES (120, 170, 0, 100);"
+    path = made(tmp_path / "old.db", TRADES + POSITIONS + ACCOUNT + BUY + HELD + account + flows)
+    found = report(capsys, path)
+    assert "a row of cash_flows without a time or an amount" in found["findings"][0]["says"]
+    assert found["cash"]["is_sure"] is False
+    assert main(["repair", path, "--plan", str(tmp_path / "plan.json")]) == Exit.DIFFERENCES
+    assert "what it should be is not proved" in capsys.readouterr().out
+
+
+def test_a_fee_that_cannot_be_read_is_not_nothing(tmp_path: Path, capsys: Captured) -> None:
+    trades = TRADES.replace("timestamp)", "timestamp, commission)")
+    buy = BUY.replace("00')", "00', 'one dollar')")
+    account = "INSERT INTO account VALUES (49, 99, 0, 100);"
+    path = made(tmp_path / "old.db", trades + POSITIONS + ACCOUNT + buy + HELD + account)
+    found = report(capsys, path)
+    assert "row 1: no fee" in found["findings"][0]["says"]
+    assert found["cash"]["is_sure"] is False
+
+
+def test_a_profit_that_is_not_realized_is_no_trace_of_a_sale(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    positions = "CREATE TABLE positions(symbol, quantity, avg_cost, market_price);"
+    held = "INSERT INTO positions VALUES ('JD', 10, 5, 6);"
+    account = """CREATE TABLE account(cash, equity, total_pnl, starting_cash);
+    INSERT INTO account VALUES (50, 110, 10, 100);"""
+    path = made(tmp_path / "old.db", TRADES + positions + account + BUY + held)
+    assert report(capsys, path)["findings"] == []
+    more = account.replace(" 10,", " 30,")
+    path = made(tmp_path / "cleaned.db", TRADES + positions + more + BUY + held)
+    found = report(capsys, path)
+    assert kinds(found) == ["cleaned_up", "profits_disagree"]
+    assert "yet a realized 20.00 is recorded" in found["findings"][0]["says"]
+
+
+def test_a_column_called_rowid_is_no_row_number(tmp_path: Path, capsys: Captured) -> None:
+    trades = TRADES.replace("id INTEGER PRIMARY KEY", "rowid TEXT")
+    path = made(tmp_path / "old.db", trades + POSITIONS + BUY.replace("(1,", "('x',") + HELD)
+    assert report(capsys, path)["findings"] == []
+
+
+def test_copies_whose_rows_have_no_numbers_are_not_compared(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    trades = TRADES.replace(");", ") WITHOUT ROWID;")
+    path = made(tmp_path / "old.db", trades + POSITIONS + BUY + HELD)
+    earlier = made(tmp_path / "earlier.db", TRADES + POSITIONS + BUY + HELD)
+    for one, other in ((path, earlier), (earlier, path)):
+        assert main(["audit", one, "--earlier", other]) == Exit.MISTAKE
+        line = capsys.readouterr().err
+        assert f"{path}: the rows of trades have no numbers to be compared by" in line
+
+
+def test_a_text_in_another_encoding_is_an_unreadable_row(tmp_path: Path, capsys: Captured) -> None:
+    odd = "INSERT INTO trades VALUES (2, CAST(x'4aff44' AS TEXT), 'BUY', 1, 1, '2026-01-26 10:00');"
+    path = made(tmp_path / "old.db", TRADES + POSITIONS + BUY + HELD + odd)
+    found = report(capsys, path)
+    assert "row 2: no symbol" in found["findings"][0]["says"]
+    assert main(["audit", path]) == Exit.DIFFERENCES
+    assert main(["repair", path, "--plan", str(tmp_path / "plan.json")]) == Exit.DIFFERENCES
