@@ -169,10 +169,9 @@ def profits_of(
         found.append(Profit(source="positions, their own column", amount=positions_say))
     if last is not None and last.profit is not None:
         found.append(Profit(source="history, its last row", amount=last.profit))
-    if account.equity is not None and money.start is not None:
-        if unrealized is not None:
-            earned = account.equity - money.start - money.deposits - unrealized
-            found.append(Profit(source="account, equity less start", amount=earned))
+    if account.equity is not None and money.start is not None and unrealized is not None:
+        earned = account.equity - money.start - money.deposits - unrealized
+        found.append(Profit(source="account, equity less start", amount=earned))
     return tuple(found)
 
 

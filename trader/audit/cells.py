@@ -29,7 +29,9 @@ _NUMBERED = ((10**11, 10**9, "seconds"), (10**14, 10**6, "milliseconds"), (10**1
 _BUYS = frozenset("buy b bot bought long buy_to_open buy_to_cover cover btc bto purchase".split())
 _OUTGOING = frozenset("withdrawal withdraw withdrawn payout debit out csw".split())
 _SALES = frozenset("sell s sld sold short sell_to_close sell_to_open sell_short stc sto".split())
-_SEPARATED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d*)?")  # a comma that is anything else may be a decimal point
+_SEPARATED = re.compile(
+    r"-?\d{1,3}(,\d{3})+(\.\d*)?"
+)  # a comma that is anything else may be a decimal point
 _REMEMBERED_MAX = 200_000  # amounts: the same few come again and again
 
 

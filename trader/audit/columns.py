@@ -211,7 +211,9 @@ def _table(
                 remedy=f"--map {role}.{part}=COLUMN",
             )
     is_table = kind[0] == "table" and "without rowid" not in kind[1].lower()
-    return Table(name=name, columns=columns, has_rowid=is_table and not _hides_rowid(database, name))
+    return Table(
+        name=name, columns=columns, has_rowid=is_table and not _hides_rowid(database, name)
+    )
 
 
 def _hides_rowid(database: sqlite3.Connection, name: str) -> bool:
