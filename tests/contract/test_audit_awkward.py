@@ -1,4 +1,4 @@
-"""What other programs' tables say in ways of their own: amounts, flows, profits, rows and texts that nobody may guess."""
+"""Other programs' tables in ways of their own: amounts, flows, profits, rows and texts that nobody may guess."""
 
 import json
 import sqlite3
@@ -123,3 +123,50 @@ def test_a_text_in_another_encoding_is_an_unreadable_row(tmp_path: Path, capsys:
     assert "row 2: no symbol" in found["findings"][0]["says"]
     assert main(["audit", path]) == Exit.DIFFERENCES
     assert main(["repair", path, "--plan", str(tmp_path / "plan.json")]) == Exit.DIFFERENCES
+
+
+def statement(folder: Path, *rows: dict[str, str]) -> str:
+    (folder / "told.json").write_text(json.dumps(rows))
+    return str(folder / "told.json")
+
+
+FILL = {
+    "activity_type": "FILL",
+    "symbol": "JD",
+    "side": "buy",
+    "qty": "10",
+    "price": "5",
+    "transaction_time": "2026-01-26T15:00:00Z",
+}
+
+
+def test_an_execution_that_was_taken_back_stands_behind_no_row(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    again = BUY.replace("(1,", "(2,").replace("10:00", "10:01")
+    path = made(tmp_path / "old.db", TRADES + POSITIONS + BUY + again + HELD)
+    second = FILL | {"transaction_time": "2026-01-26T15:01:00Z"}
+    told = statement(
+        tmp_path,
+        FILL | {"id": "1::a", "order_id": "o1", "type": "fill"},
+        second | {"id": "1::b", "order_id": "o2", "type": "fill"},
+        second | {"id": "1::c", "order_id": "o2", "type": "trade_bust", "previous_id": "1::b"},
+    )
+    found = report(capsys, path, "--statement", told)
+    assert found["totals"]["phantom_buys"] == 1
+    assert "not_in_statement" in kinds(found)
+
+
+def test_of_an_order_that_was_canceled_what_was_filled_stands(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    path = made(tmp_path / "old.db", TRADES + POSITIONS + BUY + HELD)
+    order = {name: FILL[name] for name in ("symbol", "side")} | {"price": "5"}
+    told = statement(
+        tmp_path,
+        order
+        | {"qty": "25", "filled_qty": "10", "status": "canceled", "time": FILL["transaction_time"]},
+        order | {"qty": "7", "filled_qty": "0", "status": "canceled"},
+        order | {"qty": "7", "status": "Cancelled"},
+    )
+    assert report(capsys, path, "--statement", told)["findings"] == []

@@ -1,4 +1,4 @@
-"""What a statement's executions were charged, and shapes of statements that say sides and shares in ways of their own."""
+"""What a statement's executions were charged, and statements that say sides and shares in ways of their own."""
 
 import json
 from decimal import Decimal

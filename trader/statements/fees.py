@@ -1,7 +1,7 @@
 """Fees that a statement tells with its executions: of each day together, as journal and broker tell them.
 
-A column of fees says them; else the cash of an execution does, by what it is off shares times price. Our journal and the
-broker know a day's fees alone, and until the broker has charged them, only the journal knows what was accrued.
+A column of fees says them; else the cash of an execution does, by what it is off shares times price. Our journal and
+the broker know a day's fees alone, and until the broker has charged them, only the journal knows what was accrued.
 """
 
 from collections import defaultdict
