@@ -17,7 +17,8 @@ def state_at(reader: sqlite3.Connection, moment: str, where: str = "") -> Execut
     state = ExecutionState()
     for entry in entries_of(reader, where=where):
         at_ns, _ = moment_of(entry)
-        if iso(at_ns)[: len(moment)] > moment:
+        # As many decimals as were asked for: where the rest is nothing, a timestamp has three.
+        if iso(at_ns)[:-1].ljust(len(moment), "0")[: len(moment)] > moment:
             break
         state = evolve_entry(state, entry)
     return state
