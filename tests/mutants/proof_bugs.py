@@ -179,7 +179,11 @@ PROOFS = (
     ),
     planted(
         "verify proves whatever books a log of another database shows",
-        Edit("cli/answers.py", "            check_log(common.database)\n", "            pass\n"),
+        Edit(
+            "cli/answers.py",
+            "            check_log(common.database, rows_noted(common.database))\n",
+            "            pass\n",
+        ),
         contract("bad_databases", "a_file_that_is_no_sound_journal_is_one_line_and_stays_as_it_is"),
     ),
 )
