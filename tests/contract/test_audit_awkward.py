@@ -170,3 +170,25 @@ def test_of_an_order_that_was_canceled_what_was_filled_stands(
         order | {"qty": "7", "status": "Cancelled"},
     )
     assert report(capsys, path, "--statement", told)["findings"] == []
+
+
+def test_a_file_that_lost_rows_without_a_word_is_called_damaged(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    rows = "".join(
+        f"INSERT INTO trades VALUES ({number}, 'JD', 'BUY', 1, 5, '2026-01-{number:02} 10:00:00');"
+        for number in range(1, 21)
+    )
+    account = "INSERT INTO account VALUES (50, 100, 0, 100);"
+    path = made(tmp_path / "old.db", TRADES + POSITIONS + ACCOUNT + rows + HELD + account)
+    data = bytearray(Path(path).read_bytes())
+    [page] = [
+        at
+        for at in range(4096, len(data), 4096)
+        if data[at : at + 1] + data[at + 3 : at + 5] == b"\r\0\24"
+    ]
+    data[page + 4] = 10  # of twenty cells
+    Path(path).write_bytes(data)
+    found = report(capsys, path)
+    assert (found["totals"]["trades"], kinds(found)) == (10, ["file_damaged"])
+    assert found["cash"]["is_sure"] is False

@@ -249,4 +249,9 @@ REPAIR = (
         Edit("audit/statement.py", "if not one.id or one.id not in gone]", "if True]"),
         contract("audit_awkward", "an_execution_that_was_taken_back_stands_behind_no_row"),
     ),
+    planted(
+        "a damaged file is audited by the rows that are left",
+        Edit("audit/auditing.py", "        *_about_file(damage),\n", ""),
+        contract("audit_awkward", "a_file_that_lost_rows_without_a_word_is_called_damaged"),
+    ),
 )

@@ -1,4 +1,4 @@
-"""What a killed process has committed is asked for: a write-ahead log that is gone, or cut off, is not gone unnoticed."""
+"""What a killed process has committed is asked for: a write-ahead log that is gone, or cut off, is noticed."""
 
 import shutil
 from collections.abc import Iterator

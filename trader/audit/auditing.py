@@ -26,6 +26,7 @@ from trader.audit.words import (
     Execution,
     Finding,
     Judged,
+    Kind,
     Position,
     Statement,
     Trades,
@@ -108,7 +109,8 @@ def audit_of(
     symbols = _judged(reading, positions, statement, clocked, can_tell, progress)
     flows = sorted((*reading.flows(), *(statement.flows if statement else ())))
     money = cash_judged(account, wanted.start, symbols, flows, history, clocked, can_tell=can_tell)
-    if not reading.is_whole:
+    damage = reading.damage()
+    if damage or not reading.is_whole:
         money = replace(money, is_sure=False, checks=())
     last = history[-1] if history else None
     profits = profits_of(
@@ -116,6 +118,7 @@ def audit_of(
     )
     bursts = clocked.bursts()
     findings: list[Finding] = [
+        *_about_file(damage),
         *traces.findings,
         *findings_of(reading, symbols, accounts, bursts, statement),
         *cash_findings(money, can_tell=can_tell),
@@ -142,6 +145,15 @@ def audit_of(
         rows_read=reading.rows,
         repaired=reading.voided(),
     )
+
+
+def _about_file(damage: str) -> list[Finding]:
+    if not damage:
+        return []
+    says = (
+        f"SQLite finds the file damaged, so rows may be missing: {damage[:200]}; restore a backup"
+    )
+    return [Finding(kind=Kind.FILE_DAMAGED, count=1, says=says)]
 
 
 def _adjusted(account: Account, reading: Reading) -> Account:

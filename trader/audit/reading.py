@@ -1,5 +1,6 @@
 """Reads the books of a foreign database through its mapping: trades by symbol, positions, account, history, flows."""
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from trader.money import ZERO, rounded
 
 ROW_COLUMNS = ("symbol", "side", "quantity", "price", "time", "fees", "profit", "order")
 UNREADABLE_SHOWN_MAX = 10
+COMPLAINTS_MAX = 100
+ABOUT_ROWS = re.compile(r"(NULL|NUMERIC|TEXT|non-\w+) value in |CHECK constraint failed")
 STANDING = "undoes IS NULL AND id NOT IN (SELECT undoes FROM repairs WHERE undoes IS NOT NULL)"
 Row = tuple[Cell, ...]
 T = TypeVar("T")
@@ -275,6 +278,15 @@ class Reading:
             return None
         cells = [self.amounts.read(row[0]) for row in self._rows(table, ("profit",))]
         return sum((one for one in cells if one is not None), ZERO)
+
+    def damage(self) -> str:
+        """What SQLite finds wrong with the file, so that rows may be missing without a word; '' where it finds nothing.
+
+        A row that breaks a rule of its own table is there all the same.
+        """
+        found = self.database.execute(f"PRAGMA quick_check({COMPLAINTS_MAX})")
+        said = (str(row[0]).replace("\n", " ") for row in found)
+        return next((one for one in said if one != "ok" and not ABOUT_ROWS.match(one)), "")
 
     def duplicate_ids(self) -> int:
         """Rows of trades whose `id` another row has, too."""

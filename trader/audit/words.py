@@ -37,6 +37,7 @@ class Evidence(StrEnum):
 class Kind(StrEnum):
     """What can be wrong with books."""
 
+    FILE_DAMAGED = "file_damaged"
     UNREADABLE_ROWS = "unreadable_rows"
     DUPLICATE_IDS = "duplicate_ids"
     SEVERAL_ACCOUNTS = "several_accounts"
