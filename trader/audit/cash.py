@@ -157,11 +157,11 @@ def profits_of(
         found.append(Profit(source="account, its own column", amount=account.profit))
     unrealized = _unrealized(symbols)
     if account.total is not None and unrealized is not None:
-        amount, real = account.total - unrealized, found[0].amount if can_tell else None
+        realized = account.total - unrealized
         # Some write there what was realized alone.
-        if real is not None and abs(account.total - real) <= TOLERANCE:
-            amount = account.total
-        found.append(Profit(source="account, its total less what is open", amount=amount))
+        if can_tell and abs(account.total - found[0].amount) <= TOLERANCE:
+            realized = account.total
+        found.append(Profit(source="account, its total less what is open", amount=realized))
     rows = [one.profit for one in symbols if one.profit is not None]
     if rows:
         found.append(Profit(source="trades, their own column", amount=sum(rows, ZERO)))

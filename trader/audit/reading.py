@@ -97,8 +97,7 @@ class Reading:
         quantities, prices, fees = list[Decimal](), list[Decimal](), list[Decimal]()
         profit: Decimal | None = None
         sided: dict[Cell, bool | None] = {}
-        has_side = "side" in self.mapped.trades.columns
-        unreadable = 0
+        has_side, unreadable = "side" in self.mapped.trades.columns, 0
         for (
             identity,
             _,

@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -58,7 +59,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     asked: str  # how we know the broker's side
     notes: tuple[str, ...]
     # Of journal and broker, for a statement of executions alone: they count where those tell fees.
-    fees_apart: tuple[tuple[Line, ...], ...]
+    fees_apart: tuple[tuple[Line, ...], tuple[Line, ...]]
 
 
 def statement_options(
@@ -156,7 +157,8 @@ def _sides(common: Common, whom: Whom, paper: Paper, read: Read, journal: Journa
     first, last = paper.first or min(days), paper.last or max(days)
     opened_ns = journal.opened_ns
     notes = []
-    begins, fees_apart = first, ((), ())
+    begins = first
+    fees_apart: tuple[tuple[Line, ...], tuple[Line, ...]] = ((), ())
     if opened_ns and new_york_date(opened_ns) > first:
         begins = new_york_date(opened_ns)
     if begins > last:
@@ -178,11 +180,8 @@ def _sides(common: Common, whom: Whom, paper: Paper, read: Read, journal: Journa
     booked = journal.booked
     if "kind" not in read.columns.by_role and all(line.kind == FILL for line in read.lines):
         notes.append(ONLY_EXECUTIONS)
-        days = {line.day for line in statement}
-        fees_apart = tuple(
-            tuple(line for line in lines if is_fee(line) and line.day in days)
-            for lines in (booked, broker)
-        )
+        told = {line.day for line in statement}
+        fees_apart = (_fees_of(booked, told), _fees_of(broker, told))
         booked, broker = (
             tuple(line for line in lines if line.kind == FILL) for lines in (booked, broker)
         )
@@ -197,6 +196,10 @@ def _sides(common: Common, whom: Whom, paper: Paper, read: Read, journal: Journa
         notes=tuple(notes),
         fees_apart=fees_apart,
     )
+
+
+def _fees_of(lines: Sequence[Line], days: AbstractSet[str]) -> tuple[Line, ...]:
+    return tuple(line for line in lines if is_fee(line) and line.day in days)
 
 
 def _with_fees(sides: Sides, rows: Sequence[Row], accrued: Mapping[str, Decimal]) -> Sides:
