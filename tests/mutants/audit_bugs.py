@@ -223,7 +223,7 @@ REPAIR = (
     ),
     planted(
         "cash is proved although money moved in rows that nobody can read",
-        Edit("audit/auditing.py", "    if not reading.is_whole:\n", "    if False:\n"),
+        Edit("audit/auditing.py", "    if damage or not reading.is_whole:\n", "    if damage:\n"),
         contract("audit_awkward", "a_flow_that_cannot_be_read_leaves_the_cash_unproved"),
     ),
     planted(

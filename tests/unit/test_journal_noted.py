@@ -71,6 +71,8 @@ def test_rows_that_were_committed_and_are_gone_refuse_the_start_and_every_look(
         for verb in (["verify"], ["positions"], ["backup", str(tmp_path / "none.db")]):
             assert main([*verb, "--database", str(path)]) == Exit.REFUSED
             assert "its write-ahead log is gone or cut off (bring " in capsys.readouterr().err
+        assert main(["doctor", "--database", str(path)]) != Exit.WELL
+        assert "its write-ahead log is gone or cut off" in capsys.readouterr().out
 
 
 def test_a_person_may_go_on_with_what_is_left(
