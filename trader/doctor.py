@@ -21,10 +21,11 @@ from trader.evolve import fold
 from trader.exits import Mistake, PersonError
 from trader.journal.comparing import tables_that_differ
 from trader.journal.failures import MENDS
-from trader.journal.lock import writer_of
+from trader.journal.lock import rows_noted, writer_of
 from trader.journal.place import SCHEMA_VERSION, check_file, check_place
 from trader.journal.schema import changes_of_schema, is_older
 from trader.journal.sqlite import entries_of, reading_connection
+from trader.journal.write_ahead import check_log
 from trader.messages import Gate
 from trader.model import SECOND_NS, OrderState, Symbol
 from trader.state import ExecutionState
@@ -164,6 +165,8 @@ def of_books(database: Path, identity: str) -> Iterator[Finding]:
     try:
         check_place(database)
         check_file(database)
+        if writer_of(database) is None:  # Who writes has looked.
+            check_log(database, rows_noted(database))
     except PersonError as error:
         yield fail("database", f"{error.where}: {error.what}", error.remedy)
         return

@@ -120,6 +120,17 @@ def test_positions_as_they_stood_at_a_moment(
     assert ("nothing was booked before" in told) == (held is None)
 
 
+def test_a_moment_told_to_the_nanosecond_is_the_same_moment(path: Path, capsys: Captured) -> None:
+    question = "SELECT max(timestamp) AS moment FROM trades"
+    [last] = json.loads(said(capsys, path, "sql", question, "--json"))
+    moment = last["moment"].removesuffix("Z")
+    told = {
+        said(capsys, path, "positions", "--at", f"{moment}{digits}", "--json")
+        for digits in ("", "0Z", "000000", "000000Z")
+    }
+    assert len(told) == 1
+
+
 NO_MOMENTS = (
     "noon",
     "2026-13-01",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.eventful import eventful, written
+from tests.eventful import activity, eventful, written
 from tests.journal_plays import opened
 from trader.__main__ import main
 from trader.cli.pnl_page import page_of
@@ -42,6 +42,29 @@ def test_a_busted_execution_counts_no_more(path: Path, capsys: Captured) -> None
     (jd,) = [one for one in rows(capsys, path) if one["symbol"] == "JD"]
     # 10 at 31.50 instead of 31.92, 20 at 31.91, 25 sold.
     assert (jd["executions"], jd["bought"]) == ("3", "953.2")
+
+
+def test_a_bust_is_taken_from_the_strategy_whose_execution_it_was(
+    path: Path, capsys: Captured
+) -> None:
+    by = {one["strategy"]: one for one in rows(capsys, path, "--by", "strategy")}
+    nobodys = by.pop("(none)")
+    assert (nobodys["executions"], nobodys["bought"]) == ("0", "0")
+    own, everything = by.values()
+    assert (own["executions"], own["bought"]) == ("3", "953.2")
+    assert everything["executions"] == "3"
+
+
+def test_a_symbol_that_is_written_like_a_number_stays_its_name(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    names = ("NAN", "INF", "E")
+    play = opened()
+    play.hear(*(activity(f"in{name}", "ACATS", "0", name, "5") for name in names))
+    path = written(play, tmp_path / "trading_data.db")
+    assert main(["pnl", "--database", str(path)]) == 0
+    told = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["symbol", *sorted(names), "all"]
 
 
 def test_lots_say_what_closed_what(path: Path, capsys: Captured) -> None:

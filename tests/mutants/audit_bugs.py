@@ -207,4 +207,51 @@ REPAIR = (
         Edit("state.py", "0 < at_ns <= self.opened_ns", "False"),
         plays("opening", "an_execution_that_the_older_books_had_is_known_and_not_booked_again"),
     ),
+    planted(
+        "a comma in a text may stand anywhere",
+        Edit(
+            "audit/cells.py",
+            "                    if not _SEPARATED.fullmatch(text):\n",
+            "                    if False:\n",
+        ),
+        contract("audit_awkward", "a_comma_that_may_be_a_decimal_point_is_no_amount"),
+    ),
+    planted(
+        "money that went is a deposit",
+        Edit("audit/reading.py", "-abs(value) if is_outgoing(kind) else value", "value"),
+        contract("audit_awkward", "money_that_went_is_no_deposit"),
+    ),
+    planted(
+        "cash is proved although money moved in rows that nobody can read",
+        Edit("audit/auditing.py", "    if damage or not reading.is_whole:\n", "    if damage:\n"),
+        contract("audit_awkward", "a_flow_that_cannot_be_read_leaves_the_cash_unproved"),
+    ),
+    planted(
+        "a fee that can't be read is nothing",
+        Edit(
+            "audit/reading.py",
+            "fee = ZERO if raw_fees is None else amount(raw_fees)\n",
+            "fee = ZERO if raw_fees is None else amount(raw_fees) or ZERO\n",
+        ),
+        contract("audit_awkward", "a_fee_that_cannot_be_read_is_not_nothing"),
+    ),
+    planted(
+        "a profit that isn't realized yet is the trace of a sale",
+        Edit(
+            "audit/traces.py",
+            "account.total - sum(known, ZERO) if len",
+            "account.total if len",
+        ),
+        contract("audit_awkward", "a_profit_that_is_not_realized_is_no_trace_of_a_sale"),
+    ),
+    planted(
+        "an execution that the broker took back stands behind a row",
+        Edit("audit/statement.py", "if not one.id or one.id not in gone]", "if True]"),
+        contract("audit_awkward", "an_execution_that_was_taken_back_stands_behind_no_row"),
+    ),
+    planted(
+        "a damaged file is audited by the rows that are left",
+        Edit("audit/auditing.py", "        *_about_file(damage),\n", ""),
+        contract("audit_awkward", "a_file_that_lost_rows_without_a_word_is_called_damaged"),
+    ),
 )

@@ -179,7 +179,59 @@ PROOFS = (
     ),
     planted(
         "verify proves whatever books a log of another database shows",
-        Edit("cli/answers.py", "            check_log(common.database)\n", "            pass\n"),
+        Edit(
+            "cli/answers.py",
+            "            check_log(common.database, rows_noted(common.database))\n",
+            "            pass\n",
+        ),
         contract("bad_databases", "a_file_that_is_no_sound_journal_is_one_line_and_stays_as_it_is"),
+    ),
+    planted(
+        "nobody asks for the rows that a killed process has committed",
+        Edit("journal/sqlite.py", "        self._lock.note(draft.head)\n", ""),
+        plays(
+            "journal_noted",
+            "rows_that_were_committed_and_are_gone_refuse_the_start_and_every_look",
+        ),
+    ),
+    planted(
+        "the second start has forgotten what the first refused",
+        Edit(
+            "journal/lock.py",
+            'self._write(f"\\n{self.rows_noted}" if self.rows_noted else "")',
+            'self._write("")',
+        ),
+        plays(
+            "journal_noted",
+            "rows_that_were_committed_and_are_gone_refuse_the_start_and_every_look",
+        ),
+    ),
+    planted(
+        "what a statement's executions were charged is held against nothing",
+        Edit("cli/statement.py", "    if tells_fees(rows):\n", "    if False:\n"),
+        contract("statement_fees", "a_column_of_fees_is_held_against_the_days_fee"),
+        contract("statement_fees", "cash_that_is_not_shares_times_price_is_a_fee"),
+    ),
+    planted(
+        "any cash fits an execution whose fee is told",
+        Edit(
+            "statements/matching.py",
+            "    return off in (ZERO, rounded(paper.fee, CENT))\n",
+            "    return True\n",
+        ),
+        contract(
+            "statement_fees",
+            "cash_that_the_told_fee_does_not_explain_is_a_difference_of_its_execution",
+        ),
+    ),
+    planted(
+        "a bust is nobody's",
+        Edit("cli/pnl.py", "  ifnull(o.strategy, ''), ''", "  '', ''"),
+        contract("pnl_verb", "a_bust_is_taken_from_the_strategy_whose_execution_it_was"),
+    ),
+    planted(
+        "a moment with more digits than a timestamp is an earlier one",
+        Edit("verification/past.py", "iso(at_ns)[:-1][", "iso(at_ns)["),
+        contract("journal_verb", "a_moment_told_to_the_nanosecond_is_the_same_moment"),
     ),
 )

@@ -610,7 +610,11 @@ WATCH = (
     ),
     planted(
         "any write-ahead log will do",
-        Edit("journal/sqlite.py", "            check_log(path)\n", "            pass\n"),
+        Edit(
+            "journal/sqlite.py",
+            "            check_log(path, lock.rows_noted)\n",
+            "            pass\n",
+        ),
         plays(
             "journal_opening",
             "a_write_ahead_log_of_another_database_is_refused_and_both_are_left_alone",

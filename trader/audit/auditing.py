@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from trader.audit.cash import cash_findings, cash_judged, profit_findings, profits_of
 from trader.audit.cells import Moments
-from trader.audit.columns import Told, mapped
+from trader.audit.columns import Mapped, Told, mapped
 from trader.audit.findings import findings_of, notes_of, reading_lines, timeline_of
 from trader.audit.judging import judged
 from trader.audit.reading import Reading
-from trader.audit.source import file_digest, looking_at, quoted
+from trader.audit.source import OtherEncoding, file_digest, looking_at, quoted
 from trader.audit.statement import read_statement
 from trader.audit.timing import Clocked
 from trader.audit.traces import gone_since, traces_of
@@ -26,10 +26,12 @@ from trader.audit.words import (
     Execution,
     Finding,
     Judged,
+    Kind,
     Position,
     Statement,
     Trades,
 )
+from trader.exits import Mistake
 from trader.money import ZERO
 
 Progress = Callable[[int], None]  # told how many more rows were read
@@ -53,15 +55,32 @@ def silent(_rows: int) -> None:
 
 def audit(wanted: Wanted, progress: Progress = silent) -> Audit:
     """Everything that can be found; raises Mistake or StartRefused where the file can't be read."""
+    try:
+        return _audit(wanted, progress, is_lenient=False)
+    except OtherEncoding:  # Reading each text leniently takes longer.
+        return _audit(wanted, progress, is_lenient=True)
+
+
+def _audit(wanted: Wanted, progress: Progress, *, is_lenient: bool) -> Audit:
     digest = file_digest(wanted.path) if wanted.path.is_file() else ""
-    with looking_at(wanted.path) as database, ExitStack() as stack:
+    with looking_at(wanted.path, is_lenient=is_lenient) as database, ExitStack() as stack:
         found = audit_of(database, wanted, digest=digest, progress=progress)
         if wanted.earlier is None:
             return found
-        earlier = stack.enter_context(looking_at(wanted.earlier))
-        names = (mapped(one, wanted.told) for one in (database, earlier))
-        gone = gone_since(database, next(names), earlier, next(names))
+        earlier = stack.enter_context(looking_at(wanted.earlier, is_lenient=is_lenient))
+        now = _numbered(database, wanted.path, wanted.told)
+        then = _numbered(earlier, wanted.earlier, wanted.told)
+        gone = gone_since(database, now, earlier, then)
         return replace(found, findings=(*found.findings, *gone))
+
+
+def _numbered(database: sqlite3.Connection, path: Path, told: Told) -> Mapped:
+    """Raises Mistake where rows can't be told apart from one copy to another."""
+    names = mapped(database, told)
+    if not names.trades.has_rowid:
+        what = f"the rows of {names.trades.name} have no numbers to be compared by"
+        raise Mistake(what, where=str(path), remedy="leave --earlier out")
+    return names
 
 
 def rows_to_read(path: Path, told: Told) -> int:
@@ -90,12 +109,16 @@ def audit_of(
     symbols = _judged(reading, positions, statement, clocked, can_tell, progress)
     flows = sorted((*reading.flows(), *(statement.flows if statement else ())))
     money = cash_judged(account, wanted.start, symbols, flows, history, clocked, can_tell=can_tell)
+    damage = reading.damage()
+    if damage or not reading.is_whole:
+        money = replace(money, is_sure=False, checks=())
     last = history[-1] if history else None
     profits = profits_of(
         account, money, symbols, last, reading.position_profit(), can_tell=can_tell
     )
     bursts = clocked.bursts()
     findings: list[Finding] = [
+        *_about_file(damage),
         *traces.findings,
         *findings_of(reading, symbols, accounts, bursts, statement),
         *cash_findings(money, can_tell=can_tell),
@@ -124,6 +147,15 @@ def audit_of(
     )
 
 
+def _about_file(damage: str) -> list[Finding]:
+    if not damage:
+        return []
+    says = (
+        f"SQLite finds the file damaged, so rows may be missing: {damage[:200]}; restore a backup"
+    )
+    return [Finding(kind=Kind.FILE_DAMAGED, count=1, says=says)]
+
+
 def _adjusted(account: Account, reading: Reading) -> Account:
     """As recorded and then adjusted by repairs."""
 
@@ -134,6 +166,7 @@ def _adjusted(account: Account, reading: Reading) -> Account:
         cash=with_repairs(account.cash, "cash"),
         equity=with_repairs(account.equity, "equity"),
         profit=with_repairs(account.profit, "profit"),
+        total=account.total,
         start=account.start,
     )
 

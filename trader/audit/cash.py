@@ -155,6 +155,13 @@ def profits_of(
         found.append(Profit(source="the trades that happened", amount=real))
     if account.profit is not None:
         found.append(Profit(source="account, its own column", amount=account.profit))
+    unrealized = _unrealized(symbols)
+    if account.total is not None and unrealized is not None:
+        realized = account.total - unrealized
+        # Some write there what was realized alone.
+        if can_tell and abs(account.total - found[0].amount) <= TOLERANCE:
+            realized = account.total
+        found.append(Profit(source="account, its total less what is open", amount=realized))
     rows = [one.profit for one in symbols if one.profit is not None]
     if rows:
         found.append(Profit(source="trades, their own column", amount=sum(rows, ZERO)))
@@ -162,11 +169,9 @@ def profits_of(
         found.append(Profit(source="positions, their own column", amount=positions_say))
     if last is not None and last.profit is not None:
         found.append(Profit(source="history, its last row", amount=last.profit))
-    if account.equity is not None and money.start is not None:
-        unrealized = _unrealized(symbols)
-        if unrealized is not None:
-            earned = account.equity - money.start - money.deposits - unrealized
-            found.append(Profit(source="account, equity less start", amount=earned))
+    if account.equity is not None and money.start is not None and unrealized is not None:
+        earned = account.equity - money.start - money.deposits - unrealized
+        found.append(Profit(source="account, equity less start", amount=earned))
     return tuple(found)
 
 

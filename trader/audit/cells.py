@@ -27,7 +27,11 @@ _TIME_MAX_NS = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
 _SECONDS_MIN = 100_000_000  # 1973: a smaller number is no time
 _NUMBERED = ((10**11, 10**9, "seconds"), (10**14, 10**6, "milliseconds"), (10**17, 10**3, "µs"))
 _BUYS = frozenset("buy b bot bought long buy_to_open buy_to_cover cover btc bto purchase".split())
+_OUTGOING = frozenset("withdrawal withdraw withdrawn payout debit out csw".split())
 _SALES = frozenset("sell s sld sold short sell_to_close sell_to_open sell_short stc sto".split())
+_SEPARATED = re.compile(
+    r"-?\d{1,3}(,\d{3})+(\.\d*)?"
+)  # a comma that is anything else may be a decimal point
 _REMEMBERED_MAX = 200_000  # amounts: the same few come again and again
 
 
@@ -35,7 +39,8 @@ class Amounts:
     """Numbers of cells as Decimals.
 
     REAL is read as the shortest decimal that is stored as the same bits, which is what somebody wrote unless they
-    computed it; what has more than nine places is rounded half-even to nine. Text may have $ and thousands commas.
+    computed it; what has more than nine places is rounded half-even to nine. Text may have $, and commas
+    between thousands; "31,92" is none that can be read for sure.
     """
 
     def __init__(self) -> None:
@@ -61,8 +66,13 @@ class Amounts:
                 self.floats += 1
                 value = Decimal(repr(cell))
             case str() if cell.isascii() and "_" not in cell:
+                text = cell.strip().replace("$", "")
+                if "," in text:
+                    if not _SEPARATED.fullmatch(text):
+                        return None
+                    text = text.replace(",", "")
                 try:
-                    value = Decimal(cell.strip().replace("$", "").replace(",", ""))
+                    value = Decimal(text)
                 except InvalidOperation:
                     return None
             case _:
@@ -182,6 +192,11 @@ def is_buy(cell: Cell) -> bool | None:
     """The side, None where it can't be read."""
     word = cell.strip().lower().replace(" ", "_").replace("-", "_") if isinstance(cell, str) else ""
     return True if word in _BUYS else False if word in _SALES else None
+
+
+def is_outgoing(cell: Cell) -> bool:
+    """A word for money that left the account, whatever the sign of its amount."""
+    return isinstance(cell, str) and cell.strip().lower() in _OUTGOING
 
 
 def symbol_of(cell: Cell) -> str:

@@ -45,7 +45,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "account": {
         "cash": "cash cash_balance available_cash cash_available balance",
         "equity": "equity total_equity portfolio_value total_value account_value net_liquidation",
-        "profit": "realized_pnl realised_pnl total_pnl pnl",
+        "profit": "realized_pnl realised_pnl",
+        "total": "total_pnl pnl",
         "start": "starting_cash start_cash initial_cash starting_capital initial_capital",
     },
     "history": {
@@ -54,7 +55,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         "equity": "equity total_equity portfolio_value total_value",
         "profit": "realized_pnl realised_pnl",
     },
-    "flows": {"time": "timestamp time datetime ts date created_at", "amount": "amount net_amount"},
+    "flows": {
+        "time": "timestamp time datetime ts date created_at",
+        "amount": "amount net_amount",
+        "kind": "type kind direction flow_type transaction_type activity_type",
+    },
 }
 REQUIRED = {
     "trades": ("symbol", "quantity", "price", "time"),
@@ -206,7 +211,18 @@ def _table(
                 remedy=f"--map {role}.{part}=COLUMN",
             )
     is_table = kind[0] == "table" and "without rowid" not in kind[1].lower()
-    return Table(name=name, columns=columns, has_rowid=is_table)
+    return Table(
+        name=name, columns=columns, has_rowid=is_table and not _hides_rowid(database, name)
+    )
+
+
+def _hides_rowid(database: sqlite3.Connection, name: str) -> bool:
+    """A column of that name that is no row's number stands before it."""
+    columns = database.execute(f"PRAGMA table_info({quoted(name)})")
+    return any(
+        column.lower() == "rowid" and (kind.upper() != "INTEGER" or key != 1)
+        for _, column, kind, _, _, key in columns
+    )
 
 
 def _among(usual: str, present: Sequence[str] | Mapping[str, object]) -> list[str]:

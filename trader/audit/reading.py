@@ -1,5 +1,6 @@
 """Reads the books of a foreign database through its mapping: trades by symbol, positions, account, history, flows."""
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from trader.audit.cells import Amounts, Moments, is_buy, is_whole_cents, symbol_of
+from trader.audit.cells import Amounts, Moments, is_buy, is_outgoing, is_whole_cents, symbol_of
 from trader.audit.columns import Mapped, Table
 from trader.audit.source import quoted
 from trader.audit.words import Account, Cell, Position, Snapshot, Trades
@@ -17,6 +18,8 @@ from trader.money import ZERO, rounded
 
 ROW_COLUMNS = ("symbol", "side", "quantity", "price", "time", "fees", "profit", "order")
 UNREADABLE_SHOWN_MAX = 10
+COMPLAINTS_MAX = 100
+ABOUT_ROWS = re.compile(r"(NULL|NUMERIC|TEXT|non-\w+) value in |CHECK constraint failed")
 STANDING = "undoes IS NULL AND id NOT IN (SELECT undoes FROM repairs WHERE undoes IS NOT NULL)"
 Row = tuple[Cell, ...]
 T = TypeVar("T")
@@ -35,6 +38,7 @@ class Reading:
         self.sides: Counter[str] = Counter()
         self.rows = 0
         self.not_whole_cents = 0
+        self.is_whole = True  # False: money moved in rows that are in no symbol's sum
         self.is_repaired = "repairs" in mapped.names and "repair_voids" in mapped.names
 
     def trades(self) -> Iterator[Trades]:
@@ -93,8 +97,7 @@ class Reading:
         quantities, prices, fees = list[Decimal](), list[Decimal](), list[Decimal]()
         profit: Decimal | None = None
         sided: dict[Cell, bool | None] = {}
-        has_side = "side" in self.mapped.trades.columns
-        unreadable = 0
+        has_side, unreadable = "side" in self.mapped.trades.columns, 0
         for (
             identity,
             _,
@@ -117,9 +120,11 @@ class Reading:
                 self.sides[str(side)[:20]] += 1
             if quantity is not None and quantity < ZERO and not buy:
                 quantity = -quantity  # Books that write sales with a minus.
+            fee = ZERO if raw_fees is None else amount(raw_fees)
             if (
                 not symbol
                 or buy is None
+                or fee is None
                 or quantity is None
                 or quantity <= ZERO
                 or price is None
@@ -127,13 +132,13 @@ class Reading:
                 or at_ns is None
             ):
                 unreadable += 1
-                self._note(identity, symbol, buy, quantity, price)
+                self._note(identity, symbol, buy, quantity, price, fee)
                 continue
             ids.append(identity)
             sides.append(buy)
             quantities.append(quantity)
             prices.append(price)
-            fees.append(ZERO if raw_fees is None else amount(raw_fees) or ZERO)
+            fees.append(fee)
             times.append(at_ns)
             if order is not None:
                 orders.append(str(order))
@@ -141,6 +146,7 @@ class Reading:
                 profit = (profit or ZERO) + (amount(raw_profit) or ZERO)
         self.rows += len(rows)
         self.unreadable_rows += unreadable
+        self.is_whole = self.is_whole and bool(symbol)
         found = Trades(
             symbol=symbol,
             ids=ids,
@@ -162,6 +168,7 @@ class Reading:
         buy: bool | None,
         quantity: Decimal | None,
         price: Decimal | None,
+        fee: Decimal | None,
     ) -> None:
         if len(self.unreadable) >= UNREADABLE_SHOWN_MAX:
             return
@@ -178,6 +185,8 @@ class Reading:
             if price is None
             else f"price {price}"
             if price <= 0
+            else "no fee"
+            if fee is None
             else "no time"
         )
         self.unreadable.append((identity, why))
@@ -219,7 +228,7 @@ class Reading:
         table = self.mapped.tables.get("account")
         if table is None:
             return []
-        names = ("cash", "equity", "profit", "start")
+        names = ("cash", "equity", "profit", "total", "start")
         found: list[Account] = []
         for row in self._rows(table, names):
             read = {name: self.amounts.read(cell) for name, cell in zip(names, row, strict=True)}
@@ -247,15 +256,18 @@ class Reading:
         return sorted(found, key=lambda one: one.at_ns)
 
     def flows(self) -> list[tuple[int, Decimal]]:
-        """Cash that came or went without a trade, by time."""
+        """Cash that came or went without a trade, by time; what can't be read is counted, and missing in the cash."""
         table = self.mapped.tables.get("flows")
         if table is None:
             return []
         found = []
-        for at, amount in self._rows(table, ("time", "amount")):
+        for at, amount, kind in self._rows(table, ("time", "amount", "kind")):
             at_ns, value = self.moments.read(at), self.amounts.read(amount)
-            if at_ns is not None and value is not None:
-                found.append((at_ns, value))
+            if at_ns is None or value is None:
+                self._note_row(f"a row of {table.name} without a time or an amount")
+                self.is_whole = False
+                continue
+            found.append((at_ns, -abs(value) if is_outgoing(kind) else value))
         return sorted(found)
 
     def position_profit(self) -> Decimal | None:
@@ -265,6 +277,15 @@ class Reading:
             return None
         cells = [self.amounts.read(row[0]) for row in self._rows(table, ("profit",))]
         return sum((one for one in cells if one is not None), ZERO)
+
+    def damage(self) -> str:
+        """What SQLite finds wrong with the file, so that rows may be missing without a word; '' where it finds nothing.
+
+        A row that breaks a rule of its own table is there all the same.
+        """
+        found = self.database.execute(f"PRAGMA quick_check({COMPLAINTS_MAX})")
+        said = (str(row[0]).replace("\n", " ") for row in found)
+        return next((one for one in said if one != "ok" and not ABOUT_ROWS.match(one)), "")
 
     def duplicate_ids(self) -> int:
         """Rows of trades whose `id` another row has, too."""

@@ -7,6 +7,7 @@ be added to recorded figures; and the view `effective_trades`, the trades that a
 
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -47,7 +48,7 @@ def planned(wanted: Wanted, found: Audit) -> Plan:
     """The plan for what an audit found; raises StartRefused where rows could not be told apart for good."""
     plan = plan_of(found, wanted)
     if plan.voids:
-        database = sqlite3.connect(f"file:{wanted.path}?mode=ro", uri=True)
+        database = sqlite3.connect(f"file:{quote(str(wanted.path))}?mode=ro", uri=True)
         try:
             _check_numbered(database, wanted)
         finally:
@@ -133,7 +134,7 @@ def undo(path: Path, signed: Signed) -> int:
 
 def is_applied(path: Path, plan: Plan) -> bool:
     """Whether this very plan is carried out, and stands."""
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
     try:
         if not _has_repairs(database):
             return False

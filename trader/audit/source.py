@@ -16,11 +16,16 @@ BUSY_MS_MAX = 2_000
 _COPY = "sqlite3 {} '.backup copy.db' makes a copy to look at"
 
 
-@contextmanager
-def looking_at(path: Path) -> Iterator[sqlite3.Connection]:
-    """One consistent view of the file, read-only.
+class OtherEncoding(StartRefused):
+    """A text of the file isn't UTF-8."""
 
-    Raises Mistake where it is no SQLite database, StartRefused where it is locked, or half of it is in another file.
+
+@contextmanager
+def looking_at(path: Path, *, is_lenient: bool = False) -> Iterator[sqlite3.Connection]:
+    """One consistent view of the file, read-only. Lenient: bytes that are no text are no printable one.
+
+    Raises Mistake where it is no SQLite database, StartRefused where it is locked, or half of it is in another file;
+    OtherEncoding where not lenient.
     """
     header = checked_header(path)
     check_beside(path)
@@ -33,6 +38,8 @@ def looking_at(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS_MAX}")
         connection.execute("PRAGMA query_only = ON")
+        if is_lenient:
+            connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         yield connection
@@ -97,6 +104,8 @@ def _unreadable(path: Path, error: sqlite3.DatabaseError) -> StartRefused:
         return StartRefused(
             "locked by another program", where=str(path), remedy="end it, or look at a copy"
         )
+    if "decode to UTF-8" in str(error):
+        return OtherEncoding("a text in it isn't UTF-8", where=str(path))
     return StartRefused(f"can't be read: {error}", where=str(path), remedy="restore a backup")
 
 

@@ -13,16 +13,19 @@ from trader.audit.words import Execution, Statement
 from trader.exits import Mistake
 from trader.money import ZERO
 from trader.statements.columns import plain_name
+from trader.statements.lines import short_id
 from trader.statements.reading import rows_of
-from trader.statements.statement import number_of
+from trader.statements.statement import BUST, CORRECT, FILLED, UNDONE, number_of
 
 DAY_NS = 86_400 * 1_000_000_000
 FILL = "FILL"
+FIRST = {"quantity": ("filled_qty", "filled_quantity")}
 
 
 class Fill(Struct, frozen=True, kw_only=True):
     """One row: part of an order, or all of it."""
 
+    id: str  # the execution's, '' where the row doesn't tell it
     order_id: str
     symbol: str
     is_buy: bool
@@ -34,14 +37,22 @@ class Fill(Struct, frozen=True, kw_only=True):
 def read_statement(path: Path, moments: Moments) -> Statement:
     """The statement in a file; raises Mistake with the row that makes no sense."""
     fills: list[Fill] = []
+    gone: set[str] = set()  # executions that the broker took back, or replaced
     flows: list[tuple[int, Decimal]] = []
     for where, named in rows_of(path).rows:
         row = {plain_name(name): cell for name, cell in named.items()}
         kind = str(row.get("activity_type", FILL)).upper()
+        if kind == FILL and _is_undone(row):
+            continue
         if kind == FILL:
-            fills.append(_fill(where, row, moments))
+            word = plain_name(row.get("type", ""))
+            if word in (BUST, CORRECT):
+                gone.add(short_id(row.get("previous_id", "")))
+            if word != BUST:
+                fills.append(_fill(where, row, moments))
         elif text := row.get("net_amount"):
             flows.append((_time(where, row, moments), number_of(text, f"{where}: net_amount")))
+    fills = [one for one in fills if not one.id or one.id not in gone]
     if not fills:
         raise Mistake("no executions in it", where=f"--statement {path}")
     times = [one.at_ns for one in fills] + [at_ns for at_ns, _ in flows]
@@ -56,6 +67,13 @@ def read_statement(path: Path, moments: Moments) -> Statement:
 Cells = Mapping[str, str]
 
 
+def _is_undone(row: Cells) -> bool:
+    """Of an order in a list of orders what was filled stands, whatever became of the rest."""
+    if filled := [row[name] for name in FILLED if name in row]:
+        return not filled[0].strip("0.")
+    return row.get("status", "").lower() in UNDONE
+
+
 def _fill(where: str, row: Cells, moments: Moments) -> Fill:
     symbol = symbol_of(_cell(where, row, "symbol").strip())
     side = is_buy(_cell(where, row, "side"))
@@ -64,6 +82,7 @@ def _fill(where: str, row: Cells, moments: Moments) -> Fill:
     if not symbol or side is None or not quantity or price <= 0:
         raise Mistake("no symbol, side, quantity or price", where=where)
     return Fill(
+        id=short_id(row.get("id", "")),
         order_id=next(
             (row[one] for one in COLUMNS["trades"]["order"].split() if one in row), where
         ),
@@ -83,10 +102,12 @@ def _time(where: str, row: Cells, moments: Moments) -> int:
 
 
 def _cell(where: str, row: Cells, role: str) -> str:
-    usual = COLUMNS["trades"][role].split()
+    # In a list of orders, which has what was wanted, too.
+    usual = [*FIRST.get(role, ()), *COLUMNS["trades"][role].split()]
     found = next((row[one] for one in usual if one in row), None)
     if found is None:
-        raise Mistake(f"no column for the {role}", where=where, remedy=f"call it {usual[0]}")
+        name = COLUMNS["trades"][role].split()[0]
+        raise Mistake(f"no column for the {role}", where=where, remedy=f"call it {name}")
     return found
 
 

@@ -37,13 +37,13 @@ def traces_of(reading: Reading, account: Account, positions: dict[str, Position]
     held = ZERO if positions is None else sum((one.quantity for one in positions.values()), ZERO)
     if sales or not bought:
         return Traces(findings=(), notes=notes, is_cleaned_up=False)
-    earned = account.profit is not None and abs(account.profit) > CENT
+    earned = _earned(account, positions)
     too_much = positions is not None and bought > held
-    if not earned and not (gone and too_much):
+    if earned is None and not (gone and too_much):
         return Traces(findings=(), notes=notes, is_cleaned_up=False)
     says = ["no sale is left"]
-    if earned and account.profit is not None:
-        says.append(f"yet a realized {dollars(account.profit)} is recorded")
+    if earned is not None:
+        says.append(f"yet a realized {dollars(earned)} is recorded")
     if too_much:
         says.append(f"{bought:f} shares were bought and {held:f} are held")
     if gone:
@@ -53,6 +53,19 @@ def traces_of(reading: Reading, account: Account, positions: dict[str, Position]
     says.append("these books can't be mended from themselves: restore the backup from before")
     finding = Finding(kind=Kind.CLEANED_UP, count=max(gone, 1), says="; ".join(says))
     return Traces(findings=(finding,), notes=(), is_cleaned_up=True)
+
+
+def _earned(account: Account, positions: dict[str, Position] | None) -> Decimal | None:
+    """What only sales can have made; a total of which nobody knows how much is open proves none."""
+    earned = account.profit
+    if earned is None and account.total is not None and positions is not None:
+        parts = [
+            None if one.value is None or one.cost is None else one.value - one.cost
+            for one in positions.values()
+        ]
+        known = [part for part in parts if part is not None]
+        earned = account.total - sum(known, ZERO) if len(known) == len(parts) else None
+    return earned if earned is not None and abs(earned) > CENT else None
 
 
 def _shares(reading: Reading) -> tuple[Decimal, bool]:
@@ -92,7 +105,7 @@ def _fitted(account: Account, positions: dict[str, Position] | None) -> str | No
 def gone_since(
     database: sqlite3.Connection, mapped: Mapped, earlier: sqlite3.Connection, then: Mapped
 ) -> list[Finding]:
-    """Rows of an earlier copy that this one lacks, or has otherwise. Rows are told by their rowid."""
+    """Rows of an earlier copy that this one lacks, or has otherwise. Rows are told by their rowid, which both have."""
     now = _rows(database, mapped.trades)
     lost_buys = lost_sales = changed = sales = 0
     current = next(now, None)

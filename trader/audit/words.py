@@ -37,6 +37,7 @@ class Evidence(StrEnum):
 class Kind(StrEnum):
     """What can be wrong with books."""
 
+    FILE_DAMAGED = "file_damaged"
     UNREADABLE_ROWS = "unreadable_rows"
     DUPLICATE_IDS = "duplicate_ids"
     SEVERAL_ACCOUNTS = "several_accounts"
@@ -72,11 +73,12 @@ class Position(Struct, frozen=True, kw_only=True):
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """As recorded; None where the table doesn't say. Dollars."""
+    """As recorded; None where the table doesn't say. Dollars; profit is what was realized, total what is not, too."""
 
     cash: Decimal | None = None
     equity: Decimal | None = None
     profit: Decimal | None = None
+    total: Decimal | None = None
     start: Decimal | None = None
 
 

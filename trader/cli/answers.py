@@ -10,7 +10,7 @@ import msgspec
 
 from trader.cli.options import Common
 from trader.exits import StartRefused
-from trader.journal.lock import writer_of
+from trader.journal.lock import rows_noted, writer_of
 from trader.journal.place import check_header, check_no_rollback
 from trader.journal.write_ahead import check_log
 from trader.log.words import visible
@@ -33,7 +33,7 @@ def reading(common: Common) -> Iterator[sqlite3.Connection]:
         if (
             writer_of(common.database) is None
         ):  # Whoever writes has looked, and moves pages meanwhile.
-            check_log(common.database)
+            check_log(common.database, rows_noted(common.database))
         address = f"file:{quote(str(common.database))}?mode=ro"
         connection = sqlite3.connect(address, uri=True, isolation_level=None)
     except (OSError, sqlite3.Error) as error:

@@ -19,15 +19,19 @@ from trader.model import Side, Symbol
 from trader.money import ZERO, plain
 from trader.pages import plotly_script
 
+TEXTS = frozenset({"symbol", "strategy", "day", "opened", "closed", "state"})
 ACCOUNT = Symbol("(account)")  # what moved cash and is about no symbol: interest, fees corrected
 _EXECUTIONS = """
 SELECT sequence, 1, at_ns, session, symbol, execution_id, client_order_id, strategy, side, quantity, notional, fees,
   realized_pnl, '' FROM execution_rows
 """
-# A movement comes before the execution of the same entry: a bust, then what stands for it.
+# A movement comes before the execution of the same entry: a bust, then what stands for it. What a bust takes back is
+# taken from the strategy whose order it was.
 _MOVEMENTS = """
-SELECT sequence, 0, at_ns, session, ifnull(symbol, '(account)'), reference, ifnull(client_order_id, ''), '', '',
-  quantity, cost, fees, realized_pnl, kind FROM movement_rows WHERE kind <> 'before_opening'
+SELECT m.sequence, 0, m.at_ns, m.session, ifnull(m.symbol, '(account)'), m.reference, ifnull(m.client_order_id, ''),
+  ifnull(o.strategy, ''), '', m.quantity, m.cost, m.fees, m.realized_pnl, m.kind
+  FROM movement_rows AS m LEFT JOIN order_rows AS o ON o.client_order_id = m.client_order_id
+  WHERE m.kind <> 'before_opening'
 """
 
 
@@ -211,8 +215,11 @@ def _lot(lot: ClosedLot | Lot) -> dict[str, str]:
 
 
 def _shown(row: dict[str, str]) -> Row:
-    """Numbers to the right; nothing is computed with them."""
-    return {name: _number(cell) for name, cell in row.items()}
+    """Numbers to the right; nothing is computed with them. A symbol may be called NAN or INF."""
+    return {
+        name: visible(cell) or None if name in TEXTS else _number(cell)
+        for name, cell in row.items()
+    }
 
 
 def _number(cell: str) -> str | float | int | None:

@@ -45,6 +45,7 @@ def command(common: Common, file: str) -> int:
     lock = ProcessLock(common.database, iso(now_ns))  # Whoever trades with these books holds it.
     try:
         restored = _restored(common.database, source, now_ns)
+        lock.settle(0)
     finally:
         lock.close()
     _say(common, restored)

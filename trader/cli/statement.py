@@ -2,13 +2,16 @@
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trader.audit.cells import Moments, zone_named
 from trader.calendar import new_york_date, new_york_ns
@@ -20,6 +23,7 @@ from trader.exits import Exit, Mistake, StartRefused
 from trader.log.words import visible
 from trader.money import canonical
 from trader.statements.columns import told_columns
+from trader.statements.fees import charged, is_fee, tells_fees
 from trader.statements.lines import FILL, Line
 from trader.statements.matching import Row, matched
 from trader.statements.statement import Read, read_statement
@@ -28,6 +32,8 @@ from trader.statements.told import Journal, journal_of, told_lines
 P = ParamSpec("P")
 R = TypeVar("R")
 ROWS_SHOWN_MAX = 200
+ONLY_EXECUTIONS = "the statement lists executions and nothing else, so only they are compared"
+WITH_FEES = "the statement lists executions and what they were charged, so only they are compared"
 MASKED_MIN = 3  # characters of an account's number that are left, where a statement hides the rest
 
 
@@ -52,6 +58,8 @@ class Sides(Struct, frozen=True, kw_only=True):
     statement: tuple[Line, ...]
     asked: str  # how we know the broker's side
     notes: tuple[str, ...]
+    # Of journal and broker, for a statement of executions alone: they count where those tell fees.
+    fees_apart: tuple[tuple[Line, ...], tuple[Line, ...]]
 
 
 def statement_options(
@@ -119,6 +127,9 @@ def held_against(common: Common, whom: Whom, paper: Paper) -> int:
     _check_account(read, journal.state.account, paper.path)
     sides = _sides(common, whom, paper, read, journal)
     rows = matched(sides.journal, sides.broker, sides.statement)
+    if tells_fees(rows):
+        sides = _with_fees(sides, rows, journal.state.fees_accrued)
+        rows = matched(sides.journal, sides.broker, sides.statement)
     differing = [row for row in rows if not row.agrees]
     if common.json:
         click.echo(msgspec.json.encode(_told(sides, rows, differing)).decode())
@@ -147,6 +158,7 @@ def _sides(common: Common, whom: Whom, paper: Paper, read: Read, journal: Journa
     opened_ns = journal.opened_ns
     notes = []
     begins = first
+    fees_apart: tuple[tuple[Line, ...], tuple[Line, ...]] = ((), ())
     if opened_ns and new_york_date(opened_ns) > first:
         begins = new_york_date(opened_ns)
     if begins > last:
@@ -167,7 +179,9 @@ def _sides(common: Common, whom: Whom, paper: Paper, read: Read, journal: Journa
         notes.append(f"columns that nobody reads: {names}")
     booked = journal.booked
     if "kind" not in read.columns.by_role and all(line.kind == FILL for line in read.lines):
-        notes.append("the statement lists executions and nothing else, so only they are compared")
+        notes.append(ONLY_EXECUTIONS)
+        told = {line.day for line in statement}
+        fees_apart = (_fees_of(booked, told), _fees_of(broker, told))
         booked, broker = (
             tuple(line for line in lines if line.kind == FILL) for lines in (booked, broker)
         )
@@ -180,7 +194,22 @@ def _sides(common: Common, whom: Whom, paper: Paper, read: Read, journal: Journa
         statement=statement,
         asked=asked,
         notes=tuple(notes),
+        fees_apart=fees_apart,
     )
+
+
+def _fees_of(lines: Sequence[Line], days: AbstractSet[str]) -> tuple[Line, ...]:
+    return tuple(line for line in lines if is_fee(line) and line.day in days)
+
+
+def _with_fees(sides: Sides, rows: Sequence[Row], accrued: Mapping[str, Decimal]) -> Sides:
+    """The statement's executions tell fees, so those of journal and broker count, too."""
+    booked, broker = sides.fees_apart
+    sides = replace(sides, journal=(*sides.journal, *booked), broker=(*sides.broker, *broker))
+    told = {line.day for line in (*sides.journal, *sides.broker) if is_fee(line)}
+    fees = charged(rows, told, accrued)
+    notes = (WITH_FEES if note == ONLY_EXECUTIONS else note for note in sides.notes)
+    return replace(sides, statement=(*sides.statement, *fees.lines), notes=(*notes, *fees.notes))
 
 
 def _within(lines: Sequence[Line], first: str, last: str, opened_ns: int) -> tuple[Line, ...]:

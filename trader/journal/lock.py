@@ -7,8 +7,12 @@ other descriptor of the file is closed.
 A process that hangs keeps its lock, and nobody can take it away. So there are two files: an ordinary start holds
 the first and makes sure that nobody holds the second; whoever takes over holds either. That two processes hold one
 each is then possible, and the journal's epoch decides between them: see take_over.py.
+
+In the file stand who holds it and, in a line of its own, the last row that was committed, until the holder has ended
+well. After a kill the database must have that row: else its write-ahead log, or the file itself, is not what it was.
 """
 
+import contextlib
 import fcntl
 import os
 import time
@@ -47,7 +51,25 @@ class ProcessLock:
         if not self.still_ours():
             os.close(self._descriptor)
             raise JournalHeld(database, 0, "")
-        self._write(f"{os.getpid() if pid is None else pid} {since}\n")
+        self._head = f"{os.getpid() if pid is None else pid} {since}\n"
+        self._others = [file for file in (first, second) if file != self.path]
+        # Until the database is known to have it, the row that a killed process has left noted stays noted.
+        self.rows_noted = rows_noted(database)
+        self._write(f"{self._head}{self.rows_noted or ''}")
+
+    def note(self, row: int) -> None:
+        """This row is durable; whoever opens the journal after our death asks for it."""
+        with contextlib.suppress(OSError):  # A courtesy, too: no commit fails for it.
+            os.pwrite(self._descriptor, f"{self._head}{row}".encode(), 0)
+
+    def settle(self, row: int) -> None:
+        """What was noted before is in the database, or no longer wanted there: its last row is this one."""
+        self.rows_noted = 0
+        self._write(f"{self._head}{row or ''}")
+        if self.taken_from is None:  # Else its holder may be alive.
+            for file in self._others:
+                with contextlib.suppress(OSError):
+                    os.truncate(file, 0)
 
     def still_ours(self) -> bool:
         """The lock file on disk is the one that we have locked: nobody has removed or replaced it."""
@@ -59,8 +81,8 @@ class ProcessLock:
         return (on_disk.st_ino, on_disk.st_dev) == (held.st_ino, held.st_dev)
 
     def close(self) -> None:
-        """Let go; the file stays, empty, so that nobody takes us for alive."""
-        self._write("")
+        """Let go; the file stays, empty but for a row that is still asked for, so that nobody takes us for alive."""
+        self._write(f"\n{self.rows_noted}" if self.rows_noted else "")
         os.close(self._descriptor)
 
     def _write(self, text: str) -> None:
@@ -78,6 +100,21 @@ def writer_of(database: Path) -> Holder | None:
     """
     holders = [holder for file in _files(database) if (holder := _holder_of(file)) is not None]
     return max(holders, key=lambda holder: holder[1], default=None)
+
+
+def rows_noted(database: Path) -> int:
+    """The last row that a process has committed which was killed since; 0 where none was."""
+    found = 0
+    for file in _files(database):
+        try:
+            with file.open("rb") as opened:
+                text = opened.read(HOLDER_BYTES_MAX).decode("ascii", "replace")
+        except OSError:
+            continue
+        row = text.partition("\n")[2].strip()
+        if row.isdecimal():
+            found = max(found, int(row))
+    return found
 
 
 def _files(database: Path) -> tuple[Path, Path]:
@@ -122,5 +159,6 @@ def _locked(file: Path) -> int | None:
 
 
 def _holder(data: bytes) -> Holder:
-    pid, _, since = data.decode("ascii", "replace").strip().partition(" ")
+    line = data.decode("ascii", "replace").partition("\n")[0]
+    pid, _, since = line.strip().partition(" ")
     return (int(pid), since) if pid.isdecimal() and len(pid) < 12 else (0, "")

@@ -199,6 +199,7 @@ class SqliteJournal:
             raise self._break(f"COMMIT failed: {error}") from error
         steps.reach("rows durable")
         self._check_ours()
+        self._lock.note(draft.head)
 
     def _check_ours(self) -> None:
         if not self.still_ours():
@@ -254,9 +255,13 @@ def open_journal(
     try:
         if not path.exists():
             _create(path)
+            lock.settle(0)
         if not is_late:  # Who hangs may be in the middle of a checkpoint.
-            check_log(path)
-        return SqliteJournal(path, lock, inline=inline, busy_ms=busy_ms, take_over=is_late)
+            check_log(path, lock.rows_noted)
+        journal = SqliteJournal(path, lock, inline=inline, busy_ms=busy_ms, take_over=is_late)
+        if not is_late:
+            lock.settle(journal.head)
+        return journal
     except sqlite3.Error as error:
         lock.close()
         raise JournalUnusable(path, f"SQLite says: {error}", _remedy(error, lock)) from error

@@ -14,8 +14,33 @@ from trader.journal.failures import JournalUnusable
 HEX = frozenset("0123456789abcdef")
 
 
-def check_log(path: Path) -> None:
-    """Raise JournalUnusable if the log beside the database is another's; changes neither, and needs the lock."""
+def check_log(path: Path, noted: int) -> None:
+    """Raise JournalUnusable if the log beside the database is another's, or if a row that was noted is gone.
+
+    Changes neither, and needs the lock. `noted`: lock.rows_noted, from before anything of the database was read.
+    """
+    _check_own(path)
+    if noted:
+        _check_noted(path, noted)
+
+
+def _check_noted(path: Path, noted: int) -> None:
+    """A process that was killed leaves its last commits in the log; without it the file is whole, and of before."""
+    try:
+        found = _row(f"file:{quote(str(path))}?mode=ro", "SELECT max(sequence) FROM journal")
+    except sqlite3.Error:
+        return  # As above.
+    last = found[0] if found is not None and isinstance(found[0], int) else 0
+    if last < noted:
+        raise JournalUnusable(
+            path,
+            f"the journal ends with row {last}, and row {noted} was committed: its write-ahead log is gone or cut off",
+            f"bring {path.name}-wal back, or restore a backup; to go on without: sqlite3 {path.name} '.backup part.db',"
+            " then bin/trade restore part.db",
+        )
+
+
+def _check_own(path: Path) -> None:
     log = path.with_name(path.name + "-wal")
     if not log.exists() or not log.stat().st_size:
         return

@@ -20,9 +20,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "symbol": tuple("symbol ticker instrument asset stock".split()),
     "side": tuple("side buy_sell b_s direction".split()),
-    "quantity": tuple("qty quantity shares filled_qty filled_quantity units volume".split()),
-    "price": tuple("price fill_price execution_price exec_price trade_price avg_price".split()),
+    "quantity": tuple("filled_qty qty quantity shares filled_quantity units volume".split()),
+    "price": tuple(
+        "filled_avg_price price fill_price execution_price exec_price trade_price avg_price".split()
+    ),
     "amount": tuple("net_amount amount net net_cash total cash_amount".split()),
+    "fees": tuple("fees fee fees_comm comm_fee total_fees regulatory_fees reg_fee".split()),
+    "commission": tuple("commission commissions comm".split()),
     "id": tuple("id activity_id execution_id exec_id trade_id transaction_id".split()),
     "order": tuple("order_id broker_order_id client_order_id".split()),
     "account": tuple("account_number account account_no".split()),
@@ -30,6 +34,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "part": ("type",),  # Alpaca's of an execution: fill, partial_fill, trade_bust, trade_correct
     "previous": ("previous_id",),
 }
+SURE = {"quantity": 2, "price": 2}  # how many of the usual names overlook the others; else one
 DATE = "date"  # where a row has no time of day, as Alpaca's activities that are no trades
 
 
@@ -71,7 +76,7 @@ def columns_of(present: Sequence[str], told: Mapping[str, str], where: str) -> C
             by_role[role] = told[role]
             continue
         found = [by_plain[name] for name in usual if name in by_plain]
-        if len(found) > 1 and plain_name(found[0]) != usual[0]:
+        if len(found) > 1 and plain_name(found[0]) not in usual[: SURE.get(role, 1)]:
             raise Mistake(
                 f"which column is the {role}: {' or '.join(found)}?",
                 where=where,

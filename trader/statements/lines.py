@@ -15,6 +15,8 @@ class Line(Struct, frozen=True, kw_only=True):
     """An execution, a fee, a dividend, a deposit, …; None is what this side doesn't tell.
 
     quantity: shares that came, negative: that went. amount: dollars that came; of an execution before any fee.
+    fee and net are a statement's alone: what an execution was charged, and the dollars that came, with the fee in them
+    or not.
     """
 
     kind: str  # the broker's word; FILL is an execution
@@ -24,6 +26,8 @@ class Line(Struct, frozen=True, kw_only=True):
     quantity: Decimal | None = None
     price: Decimal | None = None
     amount: Decimal | None = None
+    fee: Decimal | None = None
+    net: Decimal | None = None
     day: str  # New York's
     at_ns: int | None = None
     where: str  # for people: a row of the journal, or of the file

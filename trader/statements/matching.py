@@ -70,9 +70,19 @@ def is_same(one: Line, other: Line) -> bool:
         return False
     if not _equal(one.quantity, other.quantity) or not _equal(one.price, other.price):
         return False
+    if not (_is_cash_of(one, other) and _is_cash_of(other, one)):
+        return False
     if None in (one.price, other.price) and FILL in (one.sort, other.sort):
         return _to_the_cent(one.amount) == _to_the_cent(other.amount)
     return _equal(one.amount, other.amount)
+
+
+def _is_cash_of(one: Line, paper: Line) -> bool:
+    """The paper's cash is the execution's, less the fee that it tells of it, or with no fee taken off yet."""
+    if paper.net is None or paper.fee is None or one.amount is None:
+        return True
+    off = rounded(one.amount - paper.net, CENT)
+    return off in (ZERO, rounded(paper.fee, CENT))
 
 
 def _equal(one: Decimal | None, other: Decimal | None) -> bool:

@@ -33,6 +33,8 @@ KINDS = {
 _NUMBER = re.compile(r"[-+]?\$?[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?|\$?\.\d+")
 BUST, CORRECT = "trade_bust", "trade_correct"
 UNDONE = frozenset({"canceled", "cancelled"})
+FILLED = frozenset({"filled_qty", "filled_quantity"})
+FEE_ROLES = ("fees", "commission")
 
 
 class Read(Struct, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ def read_statement(path: Path, told: Mapping[str, str], moments: Moments) -> Rea
     """The statement in a file; raises Mistake with the one row, or column, that nobody can be sure of."""
     found = rows_of(path)
     columns = columns_of(found.names, told, f"--statement {path}")
-    rows = [row for row in found.rows if _cell(row[1], columns, "status").lower() not in UNDONE]
+    rows = [row for row in found.rows if not _is_undone(row[1], columns)]
     reader = _Reader(columns, moments, has_dates=DATE in map(plain_name, found.names))
     lines = tuple(reader.net(rows))
     if not lines:
@@ -59,6 +61,13 @@ def read_statement(path: Path, told: Mapping[str, str], moments: Moments) -> Rea
         columns=columns,
         undone=len(found.rows) - len(rows),
     )
+
+
+def _is_undone(row: Mapping[str, str], columns: Columns) -> bool:
+    """Of an order in a list of orders what was filled stands, whatever became of the rest."""
+    if plain_name(columns.by_role.get("quantity", "")) in FILLED:
+        return not _cell(row, columns, "quantity").strip("0.")
+    return _cell(row, columns, "status").lower() in UNDONE
 
 
 def _account(found: Rows, columns: Columns) -> str:
@@ -86,6 +95,7 @@ class _Reader:
 
     def net(self, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[Line]:
         """What stands: without executions that were taken back, and with what stands in their place."""
+        self._is_signed = self._has_signs(rows)
         lines: list[Line] = []
         places: dict[str, str] = {}
         gone: set[str] = set()
@@ -98,7 +108,13 @@ class _Reader:
                 gone.add(short_id(self._needed(where, row, "previous")))
             if word != BUST:
                 lines.append(self._line(where, row))
-        return (line for line in lines if line.id not in gone or not line.id)
+        return iter(_with_costs([line for line in lines if line.id not in gone or not line.id]))
+
+    def _has_signs(self, rows: Sequence[tuple[str, Mapping[str, str]]]) -> bool:
+        """Where no column tells the side, sales that have a minus say that the rest are buys."""
+        return "side" not in self._columns.by_role and any(
+            _cell(row, self._columns, "quantity").startswith(("-", "(")) for _, row in rows
+        )
 
     def _line(self, where: str, row: Mapping[str, str]) -> Line:
         word = _cell(row, self._columns, "kind")
@@ -139,17 +155,25 @@ class _Reader:
             raise Mistake(f"an execution at {price}", where=where)
         text = _cell(row, self._columns, "side")
         side = by_word if by_word is not None and not text else is_buy(text)
-        if side is None and not text and (quantity < 0 or line.amount):
+        if side is None and not text and (quantity < 0 or line.amount or self._is_signed):
             side = quantity > 0 and (line.amount is None or line.amount < 0)
         if side is None or (side and quantity < 0):
             raise Mistake("neither buy nor sell, or both", where=where, remedy="--map side=COLUMN")
         shares = abs(quantity) if side else -abs(quantity)
         cash = None
-        if (
-            price is None and line.amount is not None
-        ):  # With a price, the amount may have fees in it.
+        if line.amount is not None:
             cash = -abs(line.amount) if side else abs(line.amount)
-        return replace(line, kind=FILL, quantity=shares, price=price, amount=cash)
+        fees = [self._number(where, row, role) for role in FEE_ROLES]
+        told = [fee for fee in fees if fee is not None]
+        return replace(
+            line,
+            kind=FILL,
+            quantity=shares,
+            price=price,
+            amount=cash if price is None else None,
+            net=None if price is None else cash,  # It may have fees in it.
+            fee=sum(told, ZERO) if told else None,
+        )
 
     def _needed(self, where: str, row: Mapping[str, str], role: str) -> str:
         if not (found := _cell(row, self._columns, role)):
@@ -179,6 +203,13 @@ class _Reader:
     def _number(self, where: str, row: Mapping[str, str], role: str) -> Decimal | None:
         text = _cell(row, self._columns, role)
         return None if not text else number_of(text, f"{where}: {role}")
+
+
+def _with_costs(lines: list[Line]) -> list[Line]:
+    """Fees are costs; where none is above zero, they were written as the cash that went."""
+    if any(line.fee is not None and line.fee > 0 for line in lines):
+        return lines
+    return [line if line.fee is None else replace(line, fee=-line.fee) for line in lines]
 
 
 def number_of(text: str, where: str) -> Decimal:

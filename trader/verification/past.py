@@ -17,7 +17,8 @@ def state_at(reader: sqlite3.Connection, moment: str, where: str = "") -> Execut
     state = ExecutionState()
     for entry in entries_of(reader, where=where):
         at_ns, _ = moment_of(entry)
-        if iso(at_ns)[: len(moment)] > moment:
+        # Without the Z, which would come after any digit that a moment has beyond a timestamp's.
+        if iso(at_ns)[:-1][: len(moment)] > moment:
             break
         state = evolve_entry(state, entry)
     return state
