@@ -29,6 +29,7 @@ QUOTES = ("crossed", "negative", "empty", "far off", "another's", "old", "of the
 OTHERS_PRICE_MIN = 2  # times as dear, or as cheap: an other one's price could be its own
 LATE_NS, OLD_NS, AHEAD_NS = 5 * MINUTE_NS, 50 * SECOND_NS, MINUTE_NS
 EARLY_NS = (SECOND_NS, 9 * SECOND_NS)  # of a bar, before the minute is over
+DISTURBS_NS = MINUTE_NS  # until the next tick is told
 FROZEN_NS = (6 * MINUTE_NS, 24 * MINUTE_NS)
 DRAWN = (Fault.BAD_BAR, Fault.BAD_QUOTE, Fault.LONE_TICK, Fault.FROZEN_QUOTES)
 
@@ -77,6 +78,11 @@ class Liar:
         self._note = note
         self.disturbed_ns: dict[Symbol, int] = {}
         self.lies: set[Quote] = set()
+
+    def is_told_truly(self, symbol: Symbol) -> bool:
+        """Nothing but the market has been told of it for a while."""
+        disturbed_ns = self.disturbed_ns.get(symbol)
+        return disturbed_ns is None or disturbed_ns + DISTURBS_NS < self._broker.now_ns
 
     def expect(self, drawn: Sequence[BadData]) -> None:
         """What a world is to be told."""

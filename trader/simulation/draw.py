@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from trader.limits import CanaryLimits, Limits
-from trader.model import SECOND_NS, Side, Symbol
+from trader.model import MINUTE_NS, SECOND_NS, Side, Symbol
 from trader.money import ONE
 from trader.simulation.fault import AIMS, AT_THE_CLOSE, RATES, RULES, SHARED, WORDS, YOUNGER, Fault
 from trader.simulator.faults import FaultRule
@@ -324,6 +324,8 @@ def befalling(setting: Setting, began_ns: int, symbols: tuple[Symbol, ...]) -> l
                 random, fault, setting.heals_s, setting.close_s, setting.is_about_the_close
             )
             event = _event(random, name, began_ns + int(at_s * SECOND_NS), symbols)
+            if name is EventName.BAD_TICK and not event.at_ns % MINUTE_NS:
+                event = replace(event, at_ns=event.at_ns + 1)  # It is known by its time.
             if name is EventName.FILL:
                 some = random.choice((None, None, ONE))
                 event = replace(

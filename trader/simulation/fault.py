@@ -196,6 +196,7 @@ AIMS: tuple[frozenset[Fault], ...] = (
         Fault.REPLY_LOST,
         Fault.HAND_CANCEL,
         Fault.REJECT_AFTER_ACCEPT,
+        Fault.LATE_REJECT,
     },
     # Cancels that cross with everything else.
     _DISORDER

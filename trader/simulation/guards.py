@@ -86,11 +86,16 @@ def _is_awake(process: Process, state: ExecutionState) -> bool:
 
 
 def naked_of(state: ExecutionState) -> list[Symbol]:
-    """Positions that should have a stop, some of whose shares are in no order that the broker is known to have."""
+    """Positions that should have a stop, some of whose shares are in no order that the broker is known to have.
+
+    One without any protection, too, where stops are required: of what was adopted a person is told once, and an entry
+    that brings a stop to it begins nothing new.
+    """
     found = []
     for symbol, position in state.positions.items():
         guard = position.protection
-        if guard is None or (guard.stop_price is None and guard.trail is None):
+        has_stop = guard is not None and (guard.stop_price is not None or guard.trail is not None)
+        if not has_stop and not state.limits.stop_required:
             continue
         held = position.quantity
         if (

@@ -22,8 +22,9 @@ from trader.live.assembly import Listeners, assembled, boot_of
 from trader.live.opening import Books, opened
 from trader.live.run import run_clocked
 from trader.live.take_over import TakeOver, taken_over
+from trader.live.watch import entry_age
 from trader.messages import Adoption, Boot, Input, LifeEnd, OrderRequest, Statement
-from trader.model import Bar, Order, Phase, Quote, StrategyName
+from trader.model import ENTRY_PURPOSES, Bar, Order, Phase, Quote, StrategyName
 from trader.outbox import SENDERS
 from trader.ports import Batch
 from trader.reconciler import STATEMENT_SPAN_NS
@@ -36,6 +37,7 @@ from trader.tape import Listener
 ADDRESS = "http://127.0.0.1:80"
 BUILD = Build(version="simulated", identity="0" * 64, python="", lock="")
 REQUESTS_KEPT = 50
+EDITED = "trader/risk.py differs from the running code"
 
 
 class MachineDead(BaseException):
@@ -83,6 +85,8 @@ class Process:
         self.adopts = False  # a person has said that what the account holds may be traded
         self.requests: list[OrderRequest] = []
         self.refused_requests = 0  # times that the journal did not take them
+        self.stale = ""  # which of its sources are not what is on disk any more
+        self.edited_at_entry: trio.Event | None = None  # when the next entry is about to leave
         self.ended = trio.Event()
         # Of the broker's: it was read from a wrong wall's clock, or stood still while the machine slept.
         self.clock_ahead_ns = clock_ahead_ns
@@ -254,7 +258,17 @@ class Process:
         self.refused_requests += 1
 
     def _last_check(self, books: Books, order: Order) -> str:
-        return "the machine is off" if self.is_dead else books.last_check(order)
+        """As live/watch.py has it."""
+        if self.is_dead:
+            return "the machine is off"
+        if order.purpose not in ENTRY_PURPOSES:
+            return books.last_check(order)
+        if self.edited_at_entry is not None:
+            self.stale = EDITED
+            self.edited_at_entry.set()
+            self.edited_at_entry = None
+        age = entry_age(order, self._market_ns(), 1.0)
+        return books.last_check(order) or self.stale or age
 
     def _adopted(self, books: Books, told: list[Input], boot: Boot) -> Books:
         """As `adopt --trade` does: a short life, in which all is heard first, and then a person's word is written."""

@@ -5,7 +5,7 @@ guard is overheard: it must be what the market has told, in its order; and of a 
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from trader.model import ENTRY_PURPOSES, MINUTE_NS, SECOND_NS, Bar, Order, Quote
 from trader.money import price_of
 from trader.ports import Batch
 from trader.protector import PROTECTOR
+from trader.simulation.bad_data import Liar
 from trader.simulation.checks import Complain
 from trader.simulator.scheduled import EventName, ScheduledEvent
 from trader.state import ExecutionState
@@ -38,12 +39,11 @@ class MarketWatch:
         self,
         events: Iterable[ScheduledEvent],
         complain: Complain,
-        *,
-        lies: Collection[Quote] = frozenset(),
-        true_bar: Callable[[Bar], Bar | None] = lambda bar: bar,
+        liar: Liar,
+        true_bar: Callable[[Bar], Bar | None],
     ) -> None:
         self._complain = complain
-        self._lies = lies
+        self._liar = liar
         self._true_bar = true_bar
         self._wrong: set[tuple[Symbol, int]] = set()
         self._halts: list[tuple[Symbol, int, int]] = []
@@ -67,7 +67,7 @@ class MarketWatch:
             is_wrong = self._true_bar(tick) != tick
         else:
             before = [one.at_ns for one in ticks if isinstance(one, Quote)]
-            is_wrong = tick in self._lies or not 0 <= tick.bid <= tick.ask or not tick.ask
+            is_wrong = tick in self._liar.lies or not 0 <= tick.bid <= tick.ask or not tick.ask
             self._is_stuck(tick, ticks)
         if is_wrong:
             self._complain(f"S16: heard as fit: {tick}")
@@ -93,7 +93,7 @@ class MarketWatch:
                 self._fired(entry.input, batch.after)
             for event in entry.events:
                 if isinstance(event, RequestAccepted):
-                    self._ordered(event.order)
+                    self._ordered(event.order, batch.after)
 
     def _fired(self, request: OrderRequest, state: ExecutionState) -> None:
         """No single tick ends a position: the one before it, of another time, has met the level, too."""
@@ -138,8 +138,11 @@ class MarketWatch:
         price = before[-1].bid if isinstance(before[-1], Quote) else before[-1].close
         return abs(quote.bid - price) <= price // FAR_PART
 
-    def _ordered(self, order: Order) -> None:
+    def _ordered(self, order: Order, state: ExecutionState) -> None:
         if order.purpose not in ENTRY_PURPOSES:
+            return
+        if order.symbol not in state.halts and not self._liar.is_told_truly(order.symbol):
+            # The line that should have told was dead; and no quote of the market's own made this one fresh.
             return
         for symbol, from_ns, _ in self._halts:
             if symbol != order.symbol:

@@ -7,6 +7,7 @@ from typing import Protocol
 import trio
 
 from trader.exits import StartRefused
+from trader.freshness import CHECK_PAUSE_S
 from trader.live.opening import opened
 from trader.messages import Command, Gate, GateReport, OrderRequest
 from trader.model import ENTRY_PURPOSES, SECOND_NS
@@ -14,7 +15,7 @@ from trader.simulation.broker_side import Hands
 from trader.simulation.disk import Disk
 from trader.simulation.draw import LAST_WORD, Misfortune, Setting
 from trader.simulation.fault import Fault
-from trader.simulation.life import Process
+from trader.simulation.life import EDITED, Process
 from trader.simulation.operator import settle
 from trader.simulation.players import Trouble, wanting_in, wild
 from trader.state import ALL_SYMBOLS
@@ -111,7 +112,7 @@ class Misfortunes:
             case Fault.DISK_FULL:
                 await self._full_disk(process, seconds)
             case Fault.STALE_CODE:
-                await self._stale(process, seconds)
+                await self._stale(process, seconds, at_entry=one.word.startswith("POST"))
             case Fault.OPERATOR if one.word == LAST_WORD[one.fault]:
                 await self._flattened(process, Random(one.amount))
             case Fault.OPERATOR if one.amount < CANCELS_PART:
@@ -140,11 +141,16 @@ class Misfortunes:
         if not process.is_dead and not process.ended.is_set():
             process.journal.make_room()
 
-    async def _stale(self, process: Process, seconds: float) -> None:
-        """As freshness.watch tells it."""
-        for is_open, reason in ((False, "trader/risk.py has changed on disk"), (True, "")):
+    async def _stale(self, process: Process, seconds: float, *, at_entry: bool) -> None:
+        """As freshness.watch tells it, which looks now and then; before an entry leaves, it is looked at by itself."""
+        if at_entry:
+            process.edited_at_entry = edited = trio.Event()
+            await edited.wait()
+        for stale in (EDITED, ""):
+            process.stale = stale
+            await trio.sleep(seconds % CHECK_PAUSE_S)
             await self._tell(
-                process, GateReport(gate=Gate.FRESH_CODE, is_open=is_open, reason=reason)
+                process, GateReport(gate=Gate.FRESH_CODE, is_open=not stale, reason=stale)
             )
             await trio.sleep(seconds)
 

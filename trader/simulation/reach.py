@@ -2,13 +2,11 @@
 
 from collections import Counter
 
-from trader.model import MINUTE_NS, Symbol
+from trader.model import Symbol
 from trader.simulation.bad_data import Liar
 from trader.simulation.draw import fault_of
 from trader.simulation.fault import LEAVES_THE_BROKER_IN_REACH
 from trader.simulator.broker import SimulatedBroker
-
-DISTURBS_NS = MINUTE_NS  # until the next tick is told
 
 
 class Reach:
@@ -35,6 +33,5 @@ class Reach:
         )
 
     def is_told_truly(self, symbol: Symbol) -> bool:
-        """Nothing but the market has been told of it for a while."""
-        disturbed_ns = self._liar.disturbed_ns.get(symbol)
-        return disturbed_ns is None or disturbed_ns + DISTURBS_NS < self._broker.now_ns
+        """See Liar."""
+        return self._liar.is_told_truly(symbol)

@@ -65,6 +65,21 @@ AFTER_A_RESTORE: frozenset[Pair] = frozenset(
 # Rows that take several rare things at once: a campaign is well with and without them.
 SELDOM: dict[Pair, str] = {
     **_rows(
+        [_S.FILLED],
+        [_T.EXPIRED],
+        "executed in full, some of it taken back, and the day over before that is heard of",
+    ),
+    **_rows(
+        [_S.INTENT],
+        [_T.CANCEL_PENDING],
+        "missing from a backup, decided anew under its id, and its cancel at the broker just then under way",
+    ),
+    **_rows(
+        [_S.EXPIRED],
+        [_T.CANCEL_REJECTED],
+        "a cancel that is refused when the day ends, and the end of the day is heard of first",
+    ),
+    **_rows(
         [_S.EXPIRED, _S.REJECTED],
         [_T.CANCELED],
         "executed after its end, taken back, and neither was heard of before the broker is asked",

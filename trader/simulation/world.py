@@ -90,8 +90,8 @@ class World:
         self.trouble = Trouble()
         self.time = VirtualTime()
         self._auditor = Auditor(self.complain)
-        self._market = MarketWatch((), self.complain)
         self._liar = Liar(self._broker, self.faults, self.note)
+        self._market = MarketWatch((), self.complain, self._liar, self._true_bar)
         self._reach = Reach(self._broker, self._liar, self.faults)
         resting = Resting(self._broker, self._door.shaken, self._reach, self.complain)
         self._guards = guards.Watch(resting, self.complain)
@@ -164,9 +164,7 @@ class World:
             self._broker.faults.add(rule)
         events = befalling(self.setting, began_ns, DEFAULT_SYMBOLS)
         self._liar.expect(drawn_data(self.setting, began_ns, DEFAULT_SYMBOLS))
-        self._market = MarketWatch(
-            events, self.complain, lies=self._liar.lies, true_bar=self._true_bar
-        )
+        self._market = MarketWatch(events, self.complain, self._liar, self._true_bar)
         for event in events:
             self._broker.schedule(event)
         with self._scope:
