@@ -233,8 +233,7 @@ AIMS: tuple[frozenset[Fault], ...] = (
         }
     ),
 )
-# What shares a kind of occasion, and the part of those occasions that all of it together may strike; the last row is
-# of what ends lives, and says how often in two hours.
+# What shares a kind of occasion, and the part of it that all may strike; the last row, of what ends lives: how often.
 SHARED: tuple[tuple[float, frozenset[Fault]], ...] = (
     (
         0.05,
