@@ -26,7 +26,7 @@ from trader.messages import (
     raw_text,
 )
 from trader.model import AT_BROKER, ENTRY_PURPOSES, Execution, Order, OrderState, Side, Symbol
-from trader.money import plain, price_of
+from trader.money import canonical, plain, price_of
 from trader.orders import Notice, Trigger
 from trader.state import ExecutionState
 
@@ -266,7 +266,9 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
     reference = f"foreign {report.client_order_id}"
     if reference in state.booked:
         return known
-    why = f"an order that this program did not send: {report.client_order_id}"
+    shares = report.quantity if report.execution is None else report.execution.quantity
+    what = report.side.value if shares is None else f"{report.side} {canonical(shares)}"
+    why = f"an order that this program did not send: {report.client_order_id}, {what}"
     raw = raw_text(report)
     return (
         Quarantined(symbol=report.symbol, reason=why, raw=raw, reference=reference),

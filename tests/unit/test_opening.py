@@ -134,7 +134,8 @@ def test_who_adopts_hears_which_symbols_what_works_at_the_broker_keeps_closed() 
     assert list(closed_lines(play.state)) == []
     play >> fill(BEFORE_NS - 1, claim=Claim.NEW, is_told=False)
     assert list(closed_lines(play.state)) == [
-        "GS takes no entries: an order that this program did not send: old-7 (bin/trade doctor says what ends it)"
+        "GS takes no entries: an order that this program did not send: old-7, BUY 5"
+        " (bin/trade doctor says what ends it)"
     ]
 
 

@@ -142,7 +142,7 @@ REACHED: dict[DenyReason, Callable[[], tuple[Play, Line, dict[str, str]]]] = {
     DenyReason.QUARANTINED: lambda: (
         opened() >> stranger(),
         request(1),
-        {"why": "an order that this program did not send: by-hand"},
+        {"why": "an order that this program did not send: by-hand, BUY 1"},
     ),
     DenyReason.UNKNOWN_SYMBOL: lambda: (opened(), request(1, "IBM"), {}),
     DenyReason.NOT_OWNER: lambda: (
