@@ -21,6 +21,7 @@ DAY_NS = 24 * HOUR_NS
 NIGHT_NS = 8 * HOUR_NS
 UNTIL_MIDNIGHT_NS = 4 * HOUR_NS  # from the beginning of a night
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+FIRST_NS = (date(FIRST_YEAR, 1, 1).toordinal() - EPOCH_ORDINAL) * DAY_NS  # of the table, in UTC
 TEXT_YEAR_MAX = 2199  # a time beyond is somebody's mistake
 
 

@@ -7,7 +7,7 @@ overwritten: where our books were wrong, an adjusting entry says so, and who sai
 from decimal import Decimal
 
 from trader import positions, splits
-from trader.calendar import new_york_date
+from trader.calendar import FIRST_NS, new_york_date
 from trader.messages import (
     Acceptance,
     Activity,
@@ -146,7 +146,7 @@ def opening_at(statement: Statement) -> OpeningBooked:
     return OpeningBooked(
         cash=plain(statement.cash),
         at_ns=max(0, statement.at_ns - 1),
-        activities_ns=max(0, statement.at_ns - ACTIVITY_LATE_NS),
+        activities_ns=max(FIRST_NS, statement.at_ns - ACTIVITY_LATE_NS),
     )
 
 

@@ -19,6 +19,7 @@ from tests.plays import (
     statement,
 )
 from trader.accounting import cash_explained
+from trader.calendar import session_on
 from trader.cli.adopt import closed_lines
 from trader.evolve import fold
 from trader.messages import Claim, OpeningBooked, OrderReport
@@ -107,6 +108,14 @@ def test_activities_of_days_before_are_known_and_those_since_are_booked() -> Non
 def opened_by_the_broker() -> Play:
     """New books of an account that has been used before: its own statement opens them."""
     return Play() >> boot() >> fill(BEFORE_NS - 1) >> statement(cash=CASH)
+
+
+def test_books_may_open_in_the_first_days_that_the_calendar_knows() -> None:
+    session = session_on("1998-01-02")
+    assert session is not None
+    play = Play() >> boot() >> replace(statement(cash=CASH), at_ns=session.close_ns)
+    play >> replace(activity("DIV", "1.00", "GS"), at_ns=session.close_ns, session=session.date)
+    assert play.state.books.cash == CASH + 1
 
 
 def test_what_was_over_before_the_broker_opened_our_books_alarms_nobody() -> None:
