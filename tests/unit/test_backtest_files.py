@@ -140,6 +140,7 @@ def test_the_table_fits_a_terminal_whatever_the_run_was() -> None:
     assert max(map(len, lines)) <= CHARACTERS_MAX
     assert all(line.isprintable() for line in lines)
     assert any(line.startswith("quarantined (40): S0: it said") for line in lines)
+    assert any("--events FILE" in line for line in lines)
     nothing = summary_lines(outcome(parameters={}))
     assert nothing[0] == "sma-crossover"
     assert not any("nan" in line or "inf" in line for line in nothing)

@@ -206,9 +206,12 @@ def test_what_was_assumed_quarantined_denied_and_halted_is_told() -> None:
         "0 accepted, 1,234 denied, 3 duplicates blocked",
         "<td>code</td><td>c0de</td>",
         "<div class=bad>quarantined<b>1</b></div>",
+        "--events FILE",
     ):
         assert said in page, said
-    assert "quarantined<b>" not in page_of(outcome(110), {}, "")
+    well = page_of(outcome(110), {}, "")
+    assert "quarantined<b>" not in well
+    assert "--events FILE" not in well
 
 
 def test_every_statistic_stands_with_its_definition() -> None:

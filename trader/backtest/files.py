@@ -11,6 +11,7 @@ import msgspec
 from trader.backtest.outcome import EquityPoint, Fill, Outcome
 from trader.backtest.statistics import statistics_of
 from trader.backtest.telling import (
+    RELEASES,
     counted,
     drawdown_told,
     identity_told,
@@ -158,5 +159,7 @@ def _notes(outcome: Outcome) -> Iterator[str]:
     ):
         if said:
             yield f"{name} ({len(said):,}): {'; '.join(said)}"
+        if said and name == "quarantined":
+            yield f"  {RELEASES}"
     run = identity_told(outcome.identity)
     yield "run: " + ", ".join(f"{name} {value[:HASH_CHARACTERS]}" for name, value in run.items())

@@ -12,6 +12,7 @@ from trader.backtest.outcome import Outcome
 from trader.backtest.statistics import DEFINITIONS, Statistics, statistics_of
 from trader.backtest.telling import (
     NOT_AVAILABLE,
+    RELEASES,
     counted,
     drawdown_told,
     identity_told,
@@ -179,6 +180,8 @@ def _conditions(outcome: Outcome) -> Iterator[str]:
     yield _listed(outcome.assumed)
     yield "<h2>Quarantined</h2>"
     yield _listed([f"{symbol}: {why}" for symbol, why in outcome.quarantined.items()])
+    if outcome.quarantined:
+        yield f"<p>{safe(RELEASES)}</p>"
     yield "<h2>What was unfit, and left out</h2>"
     yield _listed(outcome.unfit)
     yield "<h2>Brakes that were off and would have halted</h2>"

@@ -8,6 +8,7 @@ from trader.calendar import iso
 from trader.money import CENT, rounded
 
 NOT_AVAILABLE = "n/a"
+RELEASES = "what happened that night keeps a symbol in: --events FILE, with a split or a [[jump]]"
 
 
 def told(statistics: Statistics) -> dict[str, tuple[str, str]]:
