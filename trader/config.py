@@ -224,6 +224,7 @@ def _exact(text: str) -> Decimal:
     return plain(value) if value.is_finite() and abs(value.adjusted()) <= DIGITS_MAX else value
 
 
+PART_MAX = 4  # what may be no more than this is a part of something
 # What a number may be: least (itself allowed or not) and most.
 _BOUNDS: Mapping[str, tuple[str, int]] = {
     "order_notional_max": ("above", 10**9),
@@ -308,7 +309,10 @@ def _check_number(value: object, path: str, least: str, most: int) -> None:
             path, f"must be {'above' if least == 'above' else 'at least'} 0, not {number}"
         )
     if number > most:
-        raise _BadKey(path, f"must be at most {most:,}, not {number}")
+        part = (
+            f" (0.1 is a tenth: {number} per cent are {number / 100})" if most <= PART_MAX else ""
+        )
+        raise _BadKey(path, f"must be at most {most:,}, not {number}{part}")
 
 
 def number_objection(key: str, number: Decimal) -> str:

@@ -179,7 +179,7 @@ WRONG: dict[tuple[str, ...], str] = {
     ("--symbols", "GS"): "trade: ",
     ("--size", "0.01"): "trade: --size 0.01: not UNIT=NUMBER: a unit is one of shares, notional",
     ("--size", "volatility=x"): "trade: --size volatility=x: not a number",
-    ("--size", "volatility=2"): "trade: --size volatility=2: must be at most 1, not 2",
+    ("--size", "volatility=2"): "trade: --size volatility=2: must be at most 1, not 2 (0.1 is a",
     ("--size", "shares=0"): "trade: --size shares=0: must be above 0, not 0",
     ("--size", "volatility=0.1", "--param", "risk=5"): "trade: risk and size.volatility exclude",
     ("--start", "2027-01-01"): "trade: ",
