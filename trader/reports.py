@@ -263,7 +263,7 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
         return known  # It was over before we came; the opening balance has it in it.
     if state.position(report.symbol).is_hands_off:
         return movements.on_hand_trade(state, report)
-    reference = f"foreign {report.client_order_id}"
+    reference = _foreign(report.client_order_id)
     if reference in state.booked:
         return known
     shares = report.quantity if report.execution is None else report.execution.quantity
@@ -275,6 +275,11 @@ def _of_no_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...
         Alarmed(alarm="foreign_order", symbol=report.symbol, message=f"{report.symbol}: {why}"),
         *known,
     )
+
+
+def _foreign(name: str) -> str:
+    """By which it is remembered that the broker has an order of this id, and the books had none."""
+    return f"foreign {name}"
 
 
 def _of_a_forgotten_order(state: ExecutionState, report: OrderReport) -> tuple[Event, ...]:
@@ -321,6 +326,9 @@ def on_send_outcome(state: ExecutionState, outcome: SendOutcome) -> tuple[Event,
     """The send ended without an acknowledgement."""
     order = state.orders[outcome.client_order_id]
     match outcome.outcome:
+        case "never_sent" if _foreign(order.client_order_id) in state.booked:
+            # The books are older than the order: this try came to nothing, and the one before did not.
+            return doubted(state, order, outcome.reason)
         case "never_sent":
             events = triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
             # What the broker has acknowledged stays alive, and is asked about.

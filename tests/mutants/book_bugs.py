@@ -112,6 +112,15 @@ ORDERS = (
         plays("corrections", "a_correction_that_can_not_be_booked_stops_the_symbol_once"),
     ),
     planted(
+        "a try that found no connection proves that an order of the broker's own word was never sent",
+        Edit(
+            "reports.py",
+            'case "never_sent" if _foreign(order.client_order_id) in state.booked:',
+            'case "never sent either":',
+        ),
+        plays("reports", "an_order_that_the_broker_has_told_of_is_not_proven_never_sent"),
+    ),
+    planted(
         "a rejection of what was executed is an alarm each time it is told",
         Edit("reports.py", "        if order.is_denied and not events:\n", "        if False:\n"),
         plays(

@@ -69,6 +69,7 @@ from trader.model import (
     Execution,
     Order,
     OrderState,
+    Purpose,
     Side,
     Symbol,
 )
@@ -513,6 +514,19 @@ def test_an_order_that_is_not_ours_is_recorded_and_never_adopted() -> None:
     assert not play.state.orders
     play >> request(1) << denied(DenyReason.QUARANTINED)
     play >> request(2, "GS", 1, "901") << accepted("GS", 1)
+
+
+def test_an_order_that_the_broker_has_told_of_is_not_proven_never_sent() -> None:
+    """Books from a backup lack a sale; it is told of, decided anew under its id, and finds no connection."""
+    bought = working() >> report(Claim.FILLED, 62, executed(62, "31.9", 62))
+    anew = request(9, "JD", 62, "31.8", side=Side.SELL, purpose=Purpose.EXIT)
+    name = (Play(bought.state) >> anew).order().client_order_id
+    told = foreign(name, side=Side.SELL, claim=Claim.NEW, execution=None, quantity_cumulative=D(0))
+    play = Play(bought.state) >> told >> anew >> sent()
+    assert play.order().client_order_id == name
+    play >> send_ended("never_sent", reason="refused") << (moved("UNKNOWN"), looked_up())
+    play >> report(Claim.NEW, source="query")
+    assert play.order().state is OrderState.NEW
 
 
 def test_what_was_heard_is_kept_but_not_without_end() -> None:
