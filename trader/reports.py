@@ -328,7 +328,7 @@ def on_send_outcome(state: ExecutionState, outcome: SendOutcome) -> tuple[Event,
     match outcome.outcome:
         case "never_sent" if _foreign(order.client_order_id) in state.booked:
             # The books are older than the order: this try came to nothing, and the one before did not.
-            return doubted(state, order, outcome.reason)
+            return doubted(state, order, f"the broker told of it before this try: {outcome.reason}")
         case "never_sent":
             events = triggered(state, order, Trigger.PROVEN_NEVER_SENT, outcome.reason)
             # What the broker has acknowledged stays alive, and is asked about.

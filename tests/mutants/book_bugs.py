@@ -185,7 +185,7 @@ ORDERS = (
         "a foreign order is nobody's business",
         Edit(
             "reports.py",
-            '    reference = f"foreign {report.client_order_id}"\n',
+            "    reference = _foreign(report.client_order_id)\n",
             '    return known\n    reference = ""\n',
         ),
         plays("reports", "an_order_that_is_not_ours_is_recorded_and_never_adopted"),
