@@ -260,6 +260,21 @@ def test_a_bit_flipped_anywhere_in_the_file_is_found_or_says_nothing(
     assert unseen, "free space: nobody reads it"
 
 
+def test_a_schema_that_is_no_text_any_more_is_one_line(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = path.read_bytes()
+    begins = whole.index(b"CREATE TABLE")
+    for offset in range(begins, begins + 60, 4):
+        data = bytearray(whole)
+        data[offset] ^= 1 << 7
+        path.write_bytes(data)
+        codes = [main(["verify", str(path)]), main(["orders", "--database", str(path)])]
+        told = capsys.readouterr()
+        assert Exit.BUG not in codes, (offset, told)
+        assert codes[0] != Exit.WELL, offset
+
+
 @pytest.mark.slow
 def test_many_bits_flipped_anywhere_are_found_or_say_nothing(
     path: Path, capsys: pytest.CaptureFixture[str]

@@ -42,11 +42,20 @@ def reading(common: Common) -> Iterator[sqlite3.Connection]:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS_MAX}")
         connection.execute("PRAGMA query_only = ON")
         connection.execute("BEGIN")
+        _look_at_tables(connection)
         yield connection
     except sqlite3.DatabaseError as error:
         raise _unreadable(common, error) from None
     finally:
         connection.close()
+
+
+def _look_at_tables(connection: sqlite3.Connection) -> None:
+    """Raise DatabaseError where the words that made them are no text: neither is SQLite's complaint, which has them."""
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError(f"its schema is no text: {error}") from None
 
 
 def _unreadable(common: Common, error: Exception) -> StartRefused:

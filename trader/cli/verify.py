@@ -83,7 +83,7 @@ def entries_bar(entries: int) -> Iterator[Callable[[int], None] | None]:
 def _entries(reader: sqlite3.Connection) -> int:
     try:
         [found] = reader.execute("SELECT max(sequence) FROM journal").fetchone()
-    except sqlite3.Error:  # What is wrong with it is said by the proof.
+    except (sqlite3.Error, UnicodeDecodeError):  # What is wrong with it is said by the proof.
         return 0
     return found if isinstance(found, int) else 0
 
