@@ -4,15 +4,19 @@ That day has the incident's own figures: 47 symbols, 712 buys of which 47 happen
 4,976,389.90; cash that should be 106,426.19 and is held at 0.00. Prices are invented; everything is the same each time.
 """
 
+import json
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+
+from trader.__main__ import main
+from trader.exits import Exit
 
 STAGES = ("before", "after", "cleaned")
 SCHEMA = """
@@ -215,3 +219,12 @@ def database(
     books.commit()
     books.close()
     return path
+
+
+def report(captured: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """What `audit` says of them, its exit code held against it."""
+    code = main(["audit", *arguments, "--json"])
+    found = json.loads(captured.readouterr().out)
+    assert isinstance(found, dict)
+    assert code == (Exit.DIFFERENCES if found["findings"] else Exit.WELL)
+    return found

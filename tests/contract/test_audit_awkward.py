@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.old_books import report
 from trader.__main__ import main
 from trader.exits import Exit
 
@@ -24,14 +25,6 @@ def made(path: Path, *scripts: str) -> str:
         connection.executescript(script)
     connection.close()
     return str(path)
-
-
-def report(captured: Captured, *arguments: str) -> dict[str, Any]:
-    code = main(["audit", *arguments, "--json"])
-    found = json.loads(captured.readouterr().out)
-    assert isinstance(found, dict)
-    assert code == (Exit.DIFFERENCES if found["findings"] else Exit.WELL)
-    return found
 
 
 def kinds(found: dict[str, Any]) -> list[str]:

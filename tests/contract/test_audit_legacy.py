@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.old_books import database, incident
+from tests.old_books import database, incident, report
 from trader.__main__ import main
 from trader.exits import Exit
 
@@ -19,14 +19,6 @@ MINUTES = [f"2026-01-26 10:0{minute}:00" for minute in range(10)]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def report(captured: Captured, *arguments: str) -> dict[str, Any]:
-    code = main(["audit", *arguments, "--json"])
-    found = json.loads(captured.readouterr().out)
-    assert isinstance(found, dict)
-    assert code == (Exit.DIFFERENCES if found["findings"] else Exit.WELL)
-    return found
 
 
 def said(found: dict[str, Any], kind: str) -> str:
